@@ -1,0 +1,29 @@
+"""Both directions over a sequence."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Bidirectional(keras.layers.Bidirectional):
+    r"""A forward and a backward pass over the sequence, joined.
+
+    $$\overrightarrow H_t = \mathrm{step}(X_t, \overrightarrow H_{t-1}) \qquad
+      \overleftarrow H_t = \mathrm{step}(X_t, \overleftarrow H_{t+1}) \qquad
+      H_t = [\overrightarrow H_t, \overleftarrow H_t]$$
+
+    It is Keras's wrapper, which runs the layers of this package unchanged: its arguments, masks
+    (masked steps put out zeros when sequences are returned) and serialization.
+
+    Args:
+        layer: the recurrent layer of the forward direction; the backward one is made from it.
+        merge_mode: "concat" (the documented one), "sum", "mul", "ave", or None for both.
+        **options: those of `keras.layers.Bidirectional`.
+
+    Example:
+
+    >>> from rnn_keras.layers import GRU
+    >>> Bidirectional(GRU(4))(keras.ops.ones((2, 3, 5))).shape
+    TensorShape([2, 8])
+
+    Reference: Schuster & Paliwal, *Bidirectional Recurrent Neural Networks*, 1997.
+    """

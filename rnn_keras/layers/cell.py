@@ -1,0 +1,117 @@
+"""What the cells share: from weights and options to a call of the documented step.
+
+The weights, their initialisation and every option come from Keras's own cells, which the cells
+here subclass; so names, packing and order are Keras's, and `set_weights` works either way. What
+Keras computes with them is replaced by the documented step.
+"""
+
+from keras import ops
+
+from rnn_keras.layers.recurrence import affine
+
+
+class DocumentedCell:
+    """Mix-in over a Keras cell: `call` is the projection followed by `step`.
+
+    A cell gives `step` (its equation), and, where its products do not use the whole projection
+    or the whole recurrent kernel at once, `split_projection` and `split_weights`.
+    """
+
+    def __init__(self, units, **options):
+        _check_units(units)
+        for name in ("dropout", "recurrent_dropout"):
+            _check_rate(name, options.get(name, 0.0))
+        super().__init__(units, **options)
+
+    def step(self, x, state, weights, affine):
+        """The equation: `(x, state, weights, affine) -> new_state`, tuples of tensors."""
+        raise NotImplementedError
+
+    def split_projection(self, x):
+        """The projected input as the tuple that `step` takes."""
+        return (x,)
+
+    def split_weights(self):
+        """The recurrent weights as the tuple that `step` takes."""
+        return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    @property
+    def input_bias(self):
+        """The bias that goes with the input, `(gates * units,)`, or None."""
+        return self.bias
+
+    def project(self, X, training=False):
+        """The input projection `X W_x + b` of one or of all time steps.
+
+        Args:
+            X: inputs `(batch, inputs)` or `(time, batch, inputs)`.
+            training: whether the input dropout applies; its mask is the same at each step.
+
+        Returns:
+            The tuple of projected inputs that `step` takes, each `(..., features)`.
+        """
+        kernel = ops.convert_to_tensor(self.kernel)
+        masks = None
+        if training and self.dropout:
+            masks = self.get_dropout_mask(X if len(X.shape) == 2 else X[0])
+        if isinstance(masks, list):  # one mask per gate, as Keras has it with recurrent dropout
+            kernels = ops.split(kernel, len(masks), axis=-1)
+            x = ops.concatenate(
+                [ops.tensordot(X * m, W, axes=1) for m, W in zip(masks, kernels)], axis=-1
+            )
+        else:
+            x = ops.tensordot(X if masks is None else X * masks, kernel, axes=1)
+        bias = self.input_bias
+        return self.split_projection(x if bias is None else x + ops.cast(bias, x.dtype))
+
+    def call(self, inputs, states, training=False):
+        """One time step.
+
+        Args:
+            inputs: `(batch, inputs)`.
+            states: list of states, each `(batch, units)`; a bare tensor for one state.
+            training: whether dropout applies.
+
+        Returns:
+            `(H, new_states)`, the states nested as they came.
+        """
+        nested = isinstance(states, (list, tuple))
+        state = tuple(states) if nested else (states,)
+        x, weights = self.project(inputs, training), self.split_weights()
+        product = affine
+        if training and self.recurrent_dropout:
+            masks = self.get_recurrent_dropout_mask(state[0])
+            product = _dropping_affine(weights, masks if isinstance(masks, list) else [masks])
+        new_state = self.step(x, state, weights, product)
+        return new_state[0], list(new_state) if nested else new_state[0]
+
+
+def _dropping_affine(weights, masks):
+    """An `affine` whose operand is dropped by the mask of each gate that `W` holds."""
+    of_weight, start = {}, 0
+    for W in weights:
+        if len(W.shape) == 2:
+            gates = W.shape[1] // W.shape[0]
+            of_weight[id(W)] = masks[start : start + gates]
+            start += gates
+
+    def product(addend, operand, W):
+        gate_masks = of_weight[id(W)]
+        kernels = ops.split(W, len(gate_masks), axis=-1)
+        return addend + ops.concatenate(
+            [ops.matmul(operand * m, W_k) for m, W_k in zip(gate_masks, kernels)], axis=-1
+        )
+
+    return product
+
+
+def _check_units(units):
+    if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
+        raise ValueError(f"`units` must be a positive integer, got {units!r}.")
+
+
+def _check_rate(name, rate):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+        raise ValueError(
+            f"`{name}` must be a number from 0 up to but not including 1, got {rate!r}."
+        )

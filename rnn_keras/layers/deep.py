@@ -1,0 +1,174 @@
+"""Recurrent layers on top of one another."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class DeepRNN(keras.layers.Layer):
+    r"""A deep recurrent network: each layer reads the hidden states of the layer below.
+
+    $$H_t^{(l)} = \phi_l(H_t^{(l-1)} W_{xh}^{(l)} + H_{t-1}^{(l)} W_{hh}^{(l)} + b_h^{(l)}),
+      \qquad H_t^{(0)} = X_t$$
+
+    written here for vanilla layers; any recurrent layer serves. Source: Dive into Deep Learning,
+    section 10.3. The dropout between the layers has one mask for all time steps (Gal & Ghahramani
+    2016), like the `dropout` of a cell.
+
+    Args:
+        layers: list of recurrent layers, first the one that reads the input. Only their kind and
+            options are taken; which outputs they return is set here.
+        dropout: rate of the dropout between the layers, from 0 up to but not including 1.
+        return_sequences: whether to return the top layer's `H` of every step.
+        return_state: whether to return the final states of *every* layer, from the bottom up.
+        stateful: whether all layers carry their states from batch to batch.
+        seed: seed of the dropout.
+        **options: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        sequences: `(batch, time, inputs)`.
+        initial_state: flat list of the initial states of every layer, as `return_state` gives
+            them; default zeros.
+        mask: boolean `(batch, time)`.
+        training: whether dropout applies.
+
+    Raises:
+        ValueError: if `layers` is empty or holds something else than recurrent layers, if
+            `dropout` is out of range, or if `initial_state` has not as many tensors as states.
+
+    Example:
+
+    >>> from rnn_keras.layers import LSTM
+    >>> deep = DeepRNN([LSTM(4), LSTM(4)], dropout=0.2, return_state=True)
+    >>> output, *states = deep(keras.ops.ones((2, 3, 5)))
+    >>> len(states)
+    4
+    """
+
+    def __init__(
+        self,
+        layers,
+        dropout=0.0,
+        return_sequences=False,
+        return_state=False,
+        stateful=False,
+        seed=None,
+        **options,
+    ):
+        super().__init__(**options)
+        if not isinstance(layers, (list, tuple)) or not layers:
+            raise ValueError(
+                f"`layers` must be a non-empty list of recurrent layers, got {layers!r}."
+            )
+        for layer in layers:
+            if not isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
+                raise ValueError(f"`layers` must hold recurrent layers, got {layer!r}.")
+            if getattr(layer, "go_backwards", False):
+                raise ValueError(
+                    f"`layers` run forwards here, got {layer.name} with go_backwards=True; "
+                    "wrap it in Bidirectional, or reverse the input."
+                )
+        if isinstance(dropout, bool) or not 0 <= dropout < 1:
+            raise ValueError(
+                f"`dropout` must be a number from 0 up to but not including 1, got {dropout!r}."
+            )
+        last = len(layers) - 1
+        self.layers = [
+            _rebuilt(layer, stateful, return_sequences=return_sequences if i == last else True)
+            for i, layer in enumerate(layers)
+        ]
+        self.dropout, self.seed = dropout, seed
+        self.dropouts = [
+            keras.layers.Dropout(
+                dropout,
+                noise_shape=(None, 1, None),
+                seed=None if seed is None else seed + i,
+                dtype=self.dtype_policy,
+            )
+            for i in range(last)
+        ]
+        self.return_sequences, self.return_state = return_sequences, return_state
+        self.stateful = stateful
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        shape = tuple(sequences_shape)
+        for layer in self.layers:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)[0]
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        counts = [_count_states(layer) for layer in self.layers]
+        if initial_state is not None and len(initial_state) != sum(counts):
+            raise ValueError(
+                f"`initial_state` must hold {sum(counts)} tensors, the states of "
+                f"{len(self.layers)} layers from the bottom up, got {len(initial_state)}."
+            )
+        X, states = sequences, []
+        for i, (layer, count) in enumerate(zip(self.layers, counts)):
+            given = None if initial_state is None else list(initial_state[len(states) :][:count])
+            if i > 0:
+                X = self.dropouts[i - 1](X, training=training)
+            X, *new_states = layer(X, initial_state=given, mask=mask, training=training)
+            states += new_states
+        X = ops.cast(X, self.compute_dtype)
+        return (X, *states) if self.return_state else X
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        shape, states = tuple(sequences_shape), []
+        for layer in self.layers:
+            shape, *state_shapes = layer.compute_output_shape(shape)
+            states += state_shapes
+        return (shape, *states) if self.return_state else shape
+
+    def compute_mask(self, _, mask=None):
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        output_mask = mask if self.return_sequences else None
+        if not self.return_state:
+            return output_mask
+        return [output_mask] + [None] * sum(_count_states(layer) for layer in self.layers)
+
+    def reset_state(self):
+        """Sets the carried states of all layers to zero."""
+        for layer in self.layers:
+            layer.reset_state()
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "layers": [keras.saving.serialize_keras_object(layer) for layer in self.layers],
+            "dropout": self.dropout,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "stateful": self.stateful,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        layers = [
+            keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects)
+            for layer in config["layers"]
+        ]
+        return cls(**{**config, "layers": layers})
+
+
+def _rebuilt(layer, stateful, return_sequences):
+    """A fresh layer with the options of the given one, returning what `DeepRNN` needs."""
+    config = keras.saving.serialize_keras_object(layer)
+    inner = config["config"]
+    parts = (
+        [inner["layer"]["config"], inner["backward_layer"]["config"]]
+        if isinstance(layer, keras.layers.Bidirectional)
+        else [inner]
+    )
+    for part in parts:
+        part.update(return_sequences=return_sequences, return_state=True, stateful=stateful)
+    return keras.saving.deserialize_keras_object(config)
+
+
+def _count_states(layer):
+    if isinstance(layer, keras.layers.Bidirectional):
+        return len(layer.forward_layer.state_size) + len(layer.backward_layer.state_size)
+    return len(layer.state_size)

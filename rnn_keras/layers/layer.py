@@ -1,0 +1,153 @@
+"""The recurrent layer: Keras's `RNN` with the time loop of `recurrence.py`."""
+
+import keras
+from keras import ops
+
+from rnn_keras.layers import plans
+from rnn_keras.layers.recurrence import Arrays, InPlace, Recurrence
+
+EXPORTABLE = {"graph": Arrays, "litert": InPlace}
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """A `keras.layers.RNN` over one documented cell.
+
+    Masks, `initial_state`, `stateful`, `go_backwards` and serialization are Keras's; only the
+    hook `inner_loop` is replaced. Subclasses name their `cell_class`.
+
+    Args:
+        units: positive integer, the size of the hidden state.
+        activation: φ of the equations; Keras's default "tanh".
+        return_sequences: whether to return `H` of every step, or of the last one only.
+        return_state: whether to return the final states as well.
+        go_backwards: whether to run over the reversed sequence; the output is in the order in
+            which it was computed.
+        stateful: whether the final state of a batch is the initial state of the next one.
+        unroll: whether Keras unrolls the loop, as its layers do; needs a static number of steps.
+        zero_output_for_mask: whether the output at a masked step is zero rather than the one
+            of the step before.
+        activity_regularizer: regularizer of the output.
+        **options: `name`, `dtype`, `trainable`, and every option of the cell.
+
+    Call arguments:
+        sequences: `(batch, time, inputs)`.
+        initial_state: list of tensors `(batch, units)`, one per state; default zeros.
+        mask: boolean `(batch, time)`; a False step keeps the state.
+        training: whether dropout applies.
+
+    Returns:
+        `(batch, time, units)` if `return_sequences` else `(batch, units)`; with `return_state`
+        followed by the final states, each `(batch, units)`.
+
+    Raises:
+        ValueError: for an argument out of its range, or one that the cell does not know.
+    """
+
+    cell_class = None
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        *,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        activity_regularizer=None,
+        name=None,
+        dtype=None,
+        trainable=True,
+        **options,
+    ):
+        batch_options = {k: options.pop(k) for k in ("input_shape", "batch_size") if k in options}
+        cell = self.cell_class(
+            units, activation=activation, dtype=dtype, trainable=trainable, **options
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            activity_regularizer=activity_regularizer,
+            name=name,
+            dtype=dtype,
+            trainable=trainable,
+            **batch_options,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._recurrence = Recurrence(cell.step)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras's hook. Returns `(last_output, outputs, states)`, batch first."""
+        plan, _ = plans.choose(self, training)
+        if plan == "reference":
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+
+        mask = _time_major_mask(mask)
+        X = ops.transpose(sequences, (1, 0, 2))
+        if self.go_backwards:
+            X = ops.flip(X, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
+        x, state = self.cell.project(X, training), tuple(initial_state)
+        arguments = (x, state, self.cell.split_weights(), mask)
+        if plan in EXPORTABLE:
+            H, state = self._recurrence.exportable(
+                *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
+            )
+        else:
+            # `training` may be a tensor; only a plain False promises that no gradient is wanted.
+            record = training is not False and training is not None
+            H, state = self._recurrence(*arguments, sequences=self.return_sequences, record=record)
+
+        last_output = state[0]
+        if mask is not None:
+            H, last_output = self._mask_outputs(H, last_output, mask)
+        outputs = ops.expand_dims(last_output, 1) if H is None else ops.transpose(H, (1, 0, 2))
+        return last_output, outputs, list(state)
+
+    def _mask_outputs(self, H, last_output, mask):
+        """As in Keras, a masked step repeats the output before it; zeros stand before the first."""
+        if self.zero_output_for_mask:
+            shown = mask
+        else:
+            shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+        last_output = ops.where(shown[-1], last_output, ops.zeros_like(last_output))
+        return (None if H is None else ops.where(shown, H, ops.zeros_like(H))), last_output
+
+    def __getattr__(self, name):
+        # `layer.units`, `layer.dropout`, ...: a cell's options are readable on its layer.
+        cell = self.__dict__.get("cell")
+        if cell is None or name.startswith("_") or name not in cell.get_config():
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(cell, name)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cell"]
+        cell_config = self.cell.get_config()
+        for name in ("name", "dtype", "trainable"):
+            cell_config.pop(name, None)
+        regularizer = keras.regularizers.serialize(self.activity_regularizer)
+        return {**cell_config, **config, "activity_regularizer": regularizer}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _time_major_mask(mask):
+    """`(batch, time)` or `(batch, time, 1)` to boolean `(time, batch, 1)`; a list holds one."""
+    if isinstance(mask, (list, tuple)):
+        mask = mask[0]
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    if len(mask.shape) == 2:
+        mask = ops.expand_dims(mask, -1)
+    return ops.transpose(mask, (1, 0, 2))

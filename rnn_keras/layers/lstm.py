@@ -1,0 +1,70 @@
+"""The long short-term memory."""
+
+import keras
+from keras import ops
+
+from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.layer import RecurrentLayer
+
+
+def lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
+    r"""One step of the LSTM.
+
+    $$I_t = \sigma(X_t W_{xi} + H_{t-1} W_{hi} + b_i) \qquad
+      F_t = \sigma(X_t W_{xf} + H_{t-1} W_{hf} + b_f) \qquad
+      O_t = \sigma(X_t W_{xo} + H_{t-1} W_{ho} + b_o)$$
+    $$\tilde C_t = \phi(X_t W_{xc} + H_{t-1} W_{hc} + b_c)$$
+    $$C_t = F_t \odot C_{t-1} + I_t \odot \tilde C_t \qquad H_t = O_t \odot \phi(C_t)$$
+
+    Source: Hochreiter & Schmidhuber 1997, Gers et al. 2000; Dive into Deep Learning, 10.1.
+
+    Args:
+        x: `(x_ifco,)`, the projected input, `(batch, 4 * units)`, in the order I, F, C, O.
+        state: `(H, C)`, each `(batch, units)`.
+        weights: `(W_ifco,)`, `(units, 4 * units)`, in the same order.
+        affine: `affine(addend, operand, W) = addend + operand @ W`.
+        sigma: σ.
+        phi: φ, tanh in the documents.
+
+    Returns:
+        `(H_t, C_t)`.
+    """
+    (x_ifco,), (H, C), (W_ifco,) = x, state, weights
+    a_i, a_f, a_c, a_o = ops.split(affine(x_ifco, H, W_ifco), 4, axis=-1)
+    I, F, O = sigma(a_i), sigma(a_f), sigma(a_o)  # noqa: E741 (the documents' symbols)
+    C_tilde = phi(a_c)
+    C = F * C + I * C_tilde
+    return O * phi(C), C
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class LSTMCell(DocumentedCell, keras.layers.LSTMCell):
+    """One step of `LSTM`, with the options and weights of `keras.layers.LSTMCell`."""
+
+    def step(self, x, state, weights, affine):
+        """`lstm_step` with this cell's activations."""
+        return lstm_step(x, state, weights, affine, self.recurrent_activation, self.activation)
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class LSTM(RecurrentLayer):
+    r"""The long short-term memory; drop-in for `keras.layers.LSTM`.
+
+    $$I_t, F_t, O_t = \sigma(X_t W_{x\cdot} + H_{t-1} W_{h\cdot} + b_\cdot) \qquad
+      \tilde C_t = \tanh(X_t W_{xc} + H_{t-1} W_{hc} + b_c)$$
+    $$C_t = F_t \odot C_{t-1} + I_t \odot \tilde C_t \qquad H_t = O_t \odot \tanh(C_t)$$
+
+    The forget gate's bias starts at 1 (`unit_forget_bias`). The states are `[H, C]`. Arguments,
+    call arguments and errors: see `RecurrentLayer`.
+
+    Example:
+
+    >>> layer = LSTM(4, return_state=True)
+    >>> output, H, C = layer(keras.ops.ones((2, 3, 5)))
+    >>> H.shape, C.shape
+    (TensorShape([2, 4]), TensorShape([2, 4]))
+
+    Reference: Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997.
+    """
+
+    cell_class = LSTMCell

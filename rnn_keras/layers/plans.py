@@ -1,0 +1,69 @@
+"""Which loop a layer runs, why, and how to say otherwise."""
+
+import contextlib
+import contextvars
+
+PLANS = {
+    "fused": "one XLA-compiled loop, weight gradients as one product after it",
+    "reference": "Keras's loop over the cell's call, one step at a time",
+    "graph": "one plain graph loop of core operations, for a SavedModel",
+    "litert": "one plain graph loop that converts to LiteRT builtins; it has no gradient",
+}
+
+_forced = contextvars.ContextVar("forced_plan", default=None)
+
+
+@contextlib.contextmanager
+def use_plan(plan):
+    """Makes every layer called inside the block run the named plan.
+
+    A model that was compiled or traced before keeps the plan it was traced with.
+
+    Args:
+        plan: one of `PLANS`. "fused" is still declined where it does not apply.
+
+    Raises:
+        ValueError: if there is no such plan.
+    """
+    if plan not in PLANS:
+        raise ValueError(f"`plan` must be one of {', '.join(PLANS)}, got {plan!r}.")
+    token = _forced.set(plan)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def choose(layer, training):
+    """The plan of a recurrent layer and the reason, as a pair of strings."""
+    forced = _forced.get()
+    if forced not in (None, "fused"):
+        return forced, f"use_plan({forced!r}) is in force"
+    if layer.unroll:
+        return "reference", "unroll=True: Keras unrolls the cell's steps"
+    if layer.recurrent_dropout and training is not False and training is not None:
+        return "reference", "recurrent_dropout applies in training: the operands differ per gate"
+    return "fused", PLANS["fused"]
+
+
+def explain(layer):
+    """Says which plan a recurrent layer uses in training and in inference, and why.
+
+    Args:
+        layer: a layer of `rnn_keras.layers`, or a model: then all its recurrent layers.
+
+    Returns:
+        A readable text, one line per recurrent layer.
+
+    Raises:
+        ValueError: if there is no recurrent layer of `rnn_keras` in it.
+    """
+    found = [part for part in layer._flatten_layers() if hasattr(part, "_recurrence")]
+    if not found:
+        raise ValueError(f"`{layer.name}` holds no recurrent layer of rnn_keras.")
+    lines = []
+    for part in found:
+        for when, training in (("training", True), ("inference", False)):
+            plan, reason = choose(part, training)
+            lines.append(f"{part.name} ({type(part).__name__}), {when}: {plan} plan ({reason})")
+    return "\n".join(lines)
