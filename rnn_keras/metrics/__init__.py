@@ -1,0 +1,5 @@
+"""Scores that the field reports."""
+
+from rnn_keras.metrics.perplexity import Perplexity
+
+__all__ = ["Perplexity"]

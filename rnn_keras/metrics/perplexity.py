@@ -1,0 +1,55 @@
+"""Perplexity."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
+    r"""The perplexity of a language model, accumulated over batches.
+
+    $$\exp\left(-\frac{1}{n} \sum_{t=1}^{n} \log P(x_t \mid x_{t-1}, \ldots, x_1)\right)$$
+
+    with n the number of tokens seen so far that are not masked; so it is exp(mean loss), which
+    differs from the mean of exp(loss). Source: Dive into Deep Learning, section 9.3.
+
+    Args:
+        name, dtype: as of every metric.
+        from_logits: whether predictions are logits (default) or probabilities.
+        ignore_class: an id, for instance that of padding, whose positions do not count. A Keras
+            mask or `sample_weight` excludes positions as well.
+
+    Call arguments:
+        y_true: ids `(batch, time)`.
+        y_pred: `(batch, time, vocabulary)`.
+        sample_weight: optional weights `(batch, time)`.
+
+    Example:
+
+    >>> perplexity = Perplexity()
+    >>> float(perplexity([[0, 1]], ops.zeros((1, 2, 4))))  # four equally likely tokens
+    4.0
+    """
+
+    def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None):
+        super().__init__(name=name, dtype=dtype, from_logits=from_logits)
+        self.ignore_class = ignore_class
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        if self.ignore_class is not None:
+            counts = ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
+            y_true = ops.where(counts > 0, y_true, ops.zeros_like(y_true))
+            sample_weight = counts if sample_weight is None else sample_weight * counts
+        return super().update_state(y_true, y_pred, sample_weight)
+
+    def result(self):
+        return ops.exp(super().result())
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }

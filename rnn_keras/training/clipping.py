@@ -1,0 +1,29 @@
+"""Gradient clipping."""
+
+import tensorflow as tf
+
+
+def clip_by_global_norm(gradients, theta):
+    r"""Scales the gradients so that their joint norm is at most θ.
+
+    $$g \leftarrow \min\left(1, \frac{\theta}{\lVert g \rVert}\right) g$$
+
+    with the norm over all gradients together. A Keras optimizer's `global_clipnorm` does the
+    same for dense gradients; that of an embedding counts the rows of a repeated token one by
+    one, while here they are summed first, as the formula has it. Source: Dive into Deep
+    Learning, section 9.5.
+
+    Args:
+        gradients: list of tensors, `tf.IndexedSlices` or None (which stays None).
+        theta: θ, a positive number.
+
+    Returns:
+        `(clipped, norm)`: the list of dense gradients, and the norm before clipping, a scalar.
+
+    Raises:
+        ValueError: if `theta` is not positive.
+    """
+    if not theta > 0:
+        raise ValueError(f"`theta` must be positive, got {theta!r}.")
+    dense = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+    return tf.clip_by_global_norm(dense, theta)
