@@ -1,0 +1,1 @@
+"""The applications: each trains, judges itself against a baseline, exports and serves."""

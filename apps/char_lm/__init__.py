@@ -1,0 +1,1 @@
+"""The character language model: from a text to a model that continues it."""

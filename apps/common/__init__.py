@@ -1,0 +1,1 @@
+"""What all applications share: configuration, command line, run directory, training loop."""

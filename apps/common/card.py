@@ -1,0 +1,61 @@
+"""The model card: what a run is, how to repeat it, and how good it is, in Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def model_card(
+    title: str,
+    *,
+    what: str,
+    command: str,
+    config: Mapping[str, Any],
+    data: str,
+    scores: Sequence[Mapping[str, Any]],
+    limits: str,
+    machine: str = "",
+    picture: str = "",
+) -> str:
+    """The text of a run's `README.md`.
+
+    Args:
+        title: the heading.
+        what: what the model does, a sentence or two.
+        command: the command line that repeats the run.
+        config: the configuration (`config.to_json()`).
+        data: what it was trained and judged on.
+        scores: one row per model, the baseline's among them, such as
+            `{"model": "GRU", "perplexity": 4.21}`.
+        limits: what not to expect of it.
+        machine: what it was trained on (`describe_machine()`).
+        picture: path of a plot beside the card, such as `plots/loss.png`.
+
+    Returns:
+        Markdown.
+    """
+    parts = [f"# {title}", what, "## Repeat it", f"```\n{command}\n```"]
+    if machine:
+        parts.append(f"Trained on {machine}.")
+    parts += ["## Data", data, "## Scores", markdown_table(scores)]
+    if picture:
+        parts.append(f"![]({picture})")
+    settings = [{"setting": name, "value": value} for name, value in config.items()]
+    parts += ["## Limits", limits, "## Configuration", markdown_table(settings)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table with a column per key, in order of first appearance.
+
+    Args:
+        rows: the rows; a missing key gives an empty cell, a float is shown with 4 digits.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[_cell(row.get(column, "")) for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,149 @@
+"""The command line of every application: a preset, its flags, --resume, and how commands fail."""
+
+import argparse
+import functools
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+
+from apps.common.config import TrainingConfig, flag
+from apps.common.errors import InputError
+from apps.common.run import Run
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+def parse(
+    app: str,
+    presets: Mapping[str, tuple[str, Config]],
+    argv: Sequence[str] | None = None,
+    *,
+    default: str = "base",
+    description: str = "",
+    root: Path | None = None,
+) -> tuple[Config, Run | None]:
+    """Read the command line of an application's training, without importing TensorFlow.
+
+    Two forms: `[PRESET] [--field VALUE ...]` and `--resume RUN [--epochs N]`.
+
+    Args:
+        app: the application's name, such as `char_lm`.
+        presets: by name, one line about the preset and its configuration.
+        argv: the arguments; None stands for the process's own.
+        default: the preset that is used when none is given.
+        description: what the command does, for `--help`.
+        root: the folder of all runs; None stands for `runs_root()`.
+
+    Returns:
+        The configuration, and the run to continue with `--resume` or None for a new run.
+
+    Raises:
+        InputError: unknown preset, a value out of range, a flag that cannot be used with
+            `--resume`, or no such run.
+        SystemExit: code 2 for an unknown flag or a value of the wrong type, 0 after `--help`.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    asks_help = "-h" in argv or "--help" in argv
+    if not asks_help and any(word.partition("=")[0] == "--resume" for word in argv):
+        return _parse_resume(app, type(presets[default][1]), argv, root)
+    preset = argv.pop(0) if argv and not argv[0].startswith("-") else default
+    if preset not in presets:
+        raise InputError(f"unknown preset {preset!r}, choose from {', '.join(presets)}")
+    config = tyro.cli(
+        type(presets[preset][1]),
+        default=replace(presets[preset][1], preset=preset),
+        args=argv,
+        prog=f"python -m apps.{app}.train [{'|'.join(presets)}]",
+        description=_help(description, presets, default),
+    )
+    return config, None
+
+
+def command_line(
+    app: str, presets: Mapping[str, tuple[str, Config]], config: Config, *, omit: Sequence[str] = ()
+) -> str:
+    """The shortest command line that `parse` reads as `config`.
+
+    Args:
+        app: the application's name.
+        presets: as given to `parse`.
+        config: the configuration.
+        omit: fields to leave out, such as `("run", "seed")`.
+
+    Returns:
+        Such as `python -m apps.char_lm.train tiny --units 256`.
+    """
+    base = presets[config.preset][1]
+    words = ["python", "-m", f"apps.{app}.train", config.preset]
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name in ("preset", *omit) or value == getattr(base, field.name):
+            continue
+        if isinstance(value, bool):
+            words.append(flag(field.name) if value else "--no-" + flag(field.name)[2:])
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [flag(field.name), *map(str, values)]
+    return shlex.join(words)
+
+
+def command(main: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `main` a command: what the user can mend ends in one line and no traceback.
+
+    An `InputError` is printed to stderr as `error: <message>` and exits with code 2; Ctrl-C
+    exits with 130, after the line that the `KeyboardInterrupt` carries (`fit` says how to
+    resume).
+    """
+
+    @functools.wraps(main)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return main(*args, **kwargs)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt as interrupt:
+            print(f"\n{interrupt}" if str(interrupt) else "\ninterrupted", file=sys.stderr)
+            sys.exit(130)
+
+    return wrapper
+
+
+class _ResumeParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message.replace("argument ", "", 1))
+
+
+def _parse_resume(
+    app: str, config_class: type[Config], argv: Sequence[str], root: Path | None
+) -> tuple[Config, Run]:
+    parser = _ResumeParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--resume")
+    parser.add_argument("--epochs", type=int)
+    known, rest = parser.parse_known_args(argv)
+    if rest:
+        flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
+        raise InputError(
+            f"{', '.join(flags or rest)} cannot be used with --resume: a run keeps its settings, "
+            "only --epochs may change"
+        )
+    run = Run.open(app, known.resume, trained=False, root=root)
+    config = run.read_config(config_class)
+    if known.epochs is not None:
+        config = replace(config, epochs=known.epochs)
+    return config, run
+
+
+def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str) -> str:
+    """The text above the flags in `--help`."""
+    lines = [description, ""] if description else []
+    lines.append("A preset, then flags that change it:")
+    for name, (about, _) in presets.items():
+        lines.append(f"  {name}: {about}{' (used when none is given)' * (name == default)}")
+    lines.append("--resume RUN [--epochs N] continues an interrupted run instead.")
+    return "\n".join(lines)

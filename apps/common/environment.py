@@ -1,0 +1,121 @@
+"""The machine and the process: seeds, determinism, precision, GPU memory, what it runs on."""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from apps.common.config import TrainingConfig
+
+PACKAGES = ("tensorflow", "keras", "keras-nlp", "tensorflow-datasets", "ai-edge-litert", "numpy")
+
+
+def prepare(config: TrainingConfig) -> None:
+    """Set the process up as `config` says; call it before anything is built.
+
+    Sets the seeds of Python, NumPy, TensorFlow and Keras, determinism, Keras's dtype policy,
+    and lets TensorFlow take GPU memory as it needs it.
+    """
+    tf = import_tensorflow()
+    import keras
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.dtype_policy)
+
+
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow without its start-up chatter, and return it.
+
+    With the environment variable TF_CPP_MIN_LOG_LEVEL at 0 everything is shown.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0" or "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        return tf
+    # TensorFlow 2.21 writes to stderr before it looks at any setting.
+    with _stderr_on_error():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+    return tf
+
+
+def describe_machine() -> str:
+    """The machine and the main packages in one line.
+
+    Such as `2 cores AMD EPYC, TensorFlow 2.21.0, Keras 3.15.1, no GPU`.
+    """
+    tf = import_tensorflow()
+    import keras
+
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    cores = _cores()
+    return ", ".join(
+        [
+            f"{cores} core{'s' * (cores > 1)} {_processor()}",
+            f"TensorFlow {tf.__version__}",
+            f"Keras {keras.__version__}",
+            *(gpus or ["no GPU"]),
+        ]
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of Python and of the installed packages that a run depends on."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # such as tensorflow, installed as tensorflow-cpu
+            continue
+    return versions
+
+
+def _cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """The processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return " ".join(value.split())
+    return platform.processor() or platform.machine()
+
+
+@contextmanager
+def _stderr_on_error() -> Iterator[None]:
+    """Hold back what is written to stderr, by C++ too, and show it only after an exception."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,0 +1,162 @@
+"""The training loop of every application."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import keras
+
+from apps.common import state
+from apps.common.config import TrainingConfig
+from apps.common.errors import InputError
+from apps.common.files import replacing
+from apps.common.history import Row, Scalars, best_row, describe, write_history
+from apps.common.run import Run
+from rnn_keras.training import reset_states
+
+
+def fit(
+    model: keras.Model,
+    *,
+    train: Callable[[int], Any],
+    validation: Any,
+    config: TrainingConfig,
+    run: Run,
+    monitor: str = "val_loss",
+    mode: Literal["min", "max"] = "min",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[Row]:
+    """Train `model` to `config.epochs`, from where `run` was interrupted if it was.
+
+    An epoch depends on nothing but the state before it, the seed and its number: all random
+    generators are set from `(seed, epoch)`, carried recurrent states start at zero, and the
+    weights, the optimizer and the history are saved after it, all or nothing. A run killed at
+    any moment and resumed therefore ends with the same bits as one that was not, wherever the
+    operations themselves give the same bits (`config.deterministic`).
+
+    After each epoch the model is judged on `validation`, and saved to `run.best` if it is the
+    best so far; with `config.ema` both are done with the averaged weights. That is the only use
+    of `validation`. Then `history.csv` and the TensorBoard scalars are written, and with
+    `config.patience` training stops when that many epochs were not better than the best.
+
+    Args:
+        model: built and compiled; with `config.ema`, the optimizer need not know of it. On
+            return it has the weights of the last epoch; load `run.best` for the best.
+        train: from the epoch, counted from 0, to its data (what `Model.fit` accepts as `x`,
+            in batches whose number it knows). Randomness in it must come from the epoch alone.
+        validation: the data to judge on (what `Model.evaluate` accepts as `x`).
+        config: the configuration; stored in the run, as `epochs` may differ from before.
+        run: the run directory.
+        monitor: the figure that is best at its lowest or highest, such as `val_loss`.
+        mode: whether the lowest or the highest is best.
+        callbacks: `on_train_begin`, `on_epoch_begin`, `on_epoch_end` and `on_train_end` are
+            called (hooks of batches are not). `on_epoch_end` gets the figures of the epoch and
+            may add to them; the model then holds the weights that were judged. Setting
+            `model.stop_training` there ends the training. What a callback remembers is not saved.
+
+    Returns:
+        The rows of the history, one per epoch (see `history.Row`).
+
+    Raises:
+        InputError: a loss that is not finite, or a saved state that does not fit the model.
+        KeyboardInterrupt: as raised by Ctrl-C, with a message that says how to resume.
+    """
+    state.average_weights(model, config.ema)
+    rows = state.restore(run.state, model)
+    run.write_config(config)
+    if rows:  # the process may have ended between saving the state and this file
+        write_history(run.history, rows)
+    scalars = Scalars(run.logs, rows)
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin({})
+    try:
+        for epoch in range(len(rows), config.epochs):
+            if _out_of_patience(rows, config.patience, monitor, mode):
+                print(f"stopped: {config.patience} epochs without a better {monitor}", flush=True)
+                break
+            began = time.monotonic()
+            state.start_epoch(model, config.seed, epoch)
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch, {})
+            figures = _train_epoch(model, train(epoch), epoch, config.epochs)
+            _check_finite(figures, "loss", epoch)
+            with state.averaged_weights(model):
+                reset_states(model)
+                judged = model.evaluate(validation, verbose=0, return_dict=True)
+                row = {
+                    "epoch": epoch + 1,
+                    **figures,
+                    **{f"val_{name}": value for name, value in judged.items()},
+                    "learning_rate": float(model.optimizer.learning_rate),
+                    "seconds": round(time.monotonic() - began, 3),
+                }
+                print(describe(row, config.epochs), flush=True)
+                for callback in callbacks:
+                    callback.on_epoch_end(epoch, row)
+                _check_finite(row, monitor, epoch)
+                rows.append(row)
+                if best_row(rows, monitor, mode) is row:
+                    with replacing(run.best) as beside:
+                        model.save(beside)
+            # The state is what resuming goes by: a kill before it repeats the epoch, bit by bit,
+            # and what is written after it is rewritten from it.
+            state.save(run.state, model, rows)
+            write_history(run.history, rows)
+            scalars.add(row)
+            if model.stop_training:
+                break
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; continue with: {run.resume_command}") from None
+    finally:
+        scalars.close()
+    for callback in callbacks:
+        callback.on_train_end({})
+    return rows
+
+
+class _OneEpoch(keras.callbacks.Callback):
+    """Ends `Model.fit` after its first epoch, or at the first loss that is not finite."""
+
+    async_safe = True  # Keras then need not wait for the loss of each batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+def _train_epoch(model: keras.Model, data: Any, epoch: int, epochs: int) -> dict[str, float]:
+    """Train one epoch; the figures of `Model.fit`."""
+    history = model.fit(
+        data,
+        shuffle=False,  # the order is a function of the epoch, made by `train`
+        initial_epoch=epoch,
+        epochs=epochs,  # for the progress bar's title
+        callbacks=[_OneEpoch()],
+        verbose=1 if sys.stdout.isatty() else 0,
+    )
+    model.stop_training = False
+    return {name: values[0] for name, values in history.history.items()}
+
+
+def _check_finite(figures: Row, name: str, epoch: int) -> None:
+    if name not in figures:
+        raise ValueError(f"there is no figure {name!r} to go by, only {', '.join(figures)}")
+    if not math.isfinite(figures[name]):
+        became = "NaN" if math.isnan(figures[name]) else "infinite"
+        raise InputError(
+            f"{name} became {became} in epoch {epoch + 1}; lower --learning-rate or --clip-norm"
+        )
+
+
+def _out_of_patience(
+    rows: Sequence[Row], patience: int | None, monitor: str, mode: Literal["min", "max"]
+) -> bool:
+    if patience is None or not rows:
+        return False
+    return rows[-1]["epoch"] - best_row(rows, monitor, mode)["epoch"] >= patience

@@ -1,0 +1,105 @@
+"""What each epoch gave: rows of figures, their file, the best of them, TensorBoard scalars."""
+
+import csv
+import io
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from apps.common.environment import import_tensorflow
+from apps.common.files import write_text
+
+Row = Mapping[str, float]
+"""One epoch: `epoch` counted from 1, `loss`, ..., `val_loss`, ..., `learning_rate`, `seconds`."""
+
+
+def best_row(
+    rows: Sequence[Row], monitor: str = "val_loss", mode: Literal["min", "max"] = "min"
+) -> Row:
+    """The row with the best `monitor`, the first one of equals.
+
+    Args:
+        rows: at least one row.
+        monitor: the figure to compare.
+        mode: whether the lowest or the highest is best.
+    """
+    return {"min": min, "max": max}[mode](rows, key=lambda row: row[monitor])
+
+
+def write_history(path: Path, rows: Sequence[Row]) -> None:
+    """Write `rows` as a CSV file, all or nothing; floats keep every bit."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows that `write_history` wrote; a figure that an epoch did not have is NaN."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            {
+                column: int(value) if column == "epoch" else float(value or math.nan)
+                for column, value in row.items()
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+def describe(row: Row, epochs: int) -> str:
+    """A row in one line, such as `epoch 3/10  loss 1.71  val_loss 1.8  31 s`."""
+    figures = [
+        f"{name} {value:.4g}"
+        for name, value in row.items()
+        if name not in ("epoch", "learning_rate", "seconds")
+    ]
+    return "  ".join([f"epoch {row['epoch']}/{epochs}", *figures, f"{row['seconds']:.0f} s"])
+
+
+class Scalars:
+    """TensorBoard's view of the rows: `logs/train` and `logs/validation`.
+
+    Written without the tensorboard package, which `tf.summary.scalar` would need.
+    """
+
+    def __init__(self, folder: Path, rows: Sequence[Row]):
+        """Start again with `rows`, so that a resumed run shows each epoch once.
+
+        Args:
+            folder: where the two folders go; what they held is replaced.
+            rows: the epochs so far.
+        """
+        tf = import_tensorflow()
+        self._writers = {}
+        for part in ("train", "validation"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+            self._writers[part] = tf.summary.create_file_writer(str(folder / part))
+        self._metadata = tf.compat.v1.SummaryMetadata(data_class="DATA_CLASS_SCALAR")
+        self._metadata.plugin_data.plugin_name = "scalars"
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Row) -> None:
+        """Write the figures of one epoch, `val_loss` as `loss` of the validation."""
+        tf = import_tensorflow()
+        for name, value in row.items():
+            part = "validation" if name.startswith("val_") else "train"
+            if name != "epoch":
+                with self._writers[part].as_default():
+                    tf.summary.write(
+                        f"epoch_{name.removeprefix('val_')}",
+                        tf.constant(value, tf.float32),
+                        step=row["epoch"],
+                        metadata=self._metadata,
+                    )
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close()

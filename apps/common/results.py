@@ -1,0 +1,67 @@
+"""The results table: every run that counts adds its own row."""
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import date as calendar
+from pathlib import Path
+
+from apps.common.files import write_text
+
+
+def append_result(
+    path: Path,
+    *,
+    command: str,
+    seed: int,
+    minutes: float,
+    machine: str,
+    scores: Mapping[str, float],
+    date: str | None = None,
+) -> None:
+    """Add a row to a CSV file of results, all or nothing, in the place of an older same run.
+
+    Runs are the same when `command` and `seed` are; the command should therefore not name the
+    seed or the run (`cli.command_line(..., omit=("seed", "run"))`).
+
+    Args:
+        path: the file; it is made if needed.
+        command: the command line.
+        seed: the seed.
+        minutes: wall time of the training.
+        machine: `describe_machine()`.
+        scores: figures by name, a column each; the baseline's belong here too.
+        date: ISO date; None stands for today.
+    """
+    rows = read_results(path)
+    row = {
+        "command": command,
+        "seed": str(seed),
+        "minutes": f"{minutes:.1f}",
+        "machine": machine,
+        **{name: f"{value:.4f}" for name, value in scores.items()},
+        "date": date or calendar.today().isoformat(),
+    }
+    same = [i for i, old in enumerate(rows) if _key(old) == _key(row)]
+    if same:
+        rows[same[0]] = row
+    else:
+        rows.append(row)
+    columns = dict.fromkeys(column for each in rows for column in each if column != "date")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*columns, "date"], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_results(path: Path) -> list[dict[str, str]]:
+    """The rows of a results file, as text; none when there is no file."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, str]:
+    return row["command"], row["seed"]

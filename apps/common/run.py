@@ -1,0 +1,195 @@
+"""The run directory: everything that one training leaves behind, and all that is needed later."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from apps.common.config import TrainingConfig
+from apps.common.environment import describe_machine, package_versions
+from apps.common.errors import InputError
+from apps.common.files import write_text
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+def runs_root() -> Path:
+    """The folder of all runs: the environment variable RNN_KERAS_RUNS, or `saved_models` here."""
+    return Path(os.environ.get("RNN_KERAS_RUNS") or "saved_models")
+
+
+class Run:
+    """One run directory, `saved_models/<app>/<name>/`. `str(run)` is its path.
+
+    Attributes:
+        app: the application, such as `char_lm`.
+        path: the directory; its last part is the run's name.
+        config_file: `config.json`: application, configuration, command, versions, machine.
+        vocab, scaler: `vocab.txt` and `scaler.json`, what turns data into numbers.
+        state: `state.npz`, where training continues after an interruption.
+        best: `best.keras`, the model of the best epoch.
+        history: `history.csv`, one row per epoch.
+        metrics: `metrics.json`, the scores and the baseline's.
+        card: `README.md`, the model card.
+        plots, logs: the folders `plots/` and `logs/` (TensorBoard).
+        saved_model: `saved_model/`, with the versions TensorFlow Serving looks for.
+        tflite: `model.tflite`.
+    """
+
+    def __init__(self, app: str, path: Path):
+        """Name the files of the run at `path`; touches nothing. See `create` and `open`."""
+        self.app = app
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.vocab = self.path / "vocab.txt"
+        self.scaler = self.path / "scaler.json"
+        self.state = self.path / "state.npz"
+        self.best = self.path / "best.keras"
+        self.history = self.path / "history.csv"
+        self.metrics = self.path / "metrics.json"
+        self.card = self.path / "README.md"
+        self.plots = self.path / "plots"
+        self.logs = self.path / "logs"
+        self.saved_model = self.path / "saved_model"
+        self.tflite = self.path / "model.tflite"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def create(
+        cls, app: str, config: TrainingConfig, *, command: str = "", root: Path | None = None
+    ) -> Self:
+        """Make the directory of a new run, with its `config.json`.
+
+        Args:
+            app: the application's name.
+            config: its configuration; `config.run` names the run, None stands for
+                `<preset>-<date>-<time>`.
+            command: the command line that repeats the run (`cli.command_line`).
+            root: the folder of all runs; None stands for `runs_root()`.
+
+        Raises:
+            InputError: a run of that name exists.
+        """
+        folder = (root or runs_root()) / app
+        name = config.run or _free_name(folder, f"{config.preset}-{datetime.now():%Y%m%d-%H%M%S}")
+        run = cls(app, folder / name)
+        values = {
+            "app": app,
+            "command": command,
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "machine": describe_machine(),
+            "versions": package_versions(),
+            "config": config.to_json(),
+        }
+        try:
+            run.path.mkdir(parents=True)
+        except FileExistsError:
+            raise InputError(
+                f"the run {run} exists already; choose another --run name, "
+                f"or continue it with --resume {name}"
+            ) from None
+        run.write_json("config.json", values)
+        return run
+
+    @classmethod
+    def open(
+        cls, app: str, name: str | Path, *, trained: bool = True, root: Path | None = None
+    ) -> Self:
+        """The run that exists under that name.
+
+        Args:
+            app: the application's name.
+            name: the run's name, or the path of its directory.
+            trained: whether the run must have a model already (`best.keras`).
+            root: the folder of all runs; None stands for `runs_root()`.
+
+        Raises:
+            InputError: there is no such run (the message lists those there are), it is another
+                application's, or it has no model yet.
+        """
+        folder = (root or runs_root()) / app
+        found = [path for path in (folder / name, Path(name)) if (path / "config.json").is_file()]
+        if not found:
+            names = existing(folder)
+            known = f"the runs in {folder} are: {', '.join(names)}" if names else "there is none"
+            raise InputError(f"no run {str(name)!r} of {app}; {known}")
+        run = cls(app, found[0])
+        owner = run._read_config_file().get("app")
+        if owner != app:
+            raise InputError(f"{run} is a run of {owner}, not of {app}")
+        if trained and not run.best.is_file():
+            raise InputError(
+                f"{run} has no best.keras, its training did not finish an epoch; "
+                f"continue it with {run.resume_command}"
+            )
+        return run
+
+    @property
+    def name(self) -> str:
+        """The run's name, the last part of its path."""
+        return self.path.name
+
+    @property
+    def resume_command(self) -> str:
+        """The command that continues the training of this run."""
+        return f"python -m apps.{self.app}.train --resume {shlex.quote(str(self))}"
+
+    @property
+    def command(self) -> str:
+        """The command line that the run was created with."""
+        return self._read_config_file()["command"]
+
+    def read_config(self, config_class: type[Config]) -> Config:
+        """The configuration of the run, as an instance of `config_class`.
+
+        Raises:
+            InputError: `config.json` is damaged or holds settings that the class does not know.
+        """
+        values = self._read_config_file().get("config")
+        if not isinstance(values, dict):
+            raise InputError(f"{self.config_file} holds no configuration")
+        try:
+            return config_class.from_json(values)
+        except InputError as error:
+            raise InputError(f"{self.config_file}: {error}") from None
+
+    def write_config(self, config: TrainingConfig) -> None:
+        """Put `config` in the place of the configuration in `config.json`."""
+        self.write_json("config.json", self._read_config_file() | {"config": config.to_json()})
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write `value` to the file `name` of the run, all or nothing."""
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        self.write_text(name, text + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write `text` to the file `name` of the run, all or nothing."""
+        write_text(self.path / name, text)
+
+    def _read_config_file(self) -> Mapping[str, Any]:
+        try:
+            values = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{self.config_file} is not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{self.config_file} holds no configuration")
+        return values
+
+
+def existing(folder: Path) -> list[str]:
+    """The names of the runs in `folder`, sorted."""
+    return sorted(file.parent.name for file in folder.glob("*/config.json"))
+
+
+def _free_name(folder: Path, name: str) -> str:
+    """`name`, or the first of `name-2`, `name-3`, ... that is free in `folder`."""
+    candidate, number = name, 1
+    while (folder / candidate).exists():
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate

@@ -1,0 +1,131 @@
+"""The state of a training between two epochs: saved, restored, and made a function of the seed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.common.errors import InputError
+from apps.common.files import replacing
+from apps.common.history import Row
+from rnn_keras.training import reset_states
+
+
+def save(path: Path, model: keras.Model, rows: Sequence[Row]) -> None:
+    """Write the variables of `model` and of its optimizer, and the history, all or nothing.
+
+    Args:
+        path: the `.npz` file.
+        model: a built model with a built optimizer.
+        rows: the epochs so far.
+    """
+    with replacing(path) as beside:
+        np.savez(
+            beside,
+            history=np.array(json.dumps(rows)),
+            **{f"variable_{i}": v.numpy() for i, v in enumerate(_variables(model))},
+        )
+
+
+def restore(path: Path, model: keras.Model) -> list[Row]:
+    """Put back what `save` wrote.
+
+    Args:
+        path: the `.npz` file; when it is missing nothing happens.
+        model: the model, built as it was when saved, with a built optimizer.
+
+    Returns:
+        The history; empty when there is no file.
+
+    Raises:
+        InputError: the file is of a model with other variables.
+    """
+    if not path.exists():
+        return []
+    variables = _variables(model)
+    with np.load(path) as saved:
+        arrays = [saved[f"variable_{i}"] for i in range(len(saved.files) - 1)]
+        rows = json.loads(str(saved["history"]))
+    if [array.shape for array in arrays] != [tuple(v.shape) for v in variables]:
+        raise InputError(
+            f"{path} does not fit the model; the data or the program changed since it was saved"
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return rows
+
+
+def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
+    """Make all randomness from here on a function of `seed` and `epoch`; zero carried states.
+
+    That is the generators of Python, NumPy, TensorFlow and Keras, and every
+    `keras.random.SeedGenerator` that a layer of `model` holds. Nothing random then needs to be
+    saved.
+
+    Args:
+        model: a built model.
+        seed: the seed of the run.
+        epoch: the epoch, counted from 0.
+    """
+    keras.utils.set_random_seed(_mix(seed, epoch))
+    generators = [v for v in model.variables if v.name == "seed_generator_state"]
+    for position, generator in enumerate(generators):
+        generator.assign([_mix(seed, epoch, position), 0])
+    reset_states(model)
+
+
+def average_weights(model: keras.Model, momentum: float | None) -> None:
+    """Build the optimizer; with a momentum, let it keep a moving average of the weights.
+
+    Args:
+        model: a built and compiled model whose optimizer is not built yet, or was built by this.
+        momentum: the momentum of the average; None keeps none.
+
+    Raises:
+        ValueError: the model is not built, or its optimizer was built otherwise.
+    """
+    if not model.built:
+        raise ValueError(f"the model {model.name!r} must be built before it is trained")
+    optimizer = _inner_optimizer(model)
+    if momentum is not None:
+        if optimizer.built and not optimizer.use_ema:
+            raise ValueError("the optimizer was built without an average of the weights")
+        optimizer.use_ema, optimizer.ema_momentum = True, momentum
+        # `Model.fit` ends with this; here it ends after every epoch, and training goes on from
+        # the weights, not from their average.
+        optimizer.finalize_variable_values = lambda variables: None
+    model.optimizer.build(model.trainable_variables)
+
+
+@contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Within, the weights of `model` are their moving average, if the optimizer keeps one."""
+    optimizer = _inner_optimizer(model)
+    # Before the first step (mixed_float16 may skip some) the average is still zero.
+    if not optimizer.use_ema or int(optimizer.iterations) == 0:
+        yield
+        return
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    keras.optimizers.Optimizer.finalize_variable_values(optimizer, model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, weight in zip(model.trainable_variables, weights, strict=True):
+            variable.assign(weight)
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    return model.variables + model.optimizer.variables
+
+
+def _inner_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer itself, without the loss scaling that mixed_float16 puts around it."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def _mix(*numbers: int) -> int:
+    """A 31-bit seed from numbers; such seeds of neighbouring numbers are unrelated."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)

@@ -1,0 +1,163 @@
+"""The command line: presets, flags, --resume, exit codes."""
+
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.common.cli import command, command_line, parse
+from apps.common.config import TrainingConfig
+from apps.common.errors import InputError
+from apps.common.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(TrainingConfig):
+    units: int = 8
+    """Width of the layers."""
+
+    widths: tuple[int, ...] = (3, 4)
+
+
+PRESETS = {
+    "tiny": ("embedded data, seconds", Config(epochs=1, units=4)),
+    "base": ("real data, minutes", Config(clip_norm=None)),
+}
+
+
+def parsed(line, **options):
+    return parse("toy", PRESETS, shlex.split(line), **options)
+
+
+def test_presets_and_overrides():
+    assert parsed("") == (replace(PRESETS["base"][1], preset="base"), None)
+    assert parsed("tiny") == (replace(PRESETS["tiny"][1], preset="tiny"), None)
+    config, _ = parsed("tiny --units 5 --clip-norm None --deterministic --run a --widths 1 2 3")
+    assert config == replace(
+        PRESETS["tiny"][1],
+        preset="tiny",
+        units=5,
+        clip_norm=None,
+        deterministic=True,
+        run="a",
+        widths=(1, 2, 3),
+    )
+
+
+@given(
+    preset=st.sampled_from(sorted(PRESETS)),
+    changes=st.fixed_dictionaries(
+        {},
+        optional={
+            "data": st.sampled_from(["tfds:tiny_shakespeare", "my text.txt", "'\"$x"]),
+            "epochs": st.integers(1, 99),
+            "learning_rate": st.floats(1e-300, 1e300),
+            "clip_norm": st.none() | st.floats(1e-6, 9),
+            "deterministic": st.booleans(),
+            "run": st.none() | st.just("r.1"),
+            "widths": st.lists(st.integers(1, 9), min_size=1).map(tuple),
+        },
+    ),
+)
+def test_the_command_line_of_a_configuration_gives_it_back(preset, changes):
+    config = replace(PRESETS[preset][1], preset=preset, **changes)
+    words = shlex.split(command_line("toy", PRESETS, config))
+    assert words[:3] == ["python", "-m", "apps.toy.train"]
+    assert parse("toy", PRESETS, words[3:]) == (config, None)
+
+
+def test_the_command_line_is_short_and_can_omit_fields():
+    config = replace(PRESETS["tiny"][1], preset="tiny", seed=2, units=9)
+    line = command_line("toy", PRESETS, config, omit=("seed",))
+    assert line == "python -m apps.toy.train tiny --units 9"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--unitz 3", "--unitz"),
+        ("--units x", "--units"),
+        ("--units", "--units"),
+        ("--dtype-policy half", "--dtype-policy"),
+        ("--preset tiny", "--preset"),
+        ("--units 3 tiny", "tiny"),
+    ],
+)
+def test_a_wrong_flag_exits_with_2_and_names_it(line, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parsed(line)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_unknown_presets_and_bad_values_are_input_errors():
+    with pytest.raises(InputError, match="unknown preset 'huge', choose from tiny, base"):
+        parsed("huge")
+    with pytest.raises(InputError, match="--batch-size must be a positive integer, got 0"):
+        parsed("tiny --batch-size 0")
+
+
+def test_help_shows_presets_fields_and_resume(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parsed("--help", description="Train a toy.")
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for words in ("Train a toy.", "tiny: embedded data", "--resume RUN", "Width of the layers."):
+        assert words in text
+    assert "--preset" not in text
+
+
+def test_resume_takes_the_settings_of_the_run(tmp_path):
+    config = Config(preset="tiny", run="a", units=5, epochs=3)
+    run = Run.create("toy", config, root=tmp_path)
+    for name in ("a", str(run)):
+        same, opened = parsed(f"--resume {shlex.quote(name)}", root=tmp_path)
+        assert (same, opened.path) == (config, run.path)
+    longer, _ = parsed("--resume=a --epochs 9", root=tmp_path)
+    assert longer == replace(config, epochs=9)
+    for line, message in {
+        "--resume a --units 3 --seed=1": "--units, --seed cannot be used with --resume",
+        "tiny --resume a": "tiny cannot be used with --resume",
+        "--resume": "--resume: expected one argument",
+        "--resume a --epochs x": "--epochs: invalid int value: 'x'",
+        "--resume a --epochs 0": "--epochs must be a positive integer, got 0",
+        "--resume b": "no run 'b' of toy; the runs in .* are: a",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            parsed(line, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "printed"),
+    [
+        (InputError("no such file"), 2, "error: no such file\n"),
+        (KeyboardInterrupt("continue with: x"), 130, "\ncontinue with: x\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted\n"),
+    ],
+)
+def test_a_command_ends_in_one_line(error, code, printed, capsys):
+    @command
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == code
+    assert capsys.readouterr().err == printed
+
+
+def test_a_command_returns_and_does_not_hide_defects():
+    assert command(lambda x: x + 1)(1) == 2
+    with pytest.raises(ZeroDivisionError):
+        command(lambda: 1 / 0)()
+
+
+def test_parsing_does_not_import_tensorflow():
+    code = "import sys, apps.common.cli; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    project = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=project).returncode == 0

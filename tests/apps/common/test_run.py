@@ -1,0 +1,100 @@
+"""The run directory: what is refused, what is stored, that nothing is half written."""
+
+import json
+import os
+
+import pytest
+
+from apps.common.config import TrainingConfig
+from apps.common.environment import describe_machine, package_versions
+from apps.common.errors import InputError
+from apps.common.files import replacing, write_text
+from apps.common.run import Run
+
+
+def test_create_stores_what_is_needed_to_repeat_the_run(tmp_path):
+    config = TrainingConfig(preset="tiny", run="first", epochs=3)
+    run = Run.create("toy", config, command="python -m apps.toy.train tiny", root=tmp_path)
+    assert str(run) == str(tmp_path / "toy" / "first")
+    stored = json.loads(run.config_file.read_text(encoding="utf-8"))
+    assert list(stored) == ["app", "command", "created", "machine", "versions", "config"]
+    assert stored["machine"] == describe_machine()
+    assert {"python", "tensorflow", "keras"} <= stored["versions"].keys()
+    assert Run.open("toy", "first", trained=False, root=tmp_path).read_config(TrainingConfig) == (
+        config
+    )
+    assert run.command == "python -m apps.toy.train tiny"
+    assert os.listdir(run.path) == ["config.json"]
+
+
+def test_an_existing_name_is_refused_and_unnamed_runs_never_collide(tmp_path):
+    Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    with pytest.raises(InputError, match="exists already; .* --resume a"):
+        Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    names = {Run.create("toy", TrainingConfig(preset="p"), root=tmp_path).name for _ in range(3)}
+    assert len(names) == 3
+    assert all(name.startswith("p-2") for name in names)
+
+
+def test_open_by_name_or_path_and_what_it_refuses(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNN_KERAS_RUNS", str(tmp_path))
+    with pytest.raises(InputError, match="no run 'a' of toy; there is none"):
+        Run.open("toy", "a")
+    run = Run.create("toy", TrainingConfig(run="a"))
+    with pytest.raises(InputError, match=r"has no best.keras, .* apps.toy.train --resume .*a"):
+        Run.open("toy", "a")
+    run.best.touch()
+    monkeypatch.chdir(run.path.parent)
+    for name in ("a", run.path, "./a"):
+        assert Run.open("toy", name).path.resolve() == run.path
+    with pytest.raises(InputError, match="is a run of toy, not of other"):
+        Run.open("other", run.path)
+    (tmp_path / "toy" / "empty").mkdir()
+    with pytest.raises(InputError, match="no run 'empty' of toy; the runs in .* are: a"):
+        Run.open("toy", "empty")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"app": "toy", "config": {"wings": 2}}'])
+def test_a_damaged_configuration_is_one_line(tmp_path, text):
+    run = Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    run.config_file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"^[^\n]*config.json[^\n]*$"):
+        Run.open("toy", "a", trained=False, root=tmp_path).read_config(TrainingConfig)
+
+
+def test_write_config_changes_nothing_else(tmp_path):
+    run = Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    before = json.loads(run.config_file.read_text(encoding="utf-8"))
+    run.write_config(TrainingConfig(run="a", epochs=99))
+    after = json.loads(run.config_file.read_text(encoding="utf-8"))
+    assert after.pop("config") == before.pop("config") | {"epochs": 99}
+    assert after == before
+
+
+def test_writing_replaces_all_or_nothing(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "één\n")
+    assert path.read_bytes() == "één\n".encode()
+    with pytest.raises(ZeroDivisionError), replacing(path) as beside:
+        assert beside.suffix == ".txt"
+        beside.write_text("half", encoding="utf-8")
+        raise ZeroDivisionError
+    assert path.read_bytes() == "één\n".encode()
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_scores_that_json_cannot_hold_are_refused(tmp_path):
+    run = Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        run.write_json("metrics.json", {"perplexity": float("nan")})
+    assert not run.metrics.exists()
+
+
+def test_the_machine_in_one_line():
+    import keras
+    import tensorflow as tf
+
+    text = describe_machine()
+    assert f"TensorFlow {tf.__version__}, Keras {keras.__version__}, " in text
+    assert text.split()[1] in ("core", "cores") and "\n" not in text
+    assert package_versions()["keras"] == keras.__version__
