@@ -1,0 +1,198 @@
+import functools
+import gzip
+import lzma
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.char_lm import data
+from apps.common.errors import InputError
+from rnn_keras.data import sliding_windows
+
+TEXT = "Καλημέρα κόσμε! é e\u0301 😀 \u2028 end\n"
+
+
+def test_builtin_is_prose_of_some_length():
+    text = data.load_text("builtin")
+    assert len(text) > 200_000 and "\r" not in text and "assert" in text
+
+
+@pytest.mark.parametrize(
+    "name, pack", [("a.txt", bytes), ("a.gz", gzip.compress), ("a.xz", lzma.compress)]
+)
+def test_file_of_any_script_is_kept_as_it_is(tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack(b"\xef\xbb\xbf" + TEXT.encode()))
+    assert data.load_text(str(tmp_path / name)) == TEXT
+
+
+def test_line_ends_become_line_feeds(tmp_path):
+    (tmp_path / "a").write_bytes(b"a\r\nb\rc\n\r\n")
+    assert data.load_text(str(tmp_path / "a")) == "a\nb\nc\n\n"
+
+
+def test_folder_joins_its_txt_files_by_name(tmp_path):
+    for name, content in {"b.txt": "B", "a.txt": "\ufeffA", "c.md": "C"}.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    assert data.load_text(str(tmp_path)) == "A\nB"
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("missing", None, "not found"),
+        ("a.txt/below-a-file", None, "Not a directory"),
+        ("empty", b"", "is empty"),
+        ("only-bom", b"\xef\xbb\xbf", "is empty"),
+        ("latin1", "naïve".encode("latin1"), "not UTF-8: byte 0xef at offset 2"),
+        ("bom-and-latin1", b"\xef\xbb\xbfab\xff", "not UTF-8: byte 0xff at offset 5"),
+        ("utf16", "hi".encode("utf-16"), "not UTF-8: byte 0xff at offset 0"),
+        ("not.gz", b"text", "cannot read"),
+        ("cut.gz", gzip.compress(b"text")[:-4], "cannot read"),
+        ("bad.gz", gzip.compress(b"text" * 9)[:10] + b"\xff" * 9, "cannot read"),
+        ("not.xz", b"text", "cannot read"),
+        ("cut.xz", lzma.compress(b"text")[:-4], "cannot read"),
+        ("", None, "folder without .txt files"),
+    ],
+)
+def test_unusable_path_is_one_line(tmp_path, name, content, message):
+    if name.startswith("a.txt"):
+        (tmp_path / "a.txt").touch()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load_text(str(tmp_path / name))
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+def test_an_empty_source_is_not_the_current_folder():
+    with pytest.raises(InputError, match="the data source is empty"):
+        data.load_text("")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names")
+def test_a_name_too_long_for_the_file_system_is_one_line():
+    with pytest.raises(InputError, match="cannot read"):
+        data.load_text("x" * 5000)
+
+
+@given(st.text(), st.sampled_from([0.05, 0.1, 0.25, 0.5]))
+def test_split_tail_cuts_once_and_loses_nothing(text, fraction):
+    train, validation = data.split_tail(text, fraction)
+    assert train + validation == text
+    assert len(train) == int(len(text) * (1 - fraction))
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
+def test_split_tail_refuses(fraction):
+    with pytest.raises(InputError, match="between 0 and 1"):
+        data.split_tail("some text", fraction)
+
+
+def test_d2l_clean():
+    assert data.d2l_clean("I've\n\n [1898] Été, THE-end.") == "i ve t the end "
+
+
+def test_load_tail_knows_only_training_characters(tmp_path):
+    (tmp_path / "a").write_text("ab" * 45 + "abcdéab\nab", "utf-8")
+    corpus = data.load(str(tmp_path / "a"), validation_fraction=0.1)
+    assert corpus.vocab.tokens == ("<unk>", "a", "b")
+    assert corpus.train_ids.tolist() == [1, 2] * 45
+    assert corpus.validation_ids.tolist() == [1, 2, 0, 0, 0, 1, 2, 0, 1, 2]
+    assert corpus.unseen == 4
+    assert corpus.validation_text == "abcdéab\nab" and corpus.train_text == "ab" * 45
+    np.testing.assert_array_equal(corpus.history_ids, corpus.train_ids)
+
+
+def test_load_d2l_gives_exactly_its_windows(tmp_path):
+    rng = np.random.default_rng(0)
+    text = "".join(rng.choice(list("abcdef "), 20_000)).replace("  ", " a") + "z"
+    (tmp_path / "a").write_text(text.upper())
+    corpus = data.load(str(tmp_path / "a"), split="d2l", clean="d2l")
+    ids = corpus.vocab.encode(text)  # a character that is only in the unused rest is known
+    assert "z" in corpus.vocab and corpus.unseen == 0
+    windows = np.array([ids[i : i + 33] for i in range(15_000)])
+    for part, expected in [
+        (corpus.train_ids, windows[:10_000]),
+        (corpus.validation_ids, windows[10_000:]),
+    ]:
+        X, Y = sliding_windows(part, data.D2L_STEPS)
+        np.testing.assert_array_equal(X, expected[:, :-1])
+        np.testing.assert_array_equal(Y, expected[:, 1:])
+    np.testing.assert_array_equal(corpus.history_ids, ids[:10_000])
+
+
+@pytest.mark.parametrize("options", [{"split": "D2L"}, {"clean": "lower"}])
+def test_load_refuses_an_unknown_protocol(options):
+    with pytest.raises(ValueError, match="split is tail or d2l, clean none or d2l"):
+        data.load("builtin", **options)
+
+
+@pytest.mark.parametrize(
+    "options, needed",
+    [
+        ({}, 11),  # 10 would split into 9 + 1
+        ({"min_train": 65, "min_validation": 5}, 73),  # 72 would split into 64 + 8
+        ({"validation_fraction": 0.5}, 4),
+        ({"split": "d2l"}, 15_032),
+    ],
+)
+def test_too_short_says_how_many_characters_are_needed(tmp_path, options, needed):
+    path = tmp_path / "a"
+    for length in (1, needed - 1):
+        path.write_text("x" * length)
+        with pytest.raises(InputError, match=f"at least {needed:,} characters .* got {length:,}"):
+            data.load(str(path), **options)
+    path.write_text("x" * needed)
+    assert data.load(str(path), **options).unseen == 0
+
+
+@pytest.fixture
+def tfds(monkeypatch, tmp_path):
+    """TFDS writing to an empty folder, with a downloader that serves no network."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    builder = functools.partial(tfds.builder, data_dir=tmp_path / "tfds")
+    monkeypatch.setattr(tfds, "builder", builder)
+    return tfds
+
+
+def test_tfds_gives_the_original_file_back_and_downloads_once(tfds, monkeypatch, tmp_path):
+    original = "".join(f"line {i} – ß\n" for i in range(101))
+    (tmp_path / "input.txt").write_text(original, "utf-8")
+    downloads = []
+
+    def download(self, url):
+        downloads.append(url)
+        return str(tmp_path / "input.txt")
+
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", download)
+    assert data.load_text("tfds:tiny_shakespeare") == original
+    assert data.load_text("tfds:tiny_shakespeare") == original
+    assert len(downloads) == 1
+
+
+def test_tfds_failed_download_is_one_line(tfds, monkeypatch):
+    def download(self, url):
+        raise ConnectionError("no route to host\nand more")
+
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", download)
+    with pytest.raises(InputError, match="could not download tfds:tiny_shakespeare") as caught:
+        data.load_text("tfds:tiny_shakespeare")
+    assert "no route to host" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("no_such_set", "cannot give 'no_such_set': DatasetNotFoundError: .* not found"),
+        ("tiny_shakespeare:9.9.9", "cannot be loaded at version 9.9.9"),
+        ("", "cannot give ''"),
+        ("mnist", "no 'text' feature"),
+    ],
+)
+def test_tfds_unusable_name(tfds, name, message):
+    with pytest.raises(InputError, match=message) as caught:
+        data.load_text(f"tfds:{name}")
+    assert "\n" not in str(caught.value)
