@@ -5,6 +5,8 @@ here subclass; so names, packing and order are Keras's, and `set_weights` works 
 Keras computes with them is replaced by the documented step.
 """
 
+import numbers
+
 from keras import ops
 
 from rnn_keras.layers.recurrence import affine
@@ -20,8 +22,8 @@ class DocumentedCell:
     def __init__(self, units, **options):
         _check_units(units)
         for name in ("dropout", "recurrent_dropout"):
-            _check_rate(name, options.get(name, 0.0))
-        super().__init__(units, **options)
+            check_rate(name, options.get(name, 0.0))
+        super().__init__(int(units), **options)
 
     def step(self, x, state, weights, affine):
         """The equation: `(x, state, weights, affine) -> new_state`, tuples of tensors."""
@@ -110,8 +112,9 @@ def _check_units(units):
         raise ValueError(f"`units` must be a positive integer, got {units!r}.")
 
 
-def _check_rate(name, rate):
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+def check_rate(name, rate):
+    """Refuses a dropout rate that is not in [0, 1), naming the argument."""
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < 1:
         raise ValueError(
             f"`{name}` must be a number from 0 up to but not including 1, got {rate!r}."
         )

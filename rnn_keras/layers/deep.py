@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rnn_keras.layers.cell import check_rate
+
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class DeepRNN(keras.layers.Layer):
@@ -68,10 +70,7 @@ class DeepRNN(keras.layers.Layer):
                     f"`layers` run forwards here, got {layer.name} with go_backwards=True; "
                     "wrap it in Bidirectional, or reverse the input."
                 )
-        if isinstance(dropout, bool) or not 0 <= dropout < 1:
-            raise ValueError(
-                f"`dropout` must be a number from 0 up to but not including 1, got {dropout!r}."
-            )
+        check_rate("dropout", dropout)
         last = len(layers) - 1
         self.layers = [
             _rebuilt(layer, stateful, return_sequences=return_sequences if i == last else True)

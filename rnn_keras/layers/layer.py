@@ -27,6 +27,8 @@ class RecurrentLayer(keras.layers.RNN):
         zero_output_for_mask: whether the output at a masked step is zero rather than the one
             of the step before.
         activity_regularizer: regularizer of the output.
+        use_cudnn: "auto" or False, taken so that code written for Keras's layers runs; there is
+            no cuDNN here.
         **options: `name`, `dtype`, `trainable`, and every option of the cell.
 
     Call arguments:
@@ -60,8 +62,14 @@ class RecurrentLayer(keras.layers.RNN):
         name=None,
         dtype=None,
         trainable=True,
+        use_cudnn="auto",
         **options,
     ):
+        if use_cudnn not in ("auto", False):
+            raise ValueError(
+                f"`use_cudnn` must be 'auto' or False, got {use_cudnn!r}: these layers compile "
+                "their own loop, on a GPU too."
+            )
         batch_options = {k: options.pop(k) for k in ("input_shape", "batch_size") if k in options}
         cell = self.cell_class(
             units, activation=activation, dtype=dtype, trainable=trainable, **options
@@ -89,7 +97,7 @@ class RecurrentLayer(keras.layers.RNN):
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
-        mask = _time_major_mask(mask)
+        mask = _time_major_mask(mask, sequences)
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
@@ -141,13 +149,19 @@ class RecurrentLayer(keras.layers.RNN):
         return cls(**config)
 
 
-def _time_major_mask(mask):
+def _time_major_mask(mask, sequences):
     """`(batch, time)` or `(batch, time, 1)` to boolean `(time, batch, 1)`; a list holds one."""
     if isinstance(mask, (list, tuple)):
         mask = mask[0]
     if mask is None:
         return None
     mask = ops.cast(mask, "bool")
+    for got, wanted in zip(mask.shape[:2], sequences.shape[:2]):
+        if None not in (got, wanted) and got != wanted:
+            raise ValueError(
+                f"`mask` must have shape (batch, time) = {tuple(sequences.shape[:2])}, "
+                f"got {tuple(mask.shape)}."
+            )
     if len(mask.shape) == 2:
         mask = ops.expand_dims(mask, -1)
     return ops.transpose(mask, (1, 0, 2))

@@ -20,7 +20,8 @@ def use_plan(plan):
     A model that was compiled or traced before keeps the plan it was traced with.
 
     Args:
-        plan: one of `PLANS`. "fused" is still declined where it does not apply.
+        plan: one of `PLANS`. Where it does not apply, as with recurrent dropout in training, the
+            reference plan runs instead; `explain` tells.
 
     Raises:
         ValueError: if there is no such plan.
@@ -37,12 +38,14 @@ def use_plan(plan):
 def choose(layer, training):
     """The plan of a recurrent layer and the reason, as a pair of strings."""
     forced = _forced.get()
-    if forced not in (None, "fused"):
+    if forced == "reference":
+        return forced, "use_plan('reference') is in force"
+    if layer.recurrent_dropout and training is not False and training is not None:
+        return "reference", "recurrent_dropout applies in training: the operands differ per gate"
+    if forced in ("graph", "litert"):
         return forced, f"use_plan({forced!r}) is in force"
     if layer.unroll:
         return "reference", "unroll=True: Keras unrolls the cell's steps"
-    if layer.recurrent_dropout and training is not False and training is not None:
-        return "reference", "recurrent_dropout applies in training: the operands differ per gate"
     return "fused", PLANS["fused"]
 
 

@@ -80,8 +80,9 @@ class Recurrence:
 
     def __init__(self, step):
         self._step = step
-        self._forward = tf.function(self._forward_loop, jit_compile=True, autograph=False)
-        self._backward = tf.function(self._backward_loop, jit_compile=True, autograph=False)
+        compiled = {"jit_compile": True, "autograph": False, "reduce_retracing": True}
+        self._forward = tf.function(self._forward_loop, **compiled)
+        self._backward = tf.function(self._backward_loop, **compiled)
 
     def __call__(self, x, state, weights, mask=None, *, sequences, record):
         """Runs the step over all time steps.

@@ -1,0 +1,107 @@
+"""The layers under test, each beside its oracle and the Keras built-in that it replaces."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rnn_keras import layers
+from tests import oracle
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    ours: type
+    keras: type
+    equations: Callable
+    gates: int
+    states: int = 1
+    options: dict = field(default_factory=dict)
+
+    def layer(self, units, **options):
+        return self.ours(units, **self.options, **options)
+
+    def cell(self, units, **options):
+        return getattr(layers, f"{self.ours.__name__}Cell")(units, **self.options, **options)
+
+    def builtin(self, units, **options):
+        # Named, since Keras defaults to reset_after=True; cuDNN would answer on a GPU only.
+        gated = {} if self.keras is keras.layers.SimpleRNN else {"use_cudnn": False}
+        return self.keras(units, **self.options, **gated, **options)
+
+    def oracle(self, weights, X, state=()):
+        """Outputs (batch, time, units) and final states in float64."""
+        return self.equations(X, *oracle.unpack(weights, self.gates), *state)
+
+    def state(self, batch, units, scale=0.5):
+        """A non-zero initial state as NumPy arrays."""
+        return [scale * normal(i, batch, units) for i in range(self.states)]
+
+
+VANILLA = Case("vanilla", layers.VanillaRNN, keras.layers.SimpleRNN, oracle.vanilla_rnn, 1)
+GRU = Case("gru", layers.GRU, keras.layers.GRU, oracle.gru, 3, options={"reset_after": False})
+GRU_RESET_AFTER = Case(
+    "gru_reset_after",
+    layers.GRU,
+    keras.layers.GRU,
+    oracle.gru_reset_after,
+    3,
+    options={"reset_after": True},
+)
+LSTM = Case("lstm", layers.LSTM, keras.layers.LSTM, oracle.lstm, 4, states=2)
+ALL = [VANILLA, GRU, GRU_RESET_AFTER, LSTM]
+VARIANTS = [
+    Case(
+        f"vanilla_{name}",
+        layers.VanillaRNN,
+        keras.layers.SimpleRNN,
+        partial(oracle.vanilla_rnn, phi=phi),
+        1,
+        options={"activation": name},
+    )
+    for name, phi in [("relu", oracle.relu), ("sigmoid", oracle.sigmoid)]
+]
+
+
+def normal(seed, *shape):
+    return np.random.default_rng((seed, *shape)).normal(size=shape)
+
+
+def randomise(layer, inputs, scale=0.5):
+    """Builds `layer` for `inputs` features, biases random too: zeros would hide a wrong one."""
+    layer.build((None, None, inputs))
+    layer.set_weights([scale * normal(i, *w.shape) for i, w in enumerate(layer.get_weights())])
+    return layer
+
+
+def values_and_gradients(layer, x, state=None, mask=None, training=False):
+    """`layer`'s results, and the gradients of one scalar that every result entry enters.
+
+    Gradients are those with respect to the inputs, the initial state and each weight, in order.
+    """
+    x = tf.convert_to_tensor(x, layer.compute_dtype)
+    state = [tf.convert_to_tensor(s, layer.compute_dtype) for s in state or ()]
+    with tf.GradientTape() as tape:
+        tape.watch((x, state))
+        results = layer(x, initial_state=state or None, mask=mask, training=training)
+        results = keras.tree.flatten(results)
+        loss = tf.add_n(
+            [
+                tf.reduce_sum(tf.cast(r, "float64") * normal(7 + i, *r.shape))
+                for i, r in enumerate(results)
+            ]
+        )
+    weights = [w.value for w in layer.trainable_weights]
+    gradients = tape.gradient(loss, [x, *state, *weights])
+    return [r.numpy() for r in results], [g.numpy() for g in gradients]
+
+
+def parametrise(cases):
+    """`@parametrise(ALL)`: the test once per case, as its argument `case`."""
+    import pytest
+
+    return pytest.mark.parametrize("case", cases, ids=[c.name for c in cases])

@@ -1,0 +1,59 @@
+"""Every plan of the time loop computes the same; which one runs can be asked and forced."""
+
+import keras
+import numpy as np
+import pytest
+
+from rnn_keras.layers import GRU, LSTM, explain, use_plan
+from rnn_keras.layers.plans import PLANS
+from tests.layers.cases import ALL, VARIANTS, normal, parametrise, randomise
+from tests.layers.cases import values_and_gradients as differentiate
+
+BATCH, TIME, INPUTS, UNITS = 3, 4, 2, 5
+X = normal(1, BATCH, TIME, INPUTS)
+MASK = np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], bool)
+
+
+@pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
+@parametrise(ALL + VARIANTS)
+def test_the_plans_agree(case, go_backwards):
+    layer = case.layer(
+        UNITS, return_sequences=True, return_state=True, go_backwards=go_backwards, dtype="float64"
+    )
+    randomise(layer, INPUTS)
+    state = case.state(BATCH, UNITS)
+    values, gradients = differentiate(layer, X, state, MASK, training=True)
+    for plan in PLANS:
+        with use_plan(plan):
+            if plan == "litert":  # has no gradient
+                others = [(layer(X, initial_state=state, mask=MASK), values)]
+            else:
+                found = differentiate(layer, X, state, MASK)
+                others = [(found[0], values), (found[1], gradients)]
+        for results, expected in others:
+            for a, b in zip(results, expected, strict=True):
+                np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+
+
+def test_explain_names_the_plan_of_each_layer():
+    model = keras.Sequential(
+        [
+            keras.Input((TIME, INPUTS)),
+            GRU(UNITS, return_sequences=True, unroll=True, name="unrolled"),
+            keras.layers.Bidirectional(LSTM(UNITS, recurrent_dropout=0.1), name="both"),
+        ]
+    )
+    lines = explain(model).splitlines()
+    assert len(lines) == 6  # training and inference of one layer and of two directions
+    assert all("reference" in line for line in lines if "unrolled" in line)
+    for line in lines[2:]:
+        assert ("reference" if "training" in line.split(":")[0] else "fused") in line
+    with use_plan("reference"):
+        assert explain(model).count("use_plan('reference')") == 6
+
+
+def test_an_unknown_plan_and_a_model_without_layers_are_named():
+    with pytest.raises(ValueError, match="plan.*fused.*'turbo'"), use_plan("turbo"):
+        pass
+    with pytest.raises(ValueError, match="dense"):
+        explain(keras.layers.Dense(1, name="dense"))

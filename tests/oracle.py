@@ -1,0 +1,99 @@
+"""The documented equations in float64 NumPy: one gate per line, one Python loop over time.
+
+Row vectors: `X` is (batch, time, inputs), every state (batch, units). A gate's weights are
+`(W_x, W_h, b)` of shapes (inputs, units), (units, units) and (units,). Every function returns the
+outputs (batch, time, units) and the final states. Nothing here knows about the library.
+"""
+
+import numpy as np
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def relu(a):
+    return np.maximum(a, 0)
+
+
+def zeros(X, gate):
+    """The default initial state: a zero for every row of the batch and every unit."""
+    return np.zeros((X.shape[0], gate[1].shape[0]))
+
+
+def over_time(X, step, *state):
+    """Applies `step(X_t, *state) -> state` to each `X_t`; the first state is the output."""
+    outputs = []
+    for t in range(X.shape[1]):
+        state = step(X[:, t], *state)
+        outputs.append(state[0])
+    return np.stack(outputs, axis=1), state
+
+
+def vanilla_rnn(X, hidden, H=None, phi=np.tanh):
+    """H_t = phi(X_t W_xh + H_{t-1} W_hh + b_h)."""
+    W_xh, W_hh, b_h = hidden
+
+    def step(X_t, H):
+        return (phi(X_t @ W_xh + H @ W_hh + b_h),)
+
+    return over_time(X, step, zeros(X, hidden) if H is None else H)
+
+
+def gru(X, update, reset, candidate, H=None):
+    """The reset gate acts before the recurrent product; Z = 1 keeps the old state."""
+    (W_xz, W_hz, b_z), (W_xr, W_hr, b_r), (W_xh, W_hh, b_h) = update, reset, candidate
+
+    def step(X_t, H):
+        R = sigmoid(X_t @ W_xr + H @ W_hr + b_r)
+        Z = sigmoid(X_t @ W_xz + H @ W_hz + b_z)
+        H_tilde = np.tanh(X_t @ W_xh + (R * H) @ W_hh + b_h)
+        return (Z * H + (1 - Z) * H_tilde,)
+
+    return over_time(X, step, zeros(X, update) if H is None else H)
+
+
+def gru_reset_after(X, update, reset, candidate, H=None):
+    """cuDNN's variant: the reset gate acts on the recurrent product, which has its own bias.
+
+    A gate's bias is the pair (input bias, recurrent bias).
+    """
+    (W_xz, W_hz, b_z), (W_xr, W_hr, b_r), (W_xh, W_hh, (b_xh, b_hh)) = update, reset, candidate
+
+    def step(X_t, H):
+        R = sigmoid(X_t @ W_xr + H @ W_hr + b_r[0] + b_r[1])
+        Z = sigmoid(X_t @ W_xz + H @ W_hz + b_z[0] + b_z[1])
+        H_tilde = np.tanh(X_t @ W_xh + b_xh + R * (H @ W_hh + b_hh))
+        return (Z * H + (1 - Z) * H_tilde,)
+
+    return over_time(X, step, zeros(X, update) if H is None else H)
+
+
+def lstm(X, input_gate, forget_gate, cell, output_gate, H=None, C=None):
+    """C_t = F C_{t-1} + I C_tilde, H_t = O tanh(C_t)."""
+    W_xi, W_hi, b_i = input_gate
+    W_xf, W_hf, b_f = forget_gate
+    W_xc, W_hc, b_c = cell
+    W_xo, W_ho, b_o = output_gate
+
+    def step(X_t, H, C):
+        I = sigmoid(X_t @ W_xi + H @ W_hi + b_i)
+        F = sigmoid(X_t @ W_xf + H @ W_hf + b_f)
+        O = sigmoid(X_t @ W_xo + H @ W_ho + b_o)
+        C_tilde = np.tanh(X_t @ W_xc + H @ W_hc + b_c)
+        C = F * C + I * C_tilde
+        return O * np.tanh(C), C
+
+    H = zeros(X, input_gate) if H is None else H
+    return over_time(X, step, H, zeros(X, input_gate) if C is None else C)
+
+
+def unpack(weights, gates):
+    """Keras's packed `[kernel, recurrent_kernel, bias]` as one `(W_x, W_h, b)` per gate.
+
+    Keras's order of gates: GRU z r h, LSTM i f c o. No bias means zeros. The bias of
+    `reset_after` is (2, gates * units) and each gate gets its (2, units) part.
+    """
+    kernel, recurrent_kernel, *bias = (np.asarray(w, np.float64) for w in weights)
+    bias = bias[0] if bias else np.zeros(kernel.shape[1])
+    return list(zip(*(np.split(w, gates, axis=-1) for w in (kernel, recurrent_kernel, bias))))
