@@ -155,13 +155,13 @@ def _time_major_mask(mask, sequences):
         mask = mask[0]
     if mask is None:
         return None
-    mask = ops.cast(mask, "bool")
     for got, wanted in zip(mask.shape[:2], sequences.shape[:2]):
         if None not in (got, wanted) and got != wanted:
             raise ValueError(
                 f"`mask` must have shape (batch, time) = {tuple(sequences.shape[:2])}, "
                 f"got {tuple(mask.shape)}."
             )
+    mask = ops.cast(mask, "int32")  # oneDNN complains about the transposition of booleans
     if len(mask.shape) == 2:
         mask = ops.expand_dims(mask, -1)
-    return ops.transpose(mask, (1, 0, 2))
+    return ops.cast(ops.transpose(mask, (1, 0, 2)), "bool")

@@ -154,9 +154,12 @@ class Recurrence:
             sums = tuple(buffers.write(b, t, a) for b, a in zip(sums, kept))
             return t + 1, state, history, sums
 
-        _, final_state, history, sums = tf.while_loop(
-            lambda t, *_: t < T, body, (0, state, history, sums), maximum_iterations=T
-        )
+        loop = (0, state, history, sums)
+        if x[0].shape[0] == 1:  # streaming: one step needs no loop around it
+            loop = body(*loop)
+        else:
+            loop = tf.while_loop(lambda t, *_: t < T, body, loop, maximum_iterations=T)
+        _, final_state, history, sums = loop
         history, sums = [tuple(buffers.read(b) for b in kept) for kept in (history, sums)]
         H = history[0][1:] if sequences else None
         return H, final_state, (history, sums)

@@ -1,0 +1,118 @@
+"""The configuration of the character language model, and its presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.common.config import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharLMConfig(TrainingConfig):
+    """The flags of the character language model, beside those of every application."""
+
+    protocol: Literal["stream", "d2l"] = "stream"
+    """stream: truncated BPTT over contiguous streams, judged on the last part of the text.
+    d2l: the windows of "Dive into Deep Learning" 1.0 for The Time Machine."""
+
+    validation_fraction: float = 0.1
+    """Part of the text, at its end, that is held out (stream)."""
+
+    cell: Literal["vanilla", "gru", "lstm"] = "lstm"
+    """Recurrent layer."""
+
+    layers: int = 1
+    """Recurrent layers on top of one another."""
+
+    units: int = 512
+    """Size of the hidden state of each layer."""
+
+    input: Literal["embedding", "onehot"] = "embedding"
+    """How a character enters the network."""
+
+    embedding: int = 64
+    """Size of the embedding."""
+
+    input_dropout: float = 0.0
+    """Dropout rate of the embedded characters."""
+
+    dropout: float = 0.3
+    """Dropout rate of each recurrent layer's output."""
+
+    weight_decay: float = 0.0
+    """Decoupled weight decay of the optimizer (AdamW)."""
+
+    steps: int = 128
+    """Time steps through which the gradient flows (τ of truncated BPTT)."""
+
+    sample: str = "\n"
+    """Prompt of the text that is generated after each epoch."""
+
+    sample_length: int = 200
+    """Characters of that text."""
+
+    def __post_init__(self):
+        """Check the fields."""
+        super().__post_init__()
+        self.check_positive_integer("layers", "units", "embedding", "steps", "sample_length")
+        self.check_fraction("input_dropout", "dropout")
+        self.check(
+            0 < self.validation_fraction < 1, "validation_fraction", "a number between 0 and 1"
+        )
+        self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
+        self.check(bool(self.sample), "sample", "at least one character")
+
+
+PRESETS = {
+    "tiny": (
+        "a GRU of 128 units on the standard library's own prose, about a minute on 2 cores",
+        CharLMConfig(
+            cell="gru",
+            units=128,
+            epochs=3,
+            batch_size=32,
+            steps=64,
+            learning_rate=4e-3,
+            dropout=0.1,
+        ),
+    ),
+    "base": (
+        "an LSTM of 512 units, for a megabyte of text and 2 cores",
+        CharLMConfig(
+            epochs=24,
+            batch_size=32,
+            learning_rate=2e-3,
+            input_dropout=0.1,
+            dropout=0.5,
+            ema=0.995,
+        ),
+    ),
+    "large": (
+        "three LSTMs of 1,024 units, for tens of megabytes of text and a GPU",
+        CharLMConfig(
+            layers=3,
+            units=1024,
+            embedding=256,
+            dropout=0.5,
+            batch_size=128,
+            steps=256,
+            epochs=50,
+            learning_rate=1e-3,
+            ema=0.999,
+            patience=5,
+        ),
+    ),
+    "d2l": (
+        "The Time Machine by the protocol of Dive into Deep Learning, 32 units",
+        CharLMConfig(
+            protocol="d2l",
+            cell="gru",
+            units=32,
+            input="onehot",
+            dropout=0.0,
+            steps=32,
+            batch_size=1024,
+            epochs=100,
+            learning_rate=1e-2,
+        ),
+    ),
+}

@@ -1,0 +1,20 @@
+"""`python -m apps.char_lm.demo`: from text to text written by the exported files, in minutes."""
+
+from apps.char_lm import generate, train
+from apps.char_lm.config import PRESETS
+from apps.common import cli
+
+
+@cli.command
+def main() -> None:
+    """Trains the tiny preset on text that every machine has, and generates from its exports."""
+    config, _ = cli.parse("char_lm", PRESETS, ["tiny"])
+    run = train.train(config)
+    for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
+        print(f"\nwritten by {file} alone:", flush=True)
+        generate.main([str(run), "The ", "--from", source, "--length", "200", "--seed", "1"])
+    print(f"\nThe model card is {run.card}")
+
+
+if __name__ == "__main__":
+    main()

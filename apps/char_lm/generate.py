@@ -1,0 +1,165 @@
+"""Continues a prompt: `python -m apps.char_lm.generate RUN "prompt" [--length 200 ...]`.
+
+It needs nothing but what `apps.char_lm.export` wrote.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from apps.common.cli import command
+from apps.common.config import flag, is_integer, is_number
+from apps.common.environment import import_tensorflow
+from apps.common.errors import InputError
+from apps.common.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """The command line.
+
+    Raises:
+        InputError: a value is out of range; the message names the flag.
+    """
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name or path of the run."""
+
+    prompt: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")] = ""
+    """The text to continue; empty starts at the beginning of a line."""
+
+    length: int = 200
+    """Characters to generate."""
+
+    temperature: float = 0.8
+    """Below 1 more predictable, above 1 more surprising; 0 always takes the most likely one."""
+
+    top_k: int = 0
+    """Draw from the k most likely characters only; 0 from all."""
+
+    top_p: float = 1.0
+    """Draw from the most likely characters that together have this probability only."""
+
+    seed: int = 0
+    """The same seed gives the same text."""
+
+    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    """What to run: the SavedModel, or the LiteRT file, which prints as it goes."""
+
+    def __post_init__(self):
+        """Check the values."""
+        for field, ok, wanted in [
+            ("length", is_integer(self.length) and 1 <= self.length < 2**31, "at least 1"),
+            (
+                "temperature",
+                is_number(self.temperature) and (self.temperature == 0 or self.temperature >= 1e-3),
+                "0 (greedy), or a number of at least 0.001",
+            ),
+            ("top_k", is_integer(self.top_k) and 0 <= self.top_k < 2**31, "0 (all) or more"),
+            ("top_p", is_number(self.top_p) and 0 < self.top_p <= 1, "above 0 and at most 1"),
+            (
+                "seed",
+                is_integer(self.seed) and -(2**31) <= self.seed < 2**31,
+                "an integer in [-2**31, 2**31)",
+            ),
+        ]:
+            if not ok:
+                raise InputError(f"{flag(field)} must be {wanted}, got {getattr(self, field)}")
+
+    @property
+    def text(self) -> str:
+        """The prompt; the stray bytes of an argument that is not UTF-8 are U+FFFD in it."""
+        return self.prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
+    """The continuation of the prompt, in pieces as they are made.
+
+    Args:
+        run: an exported run; neither `best.keras` nor `vocab.txt` is read.
+        options: the values of the command line.
+
+    Raises:
+        InputError: the run is not exported, or what was exported is damaged.
+    """
+    exported = run.saved_model / "1" if options.source == "saved_model" else run.tflite
+    make = f"make it with python -m apps.char_lm.export {shlex.quote(str(run))}"
+    if not exported.exists():
+        raise InputError(f"{exported} not found; {make}")
+    tf = import_tensorflow()
+    from rnn_keras.export import LiteRTModel
+
+    try:
+        if options.source == "saved_model":
+            return _from_saved_model(tf.saved_model.load(str(exported)), options)
+        model = LiteRTModel(exported)
+        return _from_litert(model, model.vocabulary(), options)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"cannot read {exported}: {reason}; {make}") from error
+
+
+def _from_saved_model(model, options):
+    import tensorflow as tf
+
+    request = {
+        "prompt": tf.constant([options.text]),
+        "length": tf.constant([options.length]),
+        "temperature": tf.constant([options.temperature]),
+        "top_k": tf.constant([options.top_k]),
+        "top_p": tf.constant([options.top_p]),
+        "seed": tf.constant([options.seed]),
+    }
+    yield model.signatures["serving_default"](**request)["text"].numpy()[0].decode("utf-8")
+
+
+def _from_litert(model, vocabulary, options):
+    import numpy as np
+    import tensorflow as tf
+
+    from apps.char_lm.graph import start_token, without_unknown
+    from rnn_keras.decoding import sample_token
+
+    @tf.function(autograph=False)
+    def draw(logits, t):
+        logits = without_unknown(logits, vocabulary.unk_id)
+        seeds = tf.stack([[options.seed, t]])
+        return sample_token(logits, seeds, options.temperature, options.top_k, options.top_p)
+
+    states = {
+        name: np.zeros((1, shape[1]), dtype)
+        for name, (shape, dtype) in model.signatures["step"].items()
+        if name != "ids"
+    }
+    ids = vocabulary.encode(options.text or start_token(vocabulary))
+    states = model.run("prefill", ids=[ids], lengths=[len(ids)], **states)
+    for t in range(options.length):
+        token = draw(states.pop("logits"), tf.constant(t)).numpy()
+        yield vocabulary.tokens[token[0]]
+        if t + 1 < options.length:
+            states = model.run("step", ids=token, **states)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command: prints the prompt and what follows it."""
+    options = tyro.cli(
+        GenerateOptions,
+        args=list(sys.argv[1:] if argv is None else argv),
+        prog="python -m apps.char_lm.generate",
+        description="Continue a prompt with an exported run.",
+    )
+    run = Run.open("char_lm", options.run, trained=False)
+    pieces = generate(run, options)
+    print(options.text, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The character language model: `e_t = E x_t`, recurrent layers, `ŷ_t = softmax(U h_t + b)`."""
+
+import keras
+from keras import ops
+
+from apps.char_lm.config import CharLMConfig
+from rnn_keras.layers import GRU, LSTM, DeepRNN, VanillaRNN
+
+LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class OneHot(keras.layers.Layer):
+    """Ids `(batch, time)` to one-hot vectors `(batch, time, vocab_size)`."""
+
+    def __init__(self, vocab_size, **options):
+        super().__init__(**options)
+        self.vocab_size = vocab_size
+
+    def call(self, ids):
+        return ops.one_hot(ids, self.vocab_size, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "vocab_size": self.vocab_size}
+
+
+def build(config: CharLMConfig, vocab_size: int) -> keras.Model:
+    """The model that is trained: ids `(batch, time)` to logits `(batch, time, vocabulary)`.
+
+    Under the `stream` protocol it carries its state from batch to batch, so the batch size is
+    fixed; under `d2l` every window starts from the zero state.
+    """
+    stateful = config.protocol == "stream"
+    ids = keras.Input((None,), config.batch_size if stateful else None, "int32", name="ids")
+    embed, recur, output = _parts(config, vocab_size, stateful=stateful)
+    return keras.Model(ids, output(recur(embed(ids))), name="char_lm")
+
+
+def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
+    """The same model with its state in the open, for scoring, generation and export.
+
+    Args:
+        config: the configuration of `trained`.
+        trained: what `build` returned; its weights are copied.
+
+    Returns:
+        A model from `[ids, mask, *states]` to `[logits, *states]`: ids `(batch, time)` int32,
+        mask `(batch, time)` bool (False leaves the state as it is), states `(batch, units)` in
+        the order of `state_names`; any batch size and length.
+    """
+    embed, recur, output = _parts(config, trained.output_shape[-1], return_state=True)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    mask = keras.Input((None,), dtype="bool", name="mask")
+    states = [keras.Input((config.units,), name=name) for name in state_names(config)]
+    H, *new_states = recur(embed(ids), initial_state=states, mask=mask)
+    streaming = keras.Model([ids, mask, *states], [output(H), *new_states], name="char_lm")
+    streaming.set_weights([variable.numpy() for variable in trained.weights])
+    return streaming
+
+
+def state_names(config: CharLMConfig) -> list[str]:
+    """The states from the bottom layer up: `h_0`, and for an LSTM `c_0`; then `h_1`, ..."""
+    kinds = ("h", "c") if config.cell == "lstm" else ("h",)
+    return [f"{kind}_{layer}" for layer in range(config.layers) for kind in kinds]
+
+
+def _parts(config, vocab_size, **recurrent_options):
+    """The input, recurrent and output parts, whose weights come in this order."""
+    if config.input == "onehot":
+        embed = OneHot(vocab_size)
+    else:
+        embed = keras.layers.Embedding(vocab_size, config.embedding)
+    # One mask for all time steps (Gal & Ghahramani 2016): it regularises a recurrent network
+    # better, and drawing one per step would take XLA longer than the recurrence itself.
+    drop_input = keras.layers.Dropout(config.input_dropout, noise_shape=(None, 1, None))
+    recurrent = DeepRNN(
+        [LAYERS[config.cell](config.units) for _ in range(config.layers)],
+        dropout=config.dropout,
+        return_sequences=True,
+        **recurrent_options,
+    )
+    drop_output = keras.layers.Dropout(config.dropout, noise_shape=(None, 1, None))
+    logits = keras.layers.Dense(vocab_size, dtype="float32", name="logits")
+    return (
+        lambda ids: drop_input(embed(ids)),
+        recurrent,
+        lambda H: logits(drop_output(H)),
+    )

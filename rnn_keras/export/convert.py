@@ -1,0 +1,58 @@
+"""A script of its own: converts a SavedModel to LiteRT with builtin operations only.
+
+    python convert.py SAVED_MODEL FILE QUANTIZATION SIGNATURE...
+
+A process of its own because the converter leaks memory and can crash. What it has to say about a
+failure goes to stdout, in one line.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+# "Flex ops: FlexA, FlexB", "Custom ops: C"; details in brackets may follow in lines of their own.
+_UNSUPPORTED = re.compile(r"^(?:Flex|Custom) ops: (.+)$", re.MULTILINE)
+
+
+def convert(saved_model, quantization, signatures):
+    """The bytes of the LiteRT model.
+
+    Args:
+        saved_model: folder of the SavedModel.
+        quantization: "none", "dynamic" (int8 weights) or "float16" (float16 weights).
+        signatures: names of the signatures to convert.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantization != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
+def explain(error):
+    """The converter's message in one line, which names the operations that are the cause."""
+    message = str(error)
+    operations = sorted({op for ops in _UNSUPPORTED.findall(message) for op in ops.split(", ")})
+    if operations:
+        return f"no LiteRT builtin for {', '.join(op.removeprefix('Flex') for op in operations)}"
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    named = [line for line in lines if "error:" in line]
+    return " | ".join((named or lines)[:2]) or type(error).__name__
+
+
+def main(saved_model, file, quantization, *signatures):
+    """Converts; leaves with code 1 if the converter refuses."""
+    try:
+        content = convert(saved_model, quantization, list(signatures))
+    except Exception as error:  # the converter raises whatever its passes raise
+        print(explain(error))
+        sys.exit(1)
+    Path(file).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

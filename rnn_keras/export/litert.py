@@ -1,0 +1,112 @@
+"""Export to LiteRT (`.tflite`) with builtin operations only."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnn_keras.export import convert
+from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel
+from rnn_keras.export.process import run_script
+from rnn_keras.export.tracing import check_functions, save_traced
+from rnn_keras.export.verify import (
+    ExportError,
+    expected_outputs,
+    max_differences,
+    with_random_examples,
+)
+from rnn_keras.export.workspace import workspace
+
+# By quantization, the difference allowed, relative to the largest value where that is above 1.
+TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02}
+
+
+@dataclass(frozen=True)
+class LiteRTReport:
+    """What was written: the file, its size, and by signature its largest difference."""
+
+    file: Path
+    bytes: int
+    differences: dict[str, float]
+
+
+def write_litert(
+    functions,
+    trackables,
+    file,
+    quantization="none",
+    vocabulary=None,
+    *,
+    examples=None,
+    tolerance=None,
+):
+    """Writes functions as the signatures of a LiteRT file, weights shared.
+
+    The file holds LiteRT builtins only, with dynamic batch and time where the signatures leave
+    them open. It is run on examples and compared with the functions before it replaces an older
+    one.
+
+    Args:
+        functions: `tf.function`s by signature name, each with an `input_signature` of named
+            `TensorSpec`s, returning a dictionary of tensors; traced without AutoGraph.
+        trackables: the Keras models and layers, variables and tables that they use.
+        file: the file to create or replace.
+        quantization: of the weights: "none", "dynamic" (int8), or "float16".
+        vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
+            `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it.
+        examples: by function name, a list of inputs, dictionaries of arrays; random ones
+            (`random_examples`) for functions that are not named.
+        tolerance: largest difference allowed, relative to the largest value where that is above
+            1; None takes that of the quantization from `TOLERANCES`.
+
+    Returns:
+        A `LiteRTReport`.
+
+    Raises:
+        ValueError: for functions or a quantization that cannot be exported.
+        ExportError: the converter refused or crashed, or the values are not right; an older file
+            stays as it is.
+    """
+    check_functions(functions)
+    if quantization not in TOLERANCES:
+        raise ValueError(
+            f"`quantization` must be one of {', '.join(TOLERANCES)}, got {quantization!r}."
+        )
+    tolerance = TOLERANCES[quantization] if tolerance is None else tolerance
+    examples = with_random_examples(functions, examples)
+    file = Path(file)
+    with workspace(file) as folder:
+        new = folder / file.name
+        save_traced(functions, trackables, "litert", folder / "traced")
+        run_script(
+            "the conversion to LiteRT", convert, folder / "traced", new, quantization, *functions
+        )
+        if vocabulary is not None:
+            vocabulary.save(folder / VOCABULARY)
+            append_file(new, VOCABULARY, (folder / VOCABULARY).read_bytes())
+        differences = max_differences(
+            expected_outputs(functions, examples), _outputs(new, examples), tolerance
+        )
+        size = new.stat().st_size
+        os.replace(new, file)
+    return LiteRTReport(file, size, differences)
+
+
+def append_file(file, name, content):
+    """Appends a zip archive that holds `content` under `name`; LiteRT reads past it."""
+    with zipfile.ZipFile(file, "a") as archive:
+        # ZipInfo's date is fixed, so that equal models are equal files.
+        archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def _outputs(file, examples):
+    model = LiteRTModel(file)
+    if model.signatures.keys() != examples.keys():
+        raise ExportError(
+            f"the converter kept the signatures {sorted(model.signatures)} instead of "
+            f"{sorted(examples)}"
+        )
+    return {
+        name: [model.run(name, **example) for example in examples_of]
+        for name, examples_of in examples.items()
+    }

@@ -1,0 +1,42 @@
+"""What must not happen in this process: a conversion that may crash it, a reload without it."""
+
+import re
+import signal
+import subprocess
+import sys
+
+from rnn_keras.export.verify import ExportError
+
+# glog's "I0000 00:00:17 file.cc:1] ..." and TensorFlow's "2026-01-01 00:00:00.0: I file.cc:1] ...".
+_LOG_LINE = re.compile(r"([IWE]\d{4} |WARNING: All log|\d{4}-\d\d-\d\d [\d:.]+: [IWE] )")
+
+
+def run_script(doing, script, *arguments):
+    """Runs a Python file in a process of its own, which does not see this package.
+
+    Args:
+        doing: what it does, for the message, such as "the conversion to LiteRT".
+        script: a module of this package that stands alone.
+        *arguments: its command line.
+
+    Raises:
+        ExportError: it failed or crashed; the message ends with its own last words.
+    """
+    command = [sys.executable, "-P", script.__file__, *map(str, arguments)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", errors="replace"
+    )
+    if result.returncode == 0:
+        return
+    if result.returncode < 0:
+        how = f"crashed with {signal.Signals(-result.returncode).name}"
+    else:
+        how = "failed"
+    # A script that fails in order says why on stdout; stderr also has the logs of TensorFlow.
+    words = result.stdout.strip() or _last_words(result.stderr)
+    raise ExportError(f"{doing} {how}: {words or 'without a word'}")
+
+
+def _last_words(text, lines=3):
+    spoken = [line.strip() for line in text.splitlines() if not _LOG_LINE.match(line)]
+    return " | ".join([line for line in spoken if line][-lines:])

@@ -1,0 +1,133 @@
+"""Export to TensorFlow's SavedModel, in the layout of TensorFlow Serving."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from rnn_keras.export import replay
+from rnn_keras.export.process import run_script
+from rnn_keras.export.tracing import check_functions, save_traced
+from rnn_keras.export.verify import (
+    ExportError,
+    expected_outputs,
+    max_differences,
+    with_random_examples,
+)
+from rnn_keras.export.workspace import replace_folder, workspace
+
+
+@dataclass(frozen=True)
+class SavedModelReport:
+    """What was written: its folder, its size, and by signature its largest difference."""
+
+    directory: Path
+    bytes: int
+    differences: dict[str, float]
+
+
+def write_saved_model(
+    functions, trackables, directory, *, version=1, examples=None, tolerance=1e-4
+):
+    """Writes functions as the signatures of `<directory>/<version>/`.
+
+    The graph holds operations of core TensorFlow only and nothing that demands XLA. It is
+    reloaded in a fresh process that does not see this package, run on examples, and compared
+    with the functions, before it replaces an older one.
+
+    Args:
+        functions: `tf.function`s by signature name, each with an `input_signature` of named
+            `TensorSpec`s, returning a dictionary of tensors; traced without AutoGraph. The first
+            one is `serving_default` too.
+        trackables: the Keras models and layers, variables and tables that they use.
+        directory: the model's folder, which holds the versions.
+        version: positive integer; an existing one is replaced.
+        examples: by function name, a list of inputs, dictionaries of arrays; random ones
+            (`random_examples`) for functions that are not named.
+        tolerance: largest difference allowed, relative to the largest value where that is above 1.
+
+    Returns:
+        A `SavedModelReport`.
+
+    Raises:
+        ValueError: for functions or a version that cannot be exported.
+        ExportError: the graph or its values are not right; an older version stays as it is.
+    """
+    check_functions(functions)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ValueError(f"`version` must be a positive integer, got {version!r}.")
+    examples = with_random_examples(functions, examples)
+    target = Path(directory) / str(version)
+    with workspace(target) as folder:
+        new = folder / "new"
+        save_traced(functions, trackables, "graph", new, default=next(iter(functions)))
+        check_graph(new)
+        actual = replayed(new, examples, folder)
+        differences = max_differences(expected_outputs(functions, examples), actual, tolerance)
+        replace_folder(new, target, folder)
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    return SavedModelReport(target, size, differences)
+
+
+def check_graph(directory):
+    """Refuses a SavedModel that stock TensorFlow Serving may not run.
+
+    Raises:
+        ExportError: it holds an operation that is not of core TensorFlow, or a function that
+            must be compiled by XLA; the message names them.
+    """
+    saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+    core = {name for name in dir(tf.raw_ops) if not name.startswith("Xla")}
+    foreign, compiled = set(), set()
+    for meta_graph in saved.meta_graphs:
+        functions = meta_graph.graph_def.library.function
+        nodes = list(meta_graph.graph_def.node)
+        known = core | {function.signature.name for function in functions}
+        for function in functions:
+            nodes += function.node_def
+            if function.attr["_XlaMustCompile"].b:
+                compiled.add(function.signature.name)
+        foreign |= {node.op for node in nodes} - known
+        compiled |= {node.name for node in nodes if node.attr["_XlaMustCompile"].b}
+    if foreign:
+        raise ExportError(
+            f"the graph holds operations outside core TensorFlow: {', '.join(sorted(foreign))}"
+        )
+    if compiled:
+        raise ExportError(
+            f"the graph holds functions that demand XLA (jit_compile=True): "
+            f"{', '.join(sorted(compiled))}"
+        )
+
+
+def replayed(directory, examples, folder):
+    """What the signatures of a SavedModel answer in a fresh process without this package.
+
+    Args:
+        directory: the SavedModel.
+        examples: lists of dictionaries of arrays by signature name.
+        folder: where to put the arrays meanwhile.
+
+    Returns:
+        Lists of dictionaries of arrays by signature name.
+
+    Raises:
+        ExportError: it does not load or run.
+    """
+    inputs, outputs = folder / "inputs.npz", folder / "outputs.npz"
+    arrays = {
+        f"{name}/{i}/{argument}": value
+        for name, inputs_of in examples.items()
+        for i, example in enumerate(inputs_of)
+        for argument, value in example.items()
+    }
+    np.savez(inputs, **arrays)
+    run_script("reloading the SavedModel", replay, directory, inputs, outputs)
+    results = {name: [{} for _ in inputs_of] for name, inputs_of in examples.items()}
+    with np.load(outputs) as saved:
+        for key in saved.files:
+            name, i, output = key.split("/")
+            results[name][int(i)][output] = saved[key]
+    return results

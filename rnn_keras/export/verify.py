@@ -1,0 +1,146 @@
+"""Whether an export computes what the model computes."""
+
+import numpy as np
+import tensorflow as tf
+
+from rnn_keras.layers import use_plan
+
+# (batch, length) of the examples: what follows the first must be resized.
+EXAMPLE_SHAPES = ((1, 5), (3, 8))
+
+
+class ExportError(RuntimeError):
+    """An export did not succeed. What was there before it is still there."""
+
+
+def random_examples(function, seed=0):
+    """Random inputs of a function at two batch sizes and two lengths.
+
+    Args:
+        function: a `tf.function` with an `input_signature` of named specs. Its first unknown
+            dimension is the batch, the others are lengths.
+        seed: seed of the generator.
+
+    Returns:
+        A list of dictionaries of arrays: floats normal, booleans and integers 0 or 1.
+
+    Raises:
+        ValueError: for an input that is none of these; give examples of your own then.
+    """
+    rng = np.random.default_rng(seed)
+    examples = []
+    for batch, length in EXAMPLE_SHAPES:
+        example = {}
+        for spec in function.input_signature:
+            sizes = [length if size is None else size for size in spec.shape]
+            if sizes and spec.shape[0] is None:
+                sizes[0] = batch
+            if spec.dtype.is_floating:
+                values = rng.normal(size=sizes)
+            elif spec.dtype.is_integer or spec.dtype.is_bool:
+                values = rng.integers(0, 2, sizes)
+            else:
+                raise ValueError(
+                    f"`{spec.name}` is of type {spec.dtype.name}, of which there are no random "
+                    "values: give `examples`."
+                )
+            example[spec.name] = np.asarray(values, spec.dtype.as_numpy_dtype)
+        examples.append(example)
+    return examples
+
+
+def with_random_examples(functions, examples):
+    """The given examples by function name, random ones for the functions that have none."""
+    given = dict(examples or {})
+    if unknown := given.keys() - functions.keys():
+        raise ValueError(f"`examples` are for functions there are not: {', '.join(unknown)}.")
+    return {
+        name: given[name] if name in given else random_examples(function)
+        for name, function in functions.items()
+    }
+
+
+def expected_outputs(functions, examples):
+    """What the functions answer, run eagerly on Keras's own time loop.
+
+    Args:
+        functions: `tf.function`s by name.
+        examples: lists of dictionaries of arrays by function name.
+
+    Returns:
+        Lists of dictionaries of arrays by function name.
+    """
+    with use_plan("reference"):
+        return {
+            name: [
+                to_numpy(
+                    function.python_function(
+                        *(
+                            tf.convert_to_tensor(example[spec.name], spec.dtype)
+                            for spec in function.input_signature
+                        )
+                    )
+                )
+                for example in examples[name]
+            ]
+            for name, function in functions.items()
+        }
+
+
+def to_numpy(outputs):
+    """A dictionary of tensors as arrays; strings as fixed-width bytes, which files can hold."""
+    arrays = {name: np.asarray(value) for name, value in outputs.items()}
+    return {n: a.astype("S") if a.dtype.kind == "O" else a for n, a in arrays.items()}
+
+
+def max_differences(expected, actual, tolerance):
+    """The largest absolute difference of each signature.
+
+    Args:
+        expected: lists of dictionaries of arrays by signature name.
+        actual: the same of the export.
+        tolerance: largest difference allowed, in units of the largest expected value where that
+            is above 1. Integers and strings must be equal.
+
+    Returns:
+        Floats by signature name.
+
+    Raises:
+        ExportError: a difference is larger, a value is not finite, or the outputs do not match
+            in number, name, shape or type.
+    """
+    largest = {}
+    for name in expected:
+        differences = [0.0]
+        for want, got in zip(expected[name], actual[name], strict=True):
+            if want.keys() != got.keys():
+                raise ExportError(f"{name} returns {sorted(got)} instead of {sorted(want)}")
+            differences += [
+                _difference(f"{name}: {output}", want[output], got[output], tolerance)
+                for output in want
+            ]
+        largest[name] = max(differences)
+    return largest
+
+
+def _difference(what, want, got, tolerance):
+    if want.shape != got.shape:
+        raise ExportError(f"{what} has shape {got.shape} instead of {want.shape}")
+    if want.dtype.kind != got.dtype.kind:
+        raise ExportError(f"{what} is of type {got.dtype} instead of {want.dtype}")
+    if want.dtype.kind != "f":
+        if not np.array_equal(want, got):
+            raise ExportError(f"{what} differs from the model's: {got} instead of {want}")
+        return 0.0
+    if want.size == 0:
+        return 0.0
+    if not (np.isfinite(want).all() and np.isfinite(got).all()):
+        raise ExportError(f"{what} has values that are not finite")
+    difference = float(np.max(np.abs(want.astype("float64") - got)))
+    scale = max(1.0, float(np.max(np.abs(want))))
+    if difference > tolerance * scale:
+        raise ExportError(
+            f"{what} differs from the model's by {difference:.2g}, "
+            f"more than {tolerance:g} of {scale:.3g} allowed"
+        )
+    return difference

@@ -1,0 +1,277 @@
+"""The character language model as files: graph functions, SavedModel, LiteRT, and generation."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.char_lm import export as export_command
+from apps.char_lm import generate as generate_command
+from apps.char_lm.config import CharLMConfig
+from apps.char_lm.generate import GenerateOptions, generate
+from apps.char_lm.graph import CharLMGraph, start_token
+from apps.char_lm.model import build, state_names
+from apps.common.errors import InputError
+from apps.common.run import Run
+from rnn_keras.data import Vocabulary
+from rnn_keras.export import LiteRTModel
+from rnn_keras.layers import use_plan
+
+VOCABULARY = Vocabulary.from_tokens("the quick brown fox\njumps — über 😀")
+CONFIG = CharLMConfig(cell="lstm", layers=2, units=12, embedding=4, batch_size=2, run="small")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    keras.utils.set_random_seed(1)
+    model = build(CONFIG, len(VOCABULARY))
+    for variable in model.weights:  # far from uniform, so that an error would show
+        variable.assign(variable.numpy() * 3 + 0.3 * np.random.normal(size=variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def graph(trained):
+    return CharLMGraph(CONFIG, trained, VOCABULARY)
+
+
+@pytest.fixture(scope="module")
+def unexported(trained, tmp_path_factory):
+    run = Run.create("char_lm", CONFIG, root=tmp_path_factory.mktemp("runs"))
+    VOCABULARY.save(run.vocab)
+    trained.save(run.best)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(unexported):
+    """The run after its export."""
+    generate_without_export(unexported)
+    export_command.export(unexported)
+    return unexported
+
+
+@pytest.fixture(scope="module")
+def served(run):
+    """The signatures of the SavedModel."""
+    return tf.saved_model.load(str(run.saved_model / "1")).signatures
+
+
+def generate_without_export(run):
+    for source in ("saved_model", "litert"):
+        with pytest.raises(InputError, match="not found; make it with python -m apps.char_lm.exp"):
+            generate(run, GenerateOptions(run=str(run), source=source))
+
+
+def keras_logits(graph, text):
+    """Logits after each character, by the Keras model on Keras's loop; `text` alone, no padding."""
+    ids = VOCABULARY.encode(text)[None]
+    zeros = [np.zeros((1, CONFIG.units), "float32") for _ in state_names(CONFIG)]
+    with use_plan("reference"):
+        return graph.streaming([ids, np.ones_like(ids, bool), *zeros])[0].numpy()[0]
+
+
+def keras_nats(graph, text):
+    if len(text) < 2:
+        return 0.0
+    logits = keras_logits(graph, text)[:-1].astype("float64")
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return -log_p[np.arange(len(text) - 1), VOCABULARY.encode(text)[1:]].mean()
+
+
+def keras_greedy(graph, text, length):
+    for _ in range(length):
+        logits = keras_logits(graph, text)[-1]
+        logits[VOCABULARY.unk_id] = -np.inf
+        text += VOCABULARY.tokens[int(np.argmax(logits))]
+    return text
+
+
+def request(rows):
+    """Rows `(prompt, length, temperature, top_k, top_p, seed)` as the inputs of `generate`."""
+    types = (tf.string, tf.int32, tf.float32, tf.int32, tf.float32, tf.int32)
+    names = ("prompt", "length", "temperature", "top_k", "top_p", "seed")
+    return {n: tf.constant(list(c), t) for n, c, t in zip(names, zip(*rows), types)}
+
+
+def texts(outputs):
+    return [text.decode() for text in outputs["text"].numpy()]
+
+
+@given(st.lists(st.one_of(st.binary(max_size=8), st.text(max_size=5).map(str.encode)), max_size=4))
+def test_encode_equals_the_vocabulary(graph, rows):
+    ids, lengths = graph.encode(tf.constant(rows, tf.string, shape=[len(rows)]))
+    for row, text_ids, length in zip(rows, ids.numpy(), lengths.numpy()):
+        want = VOCABULARY.encode(row.decode("utf-8", "replace"))
+        np.testing.assert_array_equal(text_ids[:length], want)
+        assert (text_ids[length:] == VOCABULARY.encode("\n")).all() and length < len(text_ids)
+
+
+def test_encode_known_characters(graph):
+    text = "".join(token for token in VOCABULARY.tokens if len(token) == 1)
+    ids, _ = graph.encode(tf.constant([text]))
+    np.testing.assert_array_equal(ids[0, :-1], VOCABULARY.encode(text))
+
+
+def test_start_token():
+    assert start_token(VOCABULARY) == "\n"
+    assert start_token(Vocabulary(("<unk>", "b", "a"))) == "b"
+    with pytest.raises(ValueError, match="no characters"):
+        start_token(Vocabulary(("<unk>",)))
+
+
+def test_served_score_is_that_of_the_keras_model(graph, served):
+    rows = ["the quick", "x", "", "über 😀\nQQ the fox"]
+    result = served["score"](text=tf.constant(rows))
+    np.testing.assert_array_equal(result["characters"], [8, 0, 0, 16])
+    want = [keras_nats(graph, row) for row in rows]
+    np.testing.assert_allclose(result["nats_per_character"], want, rtol=1e-5)
+
+
+def test_served_greedy_text_is_that_of_the_keras_model(graph, served):
+    rows = [("the ", 9, 0.0, 0, 1.0, 0), ("", 5, 0.0, 0, 1.0, 0), (b"\xff", 0, 0.0, 0, 1.0, 0)]
+    found = texts(served["serving_default"](**request(rows)))
+    want = [keras_greedy(graph, "the ", 9)[4:], keras_greedy(graph, "\n", 5)[1:], ""]
+    assert found == want
+
+
+def test_served_rows_do_not_depend_on_each_other(served):
+    rows = [
+        ("the", 20, 1.5, 0, 1.0, 3),
+        ("", 4, 0.7, 5, 0.9, 3),
+        ("a longer prompt than the others", 11, 3.0, 0, 0.8, -7),
+        ("the", 30, 1.5, 0, 1.0, 3),
+    ]
+    together = texts(served["generate"](**request(rows)))
+    assert together == [texts(served["generate"](**request([row])))[0] for row in rows]
+    assert [len(text) for text in together] == [20, 4, 11, 30]
+    assert together[3].startswith(together[0])
+
+
+def test_unknown_is_never_generated(trained, graph):
+    """Though here it is by far the most likely."""
+    bias = trained.get_layer("logits").bias
+    likely = keras.models.clone_model(trained)
+    likely.set_weights(trained.get_weights())
+    offset = np.where(np.arange(len(VOCABULARY)) == VOCABULARY.unk_id, 50.0, 0.0)
+    likely.get_layer("logits").bias.assign(bias.numpy() + offset)
+    biased = CharLMGraph(CONFIG, likely, VOCABULARY)
+    with use_plan("graph"):
+        rows = [("the", 20, 1.0, 0, 1.0, 0), ("the", 20, 0.0, 1, 0.5, 0)]
+        for text in texts(biased.functions["generate"](**request(rows))):
+            assert len(text) == 20 and "<" not in text
+
+
+def test_step_and_prefill_of_the_formats_are_those_of_the_keras_model(graph, served, run):
+    litert = LiteRTModel(run.tflite)
+    for rows in (["qui"], ["über 😀 the", "fox", "j"]):
+        ids, lengths = (value.numpy() for value in graph.encode(tf.constant(rows)))
+        zeros = {n: np.zeros((len(rows), 12), "float32") for n in state_names(CONFIG)}
+        states = litert.run("prefill", ids=ids, lengths=lengths, **zeros)
+        want = [keras_logits(graph, row)[-1] for row in rows]
+        np.testing.assert_allclose(states.pop("logits"), want, atol=1e-5)
+
+        tokens = VOCABULARY.encode("k" * len(rows))
+        want = [keras_logits(graph, row + "k")[-1] for row in rows]
+        np.testing.assert_allclose(
+            litert.run("step", ids=tokens, **states)["logits"], want, atol=1e-5
+        )
+        tensors = {name: tf.constant(value) for name, value in states.items()}
+        result = served["step"](ids=tf.constant(tokens), **tensors)
+        np.testing.assert_allclose(result["logits"], want, atol=1e-5)
+
+        score = litert.run("score", ids=ids, lengths=lengths)
+        np.testing.assert_array_equal(score["characters"], lengths - 1)
+        want = [keras_nats(graph, row) for row in rows]
+        np.testing.assert_allclose(score["nats_per_character"], want, rtol=1e-5)
+
+
+def test_export_writes_its_report(run):
+    report = json.loads((run.path / "export.json").read_text("utf-8"))
+    assert report["litert"]["bytes"] == run.tflite.stat().st_size
+    assert report["litert"]["max_difference"].keys() == {"prefill", "step", "score"}
+    assert report["saved_model"]["max_difference"].keys() == {"generate", "score", "step"}
+    assert report["quantization"] == "none"
+
+
+@pytest.mark.parametrize("prompt", ["the", "", "Q\udcff"])
+def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_path):
+    alone = Run("char_lm", tmp_path / "alone")
+    alone.path.mkdir()
+    for name in ("saved_model", "model.tflite"):
+        os.symlink(run.path / name, alone.path / name)
+    text = {
+        source: "".join(generate(alone, GenerateOptions(
+            run="alone", prompt=prompt, length=25, temperature=1.2, top_k=9, top_p=0.95, seed=5,
+            source=source,
+        )))
+        for source in ("saved_model", "litert")
+    }  # fmt: skip
+    assert text["saved_model"] == text["litert"]
+    assert len(text["litert"]) == 25
+
+
+def test_damaged_files_are_named(tmp_path):
+    run = Run("char_lm", tmp_path)
+    (run.saved_model / "1").mkdir(parents=True)
+    run.tflite.write_bytes(b"nothing of the kind")
+    for source, file in [("saved_model", "saved_model/1"), ("litert", "model.tflite")]:
+        with pytest.raises(InputError, match=f"cannot read .*{file}: .*; make it with"):
+            generate(run, GenerateOptions(run="x", source=source))
+
+
+@pytest.mark.parametrize(
+    "option, words",
+    [
+        ({"length": 0}, "--length must be at least 1, got 0"),
+        ({"temperature": -0.1}, "--temperature must be 0 .* got -0.1"),
+        ({"temperature": float("nan")}, "--temperature"),
+        ({"top_k": -1}, "--top-k"),
+        ({"top_p": 0.0}, "--top-p"),
+        ({"seed": 2**31}, "--seed"),
+    ],
+)
+def test_options_out_of_range(option, words):
+    with pytest.raises(InputError, match=words):
+        GenerateOptions(run="x", **option)
+
+
+def test_commands(run, capsys, monkeypatch):
+    monkeypatch.setenv("RNN_KERAS_RUNS", str(run.path.parent.parent))
+    generate_command.main(["small", "the", "--length", "3", "--from", "litert"])
+    assert len(capsys.readouterr().out) == len("the") + 3 + 1
+    for command, words in [
+        (generate_command, ["small", "--length", "0"]),
+        (export_command, ["nothing"]),
+    ]:
+        with pytest.raises(SystemExit, match="2"):
+            command.main(words)
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_export_refuses_files_that_do_not_fit(unexported, tmp_path):
+    other = Run("char_lm", tmp_path)
+    for name in ("config.json", "best.keras"):
+        os.symlink(unexported.path / name, tmp_path / name)
+    Vocabulary.from_tokens("ab").save(other.vocab)
+    with pytest.raises(InputError, match="has 3 tokens, but the model .* has"):
+        export_command.load(other)
+    other.vocab.unlink()
+    with pytest.raises(InputError, match="cannot read the vocabulary"):
+        export_command.load(other)
+
+
+def test_help_needs_no_tensorflow():
+    program = (
+        "import sys\nfrom apps.char_lm import export, generate\n"
+        "print('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "False", run.stderr

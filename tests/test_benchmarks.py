@@ -1,0 +1,159 @@
+"""The benchmarks' own arithmetic, and that they refuse to time what does not agree."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import layers, memory, report, scaling, timing
+from benchmarks.cases import CASES, Shape, flops
+
+PROJECT = Path(__file__).resolve().parents[1]
+SHAPE = Shape(batch=2, time=3, inputs=5, units=7)
+
+
+class Clock:
+    """A clock that only the contenders move."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def contender(self, *seconds):
+        """A call that takes the given seconds in turn, the last one for ever."""
+        left = list(seconds)
+
+        def call():
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return call
+
+
+def test_statistics_by_hand():
+    assert timing.Timing.of([4.0, 1.0, 2.0, 3.0, 10.0]) == timing.Timing(3.0, 2.0, 4.0, 5)
+
+
+def test_the_first_call_is_told_apart():
+    clock = Clock()
+    calls = {"slow": clock.contender(9.0, 2.0), "fast": clock.contender(5.0, 1.0)}
+    first, _ = timing.first_calls(calls, clock)
+    found = timing.interleave(calls, 0, min_rounds=4, turn=0.5, clock=clock)
+    assert first == {"slow": 9.0, "fast": 5.0}
+    assert found["slow"] == timing.Timing(2.0, 2.0, 2.0, 4)
+    assert found["fast"] == timing.Timing(1.0, 1.0, 1.0, 4)
+
+
+def test_a_turn_of_several_calls_drops_its_first():
+    clock = Clock()
+    calls = {"a": clock.contender(3.0, 0.25)}
+    found = timing.interleave(calls, 0, min_rounds=1, turn=3.5, clock=clock)
+    assert found["a"] == timing.Timing(0.25, 0.25, 0.25, 2)
+
+
+def test_rounds_go_on_until_the_time_is_up():
+    clock = Clock()
+    calls = {"a": clock.contender(1.0), "b": clock.contender(1.0)}
+    found = timing.interleave(calls, 10, min_rounds=1, turn=0, clock=clock)
+    assert found["a"].calls == found["b"].calls == 5
+
+
+# By hand for (2, 3, 5, 7), one gate: X W_x is 2·6·5·7 = 420 operations, H W_h 2·6·7·7 = 588;
+# forward 1,008, training 2·420 + 3·588 = 2,604. The second LSTM reads 7 inputs: X W_x 588 per
+# gate, and its dX is wanted: 4·(3·588 + 3·588) = 14,112.
+@pytest.mark.parametrize(
+    "name, forward, training",
+    [
+        ("VanillaRNN", 1_008, 2_604),
+        ("GRU reset-before", 3_024, 7_812),
+        ("LSTM", 4_032, 10_416),
+        ("Bidirectional GRU", 6_048, 15_624),
+        ("DeepRNN 2xLSTM", 4_032 + 4 * 2 * 588, 10_416 + 14_112),
+    ],
+)
+def test_flops_by_hand(name, forward, training):
+    assert flops(CASES[name], SHAPE, training=False) == forward
+    assert flops(CASES[name], SHAPE, training=True) == training
+
+
+def test_shapes_from_the_command_line():
+    assert Shape.parse("32,60,5,32") == Shape.parse("32x60x5x32") == (32, 60, 5, 32)
+    for wrong in ("1,2,3", "1,2,3,0", "1,2,3,x"):
+        with pytest.raises(ValueError):
+            Shape.parse(wrong)
+
+
+def test_disagreement_is_relative_to_the_largest_value():
+    from benchmarks.contenders import disagreement
+
+    expected = [np.array([100.0, 1.0]), np.array([2.0])]
+    actual = [np.array([100.0, 2.0]), np.array([2.0])]
+    assert disagreement(actual, expected) == pytest.approx(0.01)
+    assert disagreement([np.array([np.nan])], [np.array([1.0])]) == np.inf
+    with pytest.raises(ValueError):
+        disagreement(actual[:1], expected)
+
+
+def test_growth_exponent():
+    assert scaling.exponent([1, 2, 4, 8], [5, 5, 10, 20]) == pytest.approx(1)
+    assert scaling.exponent([1, 2], [3.0, None]) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory needs /proc")
+def test_peak_memory_of_what_is_freed_again():
+    size = 64 * 2**20
+    peak = memory.peak_memory(lambda: np.ones(size, np.uint8).sum())
+    assert size <= peak < 1.5 * size
+
+
+@pytest.mark.parametrize("name", ["LSTM", "Bidirectional GRU", "DeepRNN 2xLSTM"])
+def test_a_row_of_layers(name, tmp_path):
+    row = layers.measure(name, "training", SHAPE, 0, None)
+    assert max(row["disagreement"].values()) < 1e-4
+    assert {"ours graph", "Keras graph", "matmul"} <= set(row["seconds"])
+    medians = {who: seconds["median"] for who, seconds in row["seconds"].items()}
+    rate = 2 * 1024**3 / medians["matmul"]
+    ours = medians[row["fit"]["ours"]]
+    assert row["over_ours"]["floor"] == pytest.approx(row["flops"] / rate / ours)
+    assert row["over_ours"]["Keras"] == pytest.approx(medians[row["fit"]["Keras"]] / ours)
+
+    arguments = layers.parse(["--output", str(tmp_path / "new" / "layers.json")])
+    written = report.Report(arguments, "layers")
+    written.add(row)
+    written.save_plot(layers.plot(written.rows))
+    found = json.loads(arguments.output.read_text("utf-8"))
+    assert found["rows"] == [json.loads(json.dumps(row))]
+    assert {"command", "date", "machine", "versions"} <= set(found)
+    assert arguments.output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert f"| {name} " in "\n".join(layers.tables(written.rows))
+
+
+def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
+    from benchmarks import contenders
+
+    def wrong(case, shape):
+        model = build_keras(case, shape)
+        model.layers[-1].go_backwards = True
+        return model
+
+    build_keras = contenders.build_keras
+    monkeypatch.setattr(contenders, "build_keras", wrong)
+    row = layers.measure("VanillaRNN", "forward", SHAPE, 0, None)
+    assert "ours" in row["error"] and "seconds" not in row
+    assert "ERROR VanillaRNN, forward, 2x3x5x7" in "\n".join(layers.tables([row]))
+
+
+@pytest.mark.parametrize("name", ["layers", "scaling", "training"])
+def test_options_are_read_before_tensorflow(name):
+    program = (
+        f"import sys; from benchmarks import {name}; {name}.parse([]);"
+        "print([m for m in ('tensorflow', 'keras', 'torch', 'matplotlib') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert run.stdout.strip() == "[]", run.stderr
