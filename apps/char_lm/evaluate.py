@@ -4,9 +4,9 @@ import math
 import sys
 from argparse import ArgumentParser
 
-from apps.char_lm.config import CharLMConfig
+from apps.char_lm.config import PRESETS
 from apps.common import cli
-from apps.common.run import Run
+from apps.common.run import Run, runs_root
 
 PRIMING, CHUNK = 1024, 1000  # characters: of history before the first one scored; per call
 
@@ -19,7 +19,7 @@ LIMITS = (
 
 
 def evaluate(run: Run) -> dict:
-    """Scores the best model of a run on the held-out text, and writes metrics and model card.
+    """Scores the best model of a run on the held-out text; writes metrics, card and results row.
 
     Every held-out character is predicted once. Under `stream`, from all the text before it: the
     state is carried through, and starts from the last characters of the training part, which the
@@ -39,14 +39,15 @@ def evaluate(run: Run) -> dict:
 
     from apps.char_lm import batches
     from apps.char_lm.data import D2L_STEPS
+    from apps.char_lm.model import load
     from apps.char_lm.ngram import witten_bell, witten_bell_windows
     from apps.common.card import markdown_table, model_card
     from apps.common.environment import describe_machine
     from apps.common.history import best_row, read_history
+    from apps.common.results import append_result
 
-    config = run.read_config(CharLMConfig)
+    config, _, trained = load(run)
     corpus = batches.load_corpus(config)
-    trained = keras.saving.load_model(run.best, compile=False)
     if config.protocol == "d2l":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         trained.compile(loss=loss)
@@ -97,6 +98,22 @@ def evaluate(run: Run) -> dict:
             machine=describe_machine(),
             picture="plots/loss.png",
         ),
+    )
+    append_result(
+        runs_root() / "char_lm" / "results.csv",
+        command=cli.command_line("char_lm", PRESETS, config, omit=("seed", "run")),
+        seed=config.seed,
+        minutes=metrics["training_minutes"],
+        machine=describe_machine(),
+        scores={
+            name: metrics[name]
+            for name in (
+                "nats_per_character",
+                "perplexity",
+                "baseline_nats_per_character",
+                "baseline_perplexity",
+            )
+        },
     )
     print(markdown_table(scores), flush=True)
     return metrics

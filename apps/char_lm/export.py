@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from apps.char_lm.config import CharLMConfig
 from apps.common.cli import command
 from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
@@ -41,6 +40,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     """
     import_tensorflow()
     from apps.char_lm.graph import CharLMGraph
+    from apps.char_lm.model import load
     from rnn_keras.export import ExportError, write_litert, write_saved_model
 
     config, vocabulary, trained = load(run)
@@ -74,34 +74,6 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     }
     run.write_json("export.json", report)
     return report
-
-
-def load(run: Run):
-    """The configuration, the vocabulary and the trained model of a run.
-
-    Raises:
-        InputError: a file is damaged, or they do not fit together.
-    """
-    import keras
-
-    import apps.char_lm.model  # noqa: F401  registers the layers that best.keras names
-    from rnn_keras.data import Vocabulary
-
-    config = run.read_config(CharLMConfig)
-    try:
-        vocabulary = Vocabulary.load(run.vocab)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
-    try:
-        trained = keras.saving.load_model(run.best, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
-    if trained.output_shape[-1] != len(vocabulary):
-        raise InputError(
-            f"{run.vocab} has {len(vocabulary)} tokens, but the model in {run.best} has "
-            f"{trained.output_shape[-1]}"
-        )
-    return config, vocabulary, trained
 
 
 @command

@@ -4,6 +4,9 @@ import keras
 from keras import ops
 
 from apps.char_lm.config import CharLMConfig
+from apps.common.errors import InputError
+from apps.common.run import Run
+from rnn_keras.data import Vocabulary
 from rnn_keras.layers import GRU, LSTM, DeepRNN, VanillaRNN
 
 LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
@@ -56,6 +59,29 @@ def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
     streaming = keras.Model([ids, mask, *states], [output(H), *new_states], name="char_lm")
     streaming.set_weights([variable.numpy() for variable in trained.weights])
     return streaming
+
+
+def load(run: Run) -> tuple[CharLMConfig, Vocabulary, keras.Model]:
+    """The configuration, the vocabulary and the trained model of a run.
+
+    Raises:
+        InputError: a file is damaged, or they do not fit together.
+    """
+    config = run.read_config(CharLMConfig)
+    try:
+        vocabulary = Vocabulary.load(run.vocab)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
+    try:
+        trained = keras.saving.load_model(run.best, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
+    if trained.output_shape[-1] != len(vocabulary):
+        raise InputError(
+            f"{run.vocab} has {len(vocabulary)} tokens, but the model in {run.best} has "
+            f"{trained.output_shape[-1]}"
+        )
+    return config, vocabulary, trained
 
 
 def state_names(config: CharLMConfig) -> list[str]:

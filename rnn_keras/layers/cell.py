@@ -7,9 +7,15 @@ Keras computes with them is replaced by the documented step.
 
 import numbers
 
+import keras
 from keras import ops
 
 from rnn_keras.layers.recurrence import affine
+
+# Activations of which one call over several gates is one call for each; softmax is not one.
+ELEMENTWISE = [
+    keras.activations.get(name) for name in ("sigmoid", "hard_sigmoid", "tanh", "relu", "linear")
+]
 
 
 class DocumentedCell:
@@ -36,6 +42,17 @@ class DocumentedCell:
     def split_weights(self):
         """The recurrent weights as the tuple that `step` takes."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    @property
+    def sigma(self):
+        """σ of the gates, for several of them side by side along the last axis."""
+        activation = self.recurrent_activation
+        if activation in ELEMENTWISE:
+            return activation
+        return lambda gates: ops.concatenate(
+            [activation(a) for a in ops.split(gates, gates.shape[-1] // self.units, axis=-1)],
+            axis=-1,
+        )
 
     @property
     def input_bias(self):

@@ -23,7 +23,7 @@ def gru_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
         state: `(H,)`, `(batch, units)`.
         weights: `(W_zr, W_hh)`, `(units, 2 * units)` and `(units, units)`; Z before R.
         affine: `affine(addend, operand, W) = addend + operand @ W`.
-        sigma: σ.
+        sigma: σ, applied to both gates side by side.
         phi: φ, tanh in the documents.
 
     Returns:
@@ -49,16 +49,17 @@ def gru_reset_after_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.t
         weights: `(W, b)`, `(units, 3 * units)` and `(3 * units,)`, in the order Z, R, H; b may
             be left out.
         affine: `affine(addend, operand, W) = addend + operand @ W`.
-        sigma: σ.
+        sigma: σ, applied to both gates side by side.
         phi: φ.
 
     Returns:
         `(H_t,)`.
     """
     (x_zrh,), (H,), (W, *b) = x, state, weights
-    x_z, x_r, x_h = ops.split(x_zrh, 3, axis=-1)
-    h_z, h_r, h_h = ops.split(affine(b[0] if b else 0.0, H, W), 3, axis=-1)
-    Z, R = sigma(x_z + h_z), sigma(x_r + h_r)
+    units = H.shape[-1]
+    x_zr, x_h = ops.split(x_zrh, [2 * units], axis=-1)
+    h_zr, h_h = ops.split(affine(b[0] if b else 0.0, H, W), [2 * units], axis=-1)
+    Z, R = ops.split(sigma(x_zr + h_zr), 2, axis=-1)
     H_tilde = phi(x_h + R * h_h)
     return (Z * H + (1 - Z) * H_tilde,)
 
@@ -79,7 +80,7 @@ class GRUCell(DocumentedCell, keras.layers.GRUCell):
     def step(self, x, state, weights, affine):
         """`gru_step` or `gru_reset_after_step` with this cell's activations."""
         equation = gru_reset_after_step if self.reset_after else gru_step
-        return equation(x, state, weights, affine, self.recurrent_activation, self.activation)
+        return equation(x, state, weights, affine, self.sigma, self.activation)
 
     @property
     def input_bias(self):

@@ -26,6 +26,8 @@ every product with a weight matrix through `affine`.
 How a loop keeps a value per time step depends on what runs it: see `InPlace` and `Arrays`.
 """
 
+import functools
+
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla  # the only door to DynamicUpdateSlice
 
@@ -81,8 +83,10 @@ class Recurrence:
     def __init__(self, step):
         self._step = step
         compiled = {"jit_compile": True, "autograph": False, "reduce_retracing": True}
-        self._forward = tf.function(self._forward_loop, **compiled)
-        self._backward = tf.function(self._backward_loop, **compiled)
+        # Partials, as TensorFlow warns of retracing by counting the traces of a code object: a
+        # model of six layers, each traced once, would be told to mend its ways.
+        self._forward = tf.function(functools.partial(self._forward_loop), **compiled)
+        self._backward = tf.function(functools.partial(self._backward_loop), **compiled)
 
     def __call__(self, x, state, weights, mask=None, *, sequences, record):
         """Runs the step over all time steps.

@@ -262,10 +262,10 @@ def test_export_refuses_files_that_do_not_fit(unexported, tmp_path):
         os.symlink(unexported.path / name, tmp_path / name)
     Vocabulary.from_tokens("ab").save(other.vocab)
     with pytest.raises(InputError, match="has 3 tokens, but the model .* has"):
-        export_command.load(other)
+        load(other)
     other.vocab.unlink()
     with pytest.raises(InputError, match="cannot read the vocabulary"):
-        export_command.load(other)
+        load(other)
 
 
 def test_help_needs_no_tensorflow():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.char_lm import evaluate, generate, samples, train
+from apps.common.results import read_results
 
 SMALL = (
     ["tiny", "--epochs", "2", "--units", "12", "--embedding", "8", "--batch-size", "4"]
@@ -44,6 +45,15 @@ def test_a_run_holds_all_that_is_needed_later(run):
     assert len(metrics["scores"]) == 7  # the model, and n-grams of six orders
     card = (run / "README.md").read_text(encoding="utf-8")
     assert "python -m apps.char_lm.train tiny" in card and "6-gram" in card
+
+
+def test_the_run_writes_its_own_row_of_results(run, runs):
+    rows = read_results(runs / "char_lm" / "results.csv")
+    metrics = json.loads((run / "metrics.json").read_text())
+    row = rows[0]
+    assert row["seed"] == "3" and "--units 12" in row["command"] and "--run" not in row["command"]
+    assert float(row["perplexity"]) == pytest.approx(metrics["perplexity"], abs=1e-4)
+    assert float(row["baseline_perplexity"]) > 1
 
 
 def test_evaluate_again_gives_the_same_score(run, capsys):

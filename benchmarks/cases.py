@@ -1,0 +1,108 @@
+"""What `benchmarks.layers` compares, and how many operations it takes: no framework here."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Shape(NamedTuple):
+    """The size of one input and of the layer that reads it."""
+
+    batch: int
+    time: int
+    inputs: int
+    units: int
+
+    def __str__(self):
+        return "x".join(map(str, self))
+
+    @classmethod
+    def parse(cls, text: str) -> "Shape":
+        """`32,60,5,32` or `32x60x5x32`.
+
+        Raises:
+            ValueError: not four positive integers.
+        """
+        sizes = [int(size) for size in text.replace("x", ",").split(",")]
+        if len(sizes) != len(cls._fields) or min(sizes) < 1:
+            raise ValueError(f"a shape is four positive integers {cls._fields}, got {text!r}")
+        return cls(*sizes)
+
+
+SHAPES = tuple(
+    Shape(*sizes)
+    for sizes in (
+        (32, 60, 5, 32),
+        (20, 35, 200, 200),
+        (32, 100, 128, 128),
+        (64, 200, 64, 256),
+        (64, 100, 256, 512),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, under the name that each framework has for it.
+
+    Attributes:
+        ours: class in `rnn_keras.layers`.
+        keras: class in `keras.layers`.
+        torch: class in `torch.nn`.
+        gates: matrices `(inputs, units)`, and as many `(units, units)`, that a cell holds.
+        options: options of `ours` and `keras` alike.
+        bidirectional: whether a second one reads the sequence backwards.
+        depth: number of layers on top of one another.
+        note: where the comparison is not like with like.
+    """
+
+    ours: str
+    keras: str
+    torch: str
+    gates: int
+    options: dict[str, Any] = field(default_factory=dict)
+    bidirectional: bool = False
+    depth: int = 1
+    note: str = ""
+
+
+_OTHER_EQUATION = "PyTorch has the GRU with the reset gate after the product only."
+
+CASES = {
+    "VanillaRNN": Case("VanillaRNN", "SimpleRNN", "RNN", 1),
+    "GRU reset-before": Case("GRU", "GRU", "GRU", 3, {"reset_after": False}, note=_OTHER_EQUATION),
+    "GRU reset-after": Case("GRU", "GRU", "GRU", 3, {"reset_after": True}),
+    "LSTM": Case("LSTM", "LSTM", "LSTM", 4),
+    "Bidirectional GRU": Case(
+        "GRU", "GRU", "GRU", 3, {"reset_after": False}, bidirectional=True, note=_OTHER_EQUATION
+    ),
+    "DeepRNN 2xLSTM": Case("LSTM", "LSTM", "LSTM", 4, depth=2),
+}
+
+COUNTED = (
+    "Counted are matrix products only, 2 operations per multiply-add: forward X W_x and H W_h "
+    "over all time steps, the first (zero) state included; for a training step also the "
+    "gradients of H, W_h and W_x, and of X where a layer below made it. The gradient of the "
+    "input itself is taken by no contender, activations and other elementwise work count nothing."
+)
+
+
+def flops(case: Case, shape: Shape, *, training: bool) -> int:
+    """Floating-point operations of the matrix products, as `COUNTED` says.
+
+    Args:
+        case: the network.
+        shape: the sizes.
+        training: the forward and backward pass, or the forward pass only.
+    """
+    batch, time, inputs, units = shape
+    total = 0
+    for layer in range(case.depth):
+        width = inputs if layer == 0 else units * (1 + case.bidirectional)
+        rows, columns = batch * time, case.gates * units
+        x, h = 2 * rows * width * columns, 2 * rows * units * columns
+        of_layer = x + h
+        if training:
+            of_layer += h + h + x  # the gradients of H, W_h, W_x
+            of_layer += x if layer > 0 else 0  # that of X, which the layer below made
+        total += of_layer * (1 + case.bidirectional)
+    return total

@@ -1,0 +1,126 @@
+"""What the benchmarks share around the measurement: options, files, tables."""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.common.files import replacing, write_text
+
+RESULTS = Path(__file__).parent / "results"
+MIB = 2**20
+# A load average beyond which a run warns. PyTorch's OpenMP threads spin at barriers: where a core
+# is taken by another process, a step of 2 ms was seen to take 1,000.
+BUSY = 0.7
+
+Row = dict[str, Any]
+
+
+def parser(name: str, description: str, *, seconds: float) -> argparse.ArgumentParser:
+    """A parser with the options that all benchmarks have.
+
+    Args:
+        name: the module, such as `layers`.
+        description: for `--help`.
+        seconds: the default of `--seconds`.
+    """
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    made.add_argument(
+        "--seconds", type=float, default=seconds, help="time each row at least so long"
+    )
+    made.add_argument("--threads", type=int, default=2, help="threads of each framework")
+    made.add_argument(
+        "--output", type=Path, default=RESULTS / f"{name}.json", help="JSON; the plot goes beside"
+    )
+    return made
+
+
+class Report:
+    """The JSON file of one run; it is written anew after each row, so none is lost.
+
+    Args:
+        arguments: the parsed options.
+        name: the module, such as `layers`.
+        **facts: what else the file says once.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, name: str, **facts: Any):
+        from apps.common import environment
+
+        versions = environment.package_versions()
+        try:
+            versions["torch"] = importlib.metadata.version("torch")
+        except importlib.metadata.PackageNotFoundError:
+            print("PyTorch is left out: it is not installed (pip install '.[bench]').")
+        self.output = arguments.output
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        if load and load > BUSY:
+            print(f"warning: the machine is busy (load average {load:.1f}): no figure below will "
+                  "mean anything, PyTorch's least of all.", file=sys.stderr)  # fmt: skip
+        self.header = {
+            "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "machine": environment.describe_machine(),
+            "load_average_before": load,
+            "threads": arguments.threads,
+            "versions": versions,
+            **facts,
+        }
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Append a row and write the file."""
+        self.rows.append(row)
+        write_text(self.output, json.dumps({**self.header, "rows": self.rows}, indent=1) + "\n")
+
+    def save_plot(self, figure) -> None:
+        """Write a Matplotlib figure beside the JSON file."""
+        with replacing(self.output.with_suffix(".png")) as beside:
+            figure.savefig(beside, dpi=120)
+
+    def print_tables(self, *tables: str) -> None:
+        """Print the machine, the Markdown tables and where the files are."""
+        print(f"\n{self.header['machine']}; {self.header['threads']} threads each; "
+              f"{self.header['date']}; load average before: "
+              f"{number(self.header['load_average_before'])}", *tables, sep="\n\n")  # fmt: skip
+        print(f"\n{self.output} and {self.output.with_suffix('.png').name}")
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, its columns aligned."""
+    table = [list(header), *map(list, rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+        for row in table
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def milliseconds(timing: dict[str, float] | None) -> str:
+    """`12.3 (0.4)`: the median and the interquartile range; a dash for None."""
+    if timing is None:
+        return "–"
+    spread = timing["q3"] - timing["q1"]
+    return f"{1e3 * timing['median']:.3g} ({1e3 * spread:.2g})"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """With so many digits after the point; a dash for None."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def mebibytes(value: int | None) -> str:
+    """A number of bytes in MiB; a dash for None."""
+    return number(None if value is None else value / MIB, 1)

@@ -1,0 +1,33 @@
+"""The process that measures: threads, seeds, and which frameworks there are."""
+
+import importlib.util
+
+from apps.common.environment import import_tensorflow
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed (the extra `bench`)."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def prepare(threads: int) -> None:
+    """Set up TensorFlow, Keras and PyTorch; call it before anything is built.
+
+    Args:
+        threads: number of threads of each framework.
+    """
+    tf = import_tensorflow()
+    import keras
+
+    # Each contender is a function of its own, which TensorFlow takes for needless retracing.
+    tf.get_logger().setLevel("ERROR")
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(0)
+    if has_torch():
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+    # What a library does once per process belongs to no contender's first call.
+    tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(()))

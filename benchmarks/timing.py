@@ -1,0 +1,114 @@
+"""Timing several contenders fairly in one process."""
+
+import gc
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What is compared.
+
+    Attributes:
+        calls: by name, a function that does the work once, complete on return.
+        fit: by side ("ours", "Keras"), the name of what `Model.fit` would run here.
+    """
+
+    calls: dict[str, Call]
+    fit: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call: the median and the quartiles of `calls` calls."""
+
+    median: float
+    q1: float
+    q3: float
+    calls: int
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Timing":
+        """The statistics of a list of measurements."""
+        q1, median, q3 = np.percentile(seconds, (25, 50, 75)).tolist()
+        return cls(median, q1, q3, len(seconds))
+
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return asdict(self)
+
+
+def first_calls(
+    calls: Mapping[str, Call], clock: Callable[[], float] = time.perf_counter
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The seconds of each contender's first call (trace and compile), and what it returned."""
+    seconds, results = {}, {}
+    for name, call in calls.items():
+        began = clock()
+        results[name] = call()
+        seconds[name] = clock() - began
+    return seconds, results
+
+
+def interleave(
+    calls: Mapping[str, Call],
+    seconds: float,
+    *,
+    min_rounds: int = 5,
+    turn: float = 0.03,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Timing]:
+    """Time the contenders in turns, so that a change of the machine's speed meets all of them.
+
+    In each round every contender has one turn, in an order drawn anew (with a fixed seed), so
+    that none always follows the same other one.
+
+    Args:
+        calls: the contenders, each called before (see `first_calls`).
+        seconds: rounds go on for at least so long, for all contenders together.
+        min_rounds: and there are at least so many.
+        turn: a contender goes on calling for so many seconds in its turn.
+        clock: seconds as a float.
+    """
+    shuffle = random.Random(0).shuffle
+    samples = {name: [] for name in calls}
+    names, rounds, began = list(calls), 0, clock()
+    with _without_collector():
+        while rounds < min_rounds or clock() - began < seconds:
+            shuffle(names)
+            for name in names:
+                samples[name] += _turn(calls[name], turn, clock)
+            rounds += 1
+    return {name: Timing.of(values) for name, values in samples.items()}
+
+
+def _turn(call: Call, seconds: float, clock: Callable[[], float]) -> list[float]:
+    """The seconds of each call in a turn.
+
+    The first one, which meets the caches and the spinning threads that the contender before it
+    left, counts only when the turn has no other.
+    """
+    taken = []
+    while not taken or sum(taken) < seconds:
+        began = clock()
+        call()
+        taken.append(clock() - began)
+    return taken[1:] or taken
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
