@@ -1,8 +1,10 @@
 """The documented recurrent layers, as Keras layers."""
 
 from rnn_keras.layers.bidirectional import Bidirectional
+from rnn_keras.layers.cell import DocumentedCell
 from rnn_keras.layers.deep import DeepRNN
 from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
+from rnn_keras.layers.layer import RecurrentLayer
 from rnn_keras.layers.lstm import LSTM, LSTMCell, lstm_step
 from rnn_keras.layers.plans import explain, use_plan
 from rnn_keras.layers.vanilla import VanillaRNN, VanillaRNNCell, rnn_step
@@ -12,8 +14,10 @@ __all__ = [
     "LSTM",
     "Bidirectional",
     "DeepRNN",
+    "DocumentedCell",
     "GRUCell",
     "LSTMCell",
+    "RecurrentLayer",
     "VanillaRNN",
     "VanillaRNNCell",
     "explain",

@@ -25,7 +25,7 @@ class DeepRNN(keras.layers.Layer):
         return_state: whether to return the final states of *every* layer, from the bottom up.
         stateful: whether all layers carry their states from batch to batch.
         seed: seed of the dropout.
-        **options: `name`, `dtype`, `trainable`.
+        **options: `name`, `trainable`, and `dtype`, which if given is that of all layers.
 
     Call arguments:
         sequences: `(batch, time, inputs)`.
@@ -73,7 +73,13 @@ class DeepRNN(keras.layers.Layer):
         check_rate("dropout", dropout)
         last = len(layers) - 1
         self.layers = [
-            _rebuilt(layer, stateful, return_sequences=return_sequences if i == last else True)
+            _rebuilt(
+                layer,
+                return_sequences=return_sequences if i == last else True,
+                return_state=True,
+                stateful=stateful,
+                **({"dtype": options["dtype"]} if options.get("dtype") is not None else {}),
+            )
             for i, layer in enumerate(layers)
         ]
         self.dropout, self.seed = dropout, seed
@@ -99,6 +105,8 @@ class DeepRNN(keras.layers.Layer):
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         counts = [_count_states(layer) for layer in self.layers]
+        if initial_state is not None and not isinstance(initial_state, (list, tuple)):
+            initial_state = [initial_state]
         if initial_state is not None and len(initial_state) != sum(counts):
             raise ValueError(
                 f"`initial_state` must hold {sum(counts)} tensors, the states of "
@@ -153,8 +161,8 @@ class DeepRNN(keras.layers.Layer):
         return cls(**{**config, "layers": layers})
 
 
-def _rebuilt(layer, stateful, return_sequences):
-    """A fresh layer with the options of the given one, returning what `DeepRNN` needs."""
+def _rebuilt(layer, **changes):
+    """A fresh layer with the options of the given one, but for `changes`."""
     config = keras.saving.serialize_keras_object(layer)
     inner = config["config"]
     parts = (
@@ -163,7 +171,7 @@ def _rebuilt(layer, stateful, return_sequences):
         else [inner]
     )
     for part in parts:
-        part.update(return_sequences=return_sequences, return_state=True, stateful=stateful)
+        part.update(changes)
     return keras.saving.deserialize_keras_object(config)
 
 

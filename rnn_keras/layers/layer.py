@@ -15,6 +15,8 @@ class RecurrentLayer(keras.layers.RNN):
     Masks, `initial_state`, `stateful`, `go_backwards` and serialization are Keras's; only the
     hook `inner_loop` is replaced. Subclasses name their `cell_class`.
 
+    All arguments after `activation` are by keyword.
+
     Args:
         units: positive integer, the size of the hidden state.
         activation: φ of the equations; Keras's default "tanh".
@@ -93,6 +95,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras's hook. Returns `(last_output, outputs, states)`, batch first."""
+        _check_states(initial_state, self.state_size, sequences)
         plan, _ = plans.choose(self, training)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
@@ -147,6 +150,20 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _check_states(states, sizes, sequences):
+    """Refuses initial states of another shape than `(batch, units)`."""
+    if len(states) != len(sizes):
+        raise ValueError(f"`initial_state` must hold {len(sizes)} tensors, got {len(states)}.")
+    for state, size in zip(states, sizes):
+        wanted = (sequences.shape[0], size)
+        known = [(w, g) for w, g in zip(wanted, state.shape) if None not in (w, g)]
+        if len(state.shape) != 2 or any(w != g for w, g in known):
+            raise ValueError(
+                f"`initial_state` must hold tensors of shape (batch, units) = {wanted}, "
+                f"got {tuple(state.shape)}."
+            )
 
 
 def _time_major_mask(mask, sequences):

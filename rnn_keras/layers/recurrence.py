@@ -175,12 +175,11 @@ class Recurrence:
 
         def reverse(t, d_state):
             """The vector-Jacobian product of step t."""
-            replay = _Replay(tuple(tf.gather(a, t) for a in sums), transposed)
             x_t = tuple(tf.gather(piece, t) for piece in x)
             state_t = tuple(tf.gather(h, t) for h in history)
+            replay = _Replay(tuple(tf.gather(a, t) for a in sums), x_t, weights, transposed)
             with tf.GradientTape() as tape:
                 tape.watch((x_t, state_t, weights))
-                replay.addends = {id(piece): i for i, piece in enumerate(x_t)}
                 new_state = self._step(x_t, state_t, weights, replay.affine)
                 new_state = _keep_masked(mask, t, new_state, state_t)
             if d_H is not None:
@@ -220,7 +219,7 @@ class Recurrence:
         for i, k in replay0.absorbed.items():
             d_x[i] = d_x[i] + d_sums[k] if i in d_x else d_sums[k]
         d_weights = dict(zip(elementwise, d_elementwise))
-        replay = _Replay(sums, transposed)
+        replay = _Replay(sums, x, weights, transposed)
         past = tuple(h[:-1] for h in history)
         self._step(x, past, weights, replay.affine)
         for (addend, operand, W), d_sum in zip(replay.calls, d_sums):
@@ -245,21 +244,20 @@ class _Replay:
     Attributes:
         calls: `(addend, operand, W)` of each call, in order.
         d_sums: the gradient of each sum, once the step was differentiated.
-        absorbed: `{i: k}`: the projected input `i` is the addend of call `k` alone, so its
-            gradient is that of the sum, and is not carried twice.
+        absorbed: `{i: k}`: the projected input `i` is the addend of call `k`, and there gets the
+            gradient of the sum, which is not carried twice.
     """
 
-    def __init__(self, sums, transposed):
-        self.addends, self.absorbed = {}, {}
-        self.calls = []
+    def __init__(self, sums, x, weights, transposed):
+        self.calls, self.absorbed = [], {}
         self.d_sums = [tf.zeros_like(a) for a in sums]
         self._sums, self._transposed = sums, transposed
+        self._inputs = {id(piece): i for i, piece in enumerate(x)}
+        self._weights = {id(weight) for weight in weights}
 
     def affine(self, addend, operand, W):
         k = len(self.calls)
         self.calls.append((addend, operand, W))
-        if id(addend) in self.addends:
-            self.absorbed[self.addends[id(addend)]] = k
 
         @tf.custom_gradient
         def recall(operand):
@@ -269,7 +267,13 @@ class _Replay:
 
             return tf.identity(self._sums[k]), gradient
 
-        return recall(operand)
+        kept = recall(operand)
+        i = self._inputs.get(id(addend))
+        if i is not None and i not in self.absorbed:
+            self.absorbed[i] = k
+        elif tf.is_tensor(addend) and id(addend) not in self._weights:
+            kept += addend - tf.stop_gradient(addend)  # nothing, but with the addend's gradient
+        return kept
 
 
 def _keep_masked(mask, t, new_state, state):

@@ -22,7 +22,9 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
     Call arguments:
         y_true: ids `(batch, time)`.
         y_pred: `(batch, time, vocabulary)`.
-        sample_weight: optional weights `(batch, time)`.
+        sample_weight: optional weights `(batch, time)` or `(batch,)`.
+
+    The result is 1 while nothing was counted.
 
     Example:
 
@@ -40,7 +42,11 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         if self.ignore_class is not None:
             counts = ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
             y_true = ops.where(counts > 0, y_true, ops.zeros_like(y_true))
-            sample_weight = counts if sample_weight is None else sample_weight * counts
+            if sample_weight is not None:
+                weight = ops.cast(sample_weight, self.dtype)
+                missing = len(counts.shape) - len(weight.shape)  # one weight per sequence
+                counts *= ops.reshape(weight, (*weight.shape, *[1] * missing))
+            sample_weight = counts
         return super().update_state(y_true, y_pred, sample_weight)
 
     def result(self):

@@ -31,6 +31,13 @@ def test_streams_and_ignores_padding(seed, batches):
     )
 
 
+def test_weights_of_sequences():
+    ids, logits = np.array([[1, 2], [2, 0]]), np.random.default_rng(0).normal(size=(2, 2, 4))
+    counts = np.array([[False, False], [True, False]])  # the first weighs nothing, 0 is padding
+    score = Perplexity(ignore_class=0)(ids, logits, sample_weight=np.array([0.0, 2.0]))
+    assert float(score) == pytest.approx(perplexity(ids, logits, counts), rel=1e-5)
+
+
 def test_honours_the_mask_of_a_model():
     ids = np.array([[3, 1, 0, 0], [2, 2, 2, 0]])
     model = keras.Sequential([keras.layers.Embedding(4, 5, mask_zero=True), keras.layers.Dense(4)])
