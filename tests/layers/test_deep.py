@@ -151,3 +151,11 @@ def test_a_wrong_argument_is_named(layers, options, name):
 def test_a_wrong_number_of_states_is_named():
     with pytest.raises(ValueError, match="initial_state.*3 tensors.*got 1"):
         deep([LSTM(UNITS), GRU(UNITS)])(X, initial_state=[np.zeros((BATCH, UNITS))])
+
+
+def test_dtype_is_that_of_all_layers_and_one_state_may_be_bare():
+    deep = DeepRNN([GRU(4)], dtype="mixed_bfloat16", return_state=True)
+    X, state = np.ones((2, 3, 5), "float32"), np.full((2, 4), 0.5, "float32")
+    output, _ = deep(X, initial_state=state)
+    assert output.dtype == deep.layers[0].compute_dtype == "bfloat16"
+    np.testing.assert_array_equal(output, deep(X, initial_state=[state])[0])

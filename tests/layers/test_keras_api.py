@@ -200,10 +200,21 @@ def test_a_wrong_constructor_argument_is_named(case, argument, value):
         ((BATCH, TIME, INPUTS, 1), {}, "ndim=3|3D|rank"),
         ((BATCH, TIME, INPUTS + 1), {}, "shape|axis"),
         ((BATCH, TIME, INPUTS), {"initial_state": [X[:, 0]] * 3}, "state"),
+        ((BATCH, TIME, INPUTS), {"initial_state": [np.zeros((BATCH, UNITS + 1))]}, "initial_state"),
+        ((BATCH, TIME, INPUTS), {"initial_state": [np.zeros((BATCH + 1, UNITS))]}, "initial_state"),
         ((BATCH, TIME, INPUTS), {"mask": np.ones((BATCH, TIME + 1), bool)}, "mask"),
         ((BATCH, TIME, INPUTS), {"mask": np.ones((BATCH, TIME - 1), bool)}, "mask"),
     ],
-    ids=["matrix", "4d", "other_features", "states", "long_mask", "short_mask"],
+    ids=[
+        "matrix",
+        "4d",
+        "other_features",
+        "states",
+        "wide_state",
+        "tall_state",
+        "long_mask",
+        "short_mask",
+    ],
 )
 @parametrise(ALL)
 def test_a_wrong_call_argument_is_named(case, shape, arguments, message):

@@ -1,4 +1,4 @@
-"""The loop's own gradient for steps of any form, beside automatic differentiation of a plain loop."""
+"""The loop's own gradient for steps of any form, beside that of a plain loop."""
 
 import numpy as np
 import pytest
