@@ -35,17 +35,22 @@ def test_constraints_name_no_index_and_no_path():
     assert not [line for line in lines if "://" in line or line.startswith("-") or " @ " in line]
 
 
-def test_every_import_is_declared():
-    """At run time only what pyproject.toml names is sure to be there; transitive luck is not."""
-    sources = [p for top in ("rnn_keras", "apps") for p in (PROJECT / top).rglob("*.py")]
+@pytest.mark.parametrize(
+    ("folders", "requirements"),
+    [(("rnn_keras", "apps"), RUNTIME), (("tests",), RUNTIME + DEV)],
+    ids=["runtime", "dev"],
+)
+def test_every_import_is_declared(folders, requirements):
+    """Only what pyproject.toml names is sure to be there; transitive luck is not."""
+    sources = [p for top in folders for p in (PROJECT / top).rglob("*.py")]
     imported = set()
     for node in (n for p in sources for n in ast.walk(ast.parse(p.read_text("utf-8")))):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             imported.add(node.module.split(".")[0])
-    imported -= {*sys.stdlib_module_names, "rnn_keras", "apps"}
-    declared = {canonicalize_name(r.name) for r in RUNTIME}
+    imported -= {*sys.stdlib_module_names, "rnn_keras", "apps", "tests", "benchmarks"}
+    declared = {canonicalize_name(r.name) for r in requirements}
     owners = packages_distributions()
     undeclared = {
         name

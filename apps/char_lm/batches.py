@@ -4,25 +4,40 @@ import numpy as np
 import tensorflow as tf
 
 from apps.char_lm.config import CharLMConfig
-from apps.char_lm.data import D2L_STEPS, Corpus, load
+from apps.char_lm.data import Corpus, load
+from apps.char_lm.model import load_vocabulary
+from apps.common.errors import InputError
+from apps.common.run import Run
 from rnn_keras.data import contiguous_streams, sliding_windows
 
 
-def load_corpus(config: CharLMConfig) -> Corpus:
+def load_corpus(config: CharLMConfig, run: Run | None = None) -> Corpus:
     """The corpus that `config` asks for.
 
+    Args:
+        config: the configuration.
+        run: a run that was trained on it already.
+
     Raises:
-        InputError: the source cannot be used, or is too short for one batch in each part.
+        InputError: the source cannot be used, is too short for one batch in each part, or is not
+            what `run` was trained on.
     """
     if config.protocol == "d2l":
-        return load(config.data, split="d2l", clean="d2l")
-    batch = config.batch_size * config.steps + 1
-    return load(
-        config.data,
-        validation_fraction=config.validation_fraction,
-        min_train=batch + config.steps - 1,
-        min_validation=batch,
-    )
+        corpus = load(config.data, protocol="d2l")
+    else:
+        batch = config.batch_size * config.steps + 1
+        corpus = load(
+            config.data,
+            validation_fraction=config.validation_fraction,
+            min_train=batch + config.steps - 1,
+            min_validation=batch,
+        )
+    if run is not None and not _is_the_data_of(run, corpus):
+        raise InputError(
+            f"{config.data} is not what {run} was trained on any more; "
+            "bring that text back, or train a new run"
+        )
+    return corpus
 
 
 def train(config: CharLMConfig, corpus: Corpus, epoch: int) -> tf.data.Dataset:
@@ -33,22 +48,27 @@ def train(config: CharLMConfig, corpus: Corpus, epoch: int) -> tf.data.Dataset:
     """
     random = np.random.default_rng((config.seed, epoch))
     if config.protocol == "d2l":
-        X, Y = sliding_windows(corpus.train_ids, D2L_STEPS)
+        X, Y = sliding_windows(corpus.train_ids, config.steps)
         order = random.permutation(len(X))
         return tf.data.Dataset.from_tensor_slices((X[order], Y[order])).batch(config.batch_size)
-    spare = config.steps - 1
-    ids = corpus.train_ids[random.integers(spare + 1) :]
-    ids = ids[: len(corpus.train_ids) - spare]
+    offset = random.integers(config.steps)
+    ids = corpus.train_ids[: len(corpus.train_ids) - (config.steps - 1) + offset]
     return tf.data.Dataset.from_tensor_slices(
-        contiguous_streams(ids, config.batch_size, config.steps)
+        contiguous_streams(ids, config.batch_size, config.steps, offset)
     )
 
 
 def validation(config: CharLMConfig, corpus: Corpus) -> tf.data.Dataset:
     """The batches that an epoch is judged on; `evaluate` scores every character of the tail."""
     if config.protocol == "d2l":
-        windows = sliding_windows(corpus.validation_ids, D2L_STEPS)
+        windows = sliding_windows(corpus.validation_ids, config.steps)
         return tf.data.Dataset.from_tensor_slices(windows).batch(config.batch_size)
     return tf.data.Dataset.from_tensor_slices(
         contiguous_streams(corpus.validation_ids, config.batch_size, config.steps)
     )
+
+
+def _is_the_data_of(run: Run, corpus: Corpus) -> bool:
+    if run.data_sha256 is None:  # a run of version 0.1.0 may have none
+        return load_vocabulary(run) == corpus.vocab
+    return run.data_sha256 == corpus.sha256

@@ -5,6 +5,8 @@ from typing import Literal
 
 from apps.common.config import TrainingConfig
 
+D2L_STEPS = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class CharLMConfig(TrainingConfig):
@@ -59,6 +61,11 @@ class CharLMConfig(TrainingConfig):
             0 < self.validation_fraction < 1, "validation_fraction", "a number between 0 and 1"
         )
         self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
+        self.check(
+            self.protocol != "d2l" or self.steps == D2L_STEPS,
+            "steps",
+            f"{D2L_STEPS} with --protocol d2l",
+        )
         self.check(bool(self.sample), "sample", "at least one character")
 
 
@@ -109,10 +116,24 @@ PRESETS = {
             units=32,
             input="onehot",
             dropout=0.0,
-            steps=32,
+            steps=D2L_STEPS,
             batch_size=1024,
             epochs=100,
             learning_rate=1e-2,
+        ),
+    ),
+    "d2l_tuned": (
+        "The Time Machine by the same protocol, a regularised LSTM of 256 units",
+        CharLMConfig(
+            protocol="d2l",
+            units=256,
+            embedding=32,
+            input_dropout=0.3,
+            dropout=0.6,
+            steps=D2L_STEPS,
+            batch_size=256,
+            epochs=12,
+            learning_rate=5e-3,
         ),
     ),
 }

@@ -1,24 +1,21 @@
-"""Text for the character language model: reading it, splitting it, encoding it."""
+"""The data of the character language model: a text, split and encoded."""
 
-import gzip
-import lzma
+import hashlib
+import json
 import re
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from apps.char_lm.config import D2L_STEPS
+from apps.char_lm.text import load_text
 from apps.common.errors import InputError
 from rnn_keras.data import Vocabulary
 
 # The Time Machine protocol of "Dive into Deep Learning" 1.0: the stride-1 windows of 32 steps
 # that start at characters 0-9,999 train, those at 10,000-14,999 validate.
-D2L_STEPS, D2L_TRAIN_WINDOWS, D2L_VALIDATION_WINDOWS = 32, 10_000, 5_000
-
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
-_TFDS_SPLITS = ("train", "validation", "test")
+D2L_TRAIN_WINDOWS, D2L_VALIDATION_WINDOWS = 10_000, 5_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +46,18 @@ class Corpus:
         """The ids before the first validation character: the n-grams' first context."""
         return self.train_ids[: self.validation_start]
 
+    @property
+    def sha256(self) -> str:
+        """A digest of both texts and of the vocabulary."""
+        parts = json.dumps([self.train_text, self.validation_text, self.vocab.tokens])
+        return hashlib.sha256(parts.encode()).hexdigest()
+
 
 def load(
     source: str,
     *,
-    split: Literal["tail", "d2l"] = "tail",
+    protocol: Literal["stream", "d2l"] = "stream",
     validation_fraction: float = 0.1,
-    clean: Literal["none", "d2l"] = "none",
     min_train: int = 2,
     min_validation: int = 2,
 ) -> Corpus:
@@ -63,25 +65,23 @@ def load(
 
     Args:
         source: `builtin`, a path or `tfds:NAME`.
-        split: `tail` holds out the end of the text (`split_tail`) and knows the characters of
-            the training part only; `d2l` takes the first 10,032 characters to train, the
-            characters 10,000-15,031 to validate and the whole text for the vocabulary, so that
-            `sliding_windows(ids, 32)` gives exactly D2L's windows.
+        protocol: `stream` holds out the end of the text (`split_tail`) and knows the characters
+            of the training part only; `d2l` applies `d2l_clean` and takes the first 10,032
+            characters to train, the characters 10,000-15,031 to validate and the whole text for
+            the vocabulary, so that `sliding_windows(ids, 32)` gives exactly D2L's windows.
         validation_fraction: size of the tail; unused by `d2l`.
-        clean: `d2l` applies `d2l_clean`.
         min_train: fewest characters the training part must have, e.g. one batch of streams.
         min_validation: the same for the validation part.
 
     Raises:
-        InputError: the source is unusable, or too short for the split asked for.
-        ValueError: `split` or `clean` is none of its values.
+        InputError: the source is unusable, or too short for the protocol.
+        ValueError: there is no such protocol.
     """
-    if split not in ("tail", "d2l") or clean not in ("none", "d2l"):
-        raise ValueError(f"split is tail or d2l, clean none or d2l; got {split!r}, {clean!r}")
+    if protocol not in ("stream", "d2l"):
+        raise ValueError(f"protocol is stream or d2l, got {protocol!r}")
     text = load_text(source)
-    if clean == "d2l":
+    if protocol == "d2l":
         text = d2l_clean(text)
-    if split == "d2l":
         train_end = D2L_TRAIN_WINDOWS + D2L_STEPS
         start, end = D2L_TRAIN_WINDOWS, train_end + D2L_VALIDATION_WINDOWS
         _require(source, text, end)
@@ -103,40 +103,6 @@ def load(
         validation_start=start,
         unseen=int(np.count_nonzero(validation_ids == vocab.unk_id)),
     )
-
-
-def load_text(source: str) -> str:
-    """The text that `source` names, with every line end as a line feed.
-
-    Otherwise the characters stay as they are: any script, and no Unicode normalisation, since
-    a model of characters should give back what it was given.
-
-    Args:
-        source: one of
-            `builtin`: the prose of `pydoc_data.topics` in the standard library, topics in
-            alphabetical order (it differs between Python versions); always there;
-            `tfds:NAME`: the `text` feature of a TensorFlow Datasets data set, its train,
-            validation and test split one after the other, so that `tfds:tiny_shakespeare` is the
-            original file again and this module's own tail split applies; downloaded unless it is
-            prepared already;
-            else a path: a UTF-8 file, also `.gz` or `.xz`, or a folder, of which all `*.txt` are
-            joined by line feeds in the order of their names. Byte order marks are dropped.
-
-    Raises:
-        InputError: there is no such source, it cannot be read, is not UTF-8, or is empty.
-    """
-    if source == "builtin":
-        text = _builtin_text()
-    elif not source:
-        raise InputError("the data source is empty: give 'builtin', a path or 'tfds:NAME'")
-    elif source.startswith("tfds:"):
-        text = _tfds_text(source.removeprefix("tfds:"))
-    else:
-        text = _path_text(Path(source))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text:
-        raise InputError(f"{source} is empty: a corpus needs some text")
-    return text
 
 
 def split_tail(text: str, fraction: float) -> tuple[str, str]:
@@ -187,63 +153,3 @@ def _require(source: str, text: str, needed: int) -> None:
         raise InputError(
             f"{source} is too short: at least {needed:,} characters are needed, got {len(text):,}"
         )
-
-
-def _builtin_text() -> str:
-    from pydoc_data.topics import topics
-
-    return "\n\n".join(topics[name] for name in sorted(topics))
-
-
-def _path_text(path: Path) -> str:
-    try:
-        if not path.is_dir():
-            return _file_text(path)
-        files = sorted(path.glob("*.txt"))
-        text = "\n".join(_file_text(file) for file in files)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path} not found: give a text file, a folder, 'builtin' or 'tfds:NAME'"
-        ) from error
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    if not files:
-        raise InputError(f"{path} is a folder without .txt files")
-    return text
-
-
-def _file_text(path: Path) -> str:
-    with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        data = file.read()
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
-        raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
-
-
-def _tfds_text(name: str) -> str:
-    import tensorflow_datasets as tfds
-
-    # Its builders and transports share no class of error, hence `except Exception`, twice.
-    try:
-        builder = tfds.builder(name)
-    except Exception as error:
-        raise InputError(f"TensorFlow Datasets cannot give {name!r}: {_brief(error)}") from error
-    if "text" not in builder.info.features:
-        raise InputError(f"tfds:{name} has no 'text' feature, so it cannot train this model")
-    try:
-        builder.download_and_prepare()  # does nothing, not even a connection, if it is prepared
-    except Exception as error:
-        raise InputError(f"could not download tfds:{name}: {_brief(error)}") from error
-    splits = [split for split in _TFDS_SPLITS if split in builder.info.splits]
-    return "".join(_tfds_split_text(tfds, builder, split) for split in splits)
-
-
-def _tfds_split_text(tfds, builder, split: str) -> str:
-    examples = tfds.as_numpy(builder.as_dataset(split=split))
-    return "\n".join(example["text"].decode("utf-8") for example in examples)
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"

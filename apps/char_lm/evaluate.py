@@ -1,8 +1,8 @@
 """`python -m apps.char_lm.evaluate RUN`: nats per character beside the n-grams, and the card."""
 
 import math
-import sys
-from argparse import ArgumentParser
+
+import tyro
 
 from apps.char_lm.config import PRESETS
 from apps.common import cli
@@ -33,30 +33,23 @@ def evaluate(run: Run) -> dict:
         What `metrics.json` holds.
 
     Raises:
-        InputError: the data are gone, or the model cannot be read.
+        InputError: the data are gone or not those of the run, or the model cannot be read.
     """
-    import keras
-
     from apps.char_lm import batches
-    from apps.char_lm.data import D2L_STEPS
     from apps.char_lm.model import load
     from apps.char_lm.ngram import witten_bell, witten_bell_windows
     from apps.common.card import markdown_table, model_card
-    from apps.common.environment import describe_machine
     from apps.common.history import best_row, read_history
     from apps.common.results import append_result
 
     config, _, trained = load(run)
-    corpus = batches.load_corpus(config)
+    corpus = batches.load_corpus(config, run)
+    nats = _nats(config, trained, corpus)
     if config.protocol == "d2l":
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        trained.compile(loss=loss)
-        nats = trained.evaluate(batches.validation(config, corpus), verbose=0)
         baselines = witten_bell_windows(
-            corpus.train_ids, corpus.validation_ids, len(corpus.vocab), D2L_STEPS
+            corpus.train_ids, corpus.validation_ids, len(corpus.vocab), config.steps
         )
     else:
-        nats = _stream_nats(config, trained, corpus)
         baselines = witten_bell(corpus.train_ids, corpus.validation_ids, len(corpus.vocab))
 
     history = read_history(run.history)
@@ -95,7 +88,7 @@ def evaluate(run: Run) -> dict:
             f"characters not seen in training; {len(corpus.vocab)} symbols.",
             scores=scores,
             limits=LIMITS,
-            machine=describe_machine(),
+            machine=run.machine,
             picture="plots/loss.png",
         ),
     )
@@ -104,7 +97,7 @@ def evaluate(run: Run) -> dict:
         command=cli.command_line("char_lm", PRESETS, config, omit=("seed", "run")),
         seed=config.seed,
         minutes=metrics["training_minutes"],
-        machine=describe_machine(),
+        machine=run.machine,
         scores={
             name: metrics[name]
             for name in (
@@ -128,38 +121,50 @@ def _score(name, nats):
     }
 
 
-def _stream_nats(config, trained, corpus):
-    """Mean nats over the whole tail, in one stream with carried state."""
+def _nats(config, trained, corpus):
+    """Mean nats over all windows, or over the whole tail in one stream with carried state."""
     import numpy as np
     import tensorflow as tf
 
+    from apps.char_lm import batches
     from apps.char_lm.model import build_streaming, state_names
 
     model = build_streaming(config, trained)
-    history = corpus.history_ids[-PRIMING:]
-    ids = np.concatenate([history, corpus.validation_ids])[None]
-    state = [np.zeros((1, config.units), "float32") for _ in state_names(config)]
 
     @tf.function(jit_compile=True)
     def chunk(x, y, state):
         logits, *state = model([x, tf.ones(tf.shape(x), tf.bool), *state], training=False)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)[0], state
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), state
+
+    def zero_state(batch):
+        return [np.zeros((batch, config.units), "float32") for _ in state_names(config)]
 
     nats = []
+    if config.protocol == "d2l":
+        for x, y in batches.validation(config, corpus):
+            losses, _ = chunk(x, y, zero_state(len(x)))
+            nats.append(losses.numpy().ravel())
+        return float(np.concatenate(nats).mean(dtype="float64"))
+    history = corpus.history_ids[-PRIMING:]
+    ids = np.concatenate([history, corpus.validation_ids])[None]
+    state = zero_state(1)
     for start in range(0, ids.shape[1] - 1, CHUNK):
         x, y = ids[:, start : start + CHUNK], ids[:, start + 1 : start + CHUNK + 1]
         losses, state = chunk(x[:, : y.shape[1]], y, state)
-        nats.append(losses.numpy())
+        nats.append(losses.numpy()[0])
     return float(np.concatenate(nats)[-len(corpus.validation_ids) :].mean(dtype="float64"))
 
 
 @cli.command
 def main(argv=None) -> None:
     """The command."""
-    parser = ArgumentParser("python -m apps.char_lm.evaluate", description=__doc__)
-    parser.add_argument("run", help="run directory, or its name under saved_models/char_lm")
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    run = Run.open("char_lm", arguments.run)
+    name = tyro.cli(
+        cli.RunArgument,
+        args=argv,
+        prog="python -m apps.char_lm.evaluate",
+        description="Score a trained run beside n-grams again, and rewrite its model card.",
+    )
+    run = Run.open("char_lm", name)
     from apps.common.environment import import_tensorflow
 
     import_tensorflow()

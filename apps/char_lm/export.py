@@ -1,13 +1,12 @@
 """Exports a run: `python -m apps.char_lm.export RUN [--quantization none|dynamic|float16]`."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tyro
 
-from apps.common.cli import command
+from apps.common.cli import RunArgument, command
 from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
 from apps.common.run import Run
@@ -19,8 +18,7 @@ Quantization = Literal["none", "dynamic", "float16"]
 class ExportOptions:
     """The command line."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Name or path of the run."""
+    run: RunArgument
 
     quantization: Quantization = "none"
     """Weights of the LiteRT file: none keeps float32, dynamic makes them int8, float16 halves
@@ -79,7 +77,6 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
 @command
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
-    argv = list(sys.argv[1:] if argv is None else argv)
     options = tyro.cli(
         ExportOptions,
         args=argv,

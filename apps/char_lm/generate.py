@@ -1,17 +1,17 @@
 """Continues a prompt: `python -m apps.char_lm.generate RUN "prompt" [--length 200 ...]`.
 
-It needs nothing but what `apps.char_lm.export` wrote.
+It needs nothing but what `apps.char_lm.export` wrote, and the run's `config.json`, by which it is
+known to be a run.
 """
 
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
 
-from apps.common.cli import command
+from apps.common.cli import RunArgument, command
 from apps.common.config import flag, is_integer, is_number
 from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
@@ -26,8 +26,7 @@ class GenerateOptions:
         InputError: a value is out of range; the message names the flag.
     """
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Name or path of the run."""
+    run: RunArgument
 
     prompt: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")] = ""
     """The text to continue; empty starts at the beginning of a line."""
@@ -93,14 +92,24 @@ def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
     tf = import_tensorflow()
     from rnn_keras.export import LiteRTModel
 
+    # Whatever may be damaged is read here, not when the first piece is asked for.
     try:
         if options.source == "saved_model":
-            return _from_saved_model(tf.saved_model.load(str(exported)), options)
+            model = tf.saved_model.load(str(exported))
+            _require(model, "generate")
+            return _from_saved_model(model, options)
         model = LiteRTModel(exported)
+        _require(model, "prefill", "step")
         return _from_litert(model, model.vocabulary(), options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"cannot read {exported}: {reason}; {make}") from error
+
+
+def _require(model, *signatures):
+    missing = [name for name in signatures if name not in model.signatures]
+    if missing:
+        raise ValueError(f"it has no signature {missing[0]!r}")
 
 
 def _from_saved_model(model, options):
@@ -114,7 +123,7 @@ def _from_saved_model(model, options):
         "top_p": tf.constant([options.top_p]),
         "seed": tf.constant([options.seed]),
     }
-    yield model.signatures["serving_default"](**request)["text"].numpy()[0].decode("utf-8")
+    yield model.signatures["generate"](**request)["text"].numpy()[0].decode("utf-8")
 
 
 def _from_litert(model, vocabulary, options):
@@ -122,6 +131,7 @@ def _from_litert(model, vocabulary, options):
     import tensorflow as tf
 
     from apps.char_lm.graph import start_token, without_unknown
+    from apps.char_lm.text import unix_line_ends
     from rnn_keras.decoding import sample_token
 
     @tf.function(autograph=False)
@@ -135,7 +145,7 @@ def _from_litert(model, vocabulary, options):
         for name, (shape, dtype) in model.signatures["step"].items()
         if name != "ids"
     }
-    ids = vocabulary.encode(options.text or start_token(vocabulary))
+    ids = vocabulary.encode(unix_line_ends(options.text) or start_token(vocabulary))
     states = model.run("prefill", ids=[ids], lengths=[len(ids)], **states)
     for t in range(options.length):
         token = draw(states.pop("logits"), tf.constant(t)).numpy()
@@ -149,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The command: prints the prompt and what follows it."""
     options = tyro.cli(
         GenerateOptions,
-        args=list(sys.argv[1:] if argv is None else argv),
+        args=argv,
         prog="python -m apps.char_lm.generate",
         description="Continue a prompt with an exported run.",
     )

@@ -165,7 +165,7 @@ class CharLMGraph:
         return {"nats_per_character": mean, "characters": predicted}
 
     def encode(self, text):
-        """Text to ids, those of `Vocabulary.encode`.
+        """Text to ids, those of `Vocabulary.encode` after `text.unix_line_ends`.
 
         Args:
             text: `(batch,)` strings.
@@ -174,6 +174,7 @@ class CharLMGraph:
             ids `(batch, longest + 1)` int32, with the id of `start_token` after each end, and
             the lengths `(batch,)` int32.
         """
+        text = tf.strings.regex_replace(text, "\r\n?", "\n")
         codes = tf.strings.unicode_decode(text, "UTF-8", errors="replace")
         rank = tf.searchsorted(self._code_points, codes.flat_values)
         rank = tf.minimum(rank, len(self._code_points) - 1)
@@ -229,8 +230,7 @@ class CharLMGraph:
 
     def _run(self, ids, mask, states):
         logits, *states = self.streaming([ids, mask, *states], training=False)
-        # Between calls states are float32, whatever the precision of the computation.
-        return logits, tuple(tf.cast(state, tf.float32) for state in states)
+        return logits, tuple(states)
 
     def _zero_states(self, ids):
         return tuple(tf.zeros([tf.shape(ids)[0], self._units]) for _ in self._states)

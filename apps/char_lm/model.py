@@ -42,6 +42,8 @@ def build(config: CharLMConfig, vocab_size: int) -> keras.Model:
 def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
     """The same model with its state in the open, for scoring, generation and export.
 
+    It computes in float32, whatever the precision that `trained` was trained in.
+
     Args:
         config: the configuration of `trained`.
         trained: what `build` returned; its weights are copied.
@@ -51,7 +53,7 @@ def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
         mask `(batch, time)` bool (False leaves the state as it is), states `(batch, units)` in
         the order of `state_names`; any batch size and length.
     """
-    embed, recur, output = _parts(config, trained.output_shape[-1], return_state=True)
+    embed, recur, output = _parts(config, trained.output_shape[-1], "float32", return_state=True)
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = keras.Input((None,), dtype="bool", name="mask")
     states = [keras.Input((config.units,), name=name) for name in state_names(config)]
@@ -68,10 +70,7 @@ def load(run: Run) -> tuple[CharLMConfig, Vocabulary, keras.Model]:
         InputError: a file is damaged, or they do not fit together.
     """
     config = run.read_config(CharLMConfig)
-    try:
-        vocabulary = Vocabulary.load(run.vocab)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
+    vocabulary = load_vocabulary(run)
     try:
         trained = keras.saving.load_model(run.best, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -84,31 +83,54 @@ def load(run: Run) -> tuple[CharLMConfig, Vocabulary, keras.Model]:
     return config, vocabulary, trained
 
 
+def load_vocabulary(run: Run) -> Vocabulary:
+    """The vocabulary of a run.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        return Vocabulary.load(run.vocab)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
+
+
 def state_names(config: CharLMConfig) -> list[str]:
     """The states from the bottom layer up: `h_0`, and for an LSTM `c_0`; then `h_1`, ..."""
     kinds = ("h", "c") if config.cell == "lstm" else ("h",)
     return [f"{kind}_{layer}" for layer in range(config.layers) for kind in kinds]
 
 
-def _parts(config, vocab_size, **recurrent_options):
-    """The input, recurrent and output parts, whose weights come in this order."""
+def _parts(config, vocab_size, dtype=None, **recurrent_options):
+    """The input, recurrent and output parts, whose weights come in this order.
+
+    `dtype` None is the precision that `environment.prepare` has set.
+    """
     if config.input == "onehot":
-        embed = OneHot(vocab_size)
+        embed = OneHot(vocab_size, dtype=dtype)
     else:
-        embed = keras.layers.Embedding(vocab_size, config.embedding)
-    # One mask for all time steps (Gal & Ghahramani 2016): it regularises a recurrent network
-    # better, and drawing one per step would take XLA longer than the recurrence itself.
-    drop_input = keras.layers.Dropout(config.input_dropout, noise_shape=(None, 1, None))
+        embed = keras.layers.Embedding(vocab_size, config.embedding, dtype=dtype)
+    drop_input = _dropout(config.input_dropout, dtype)
     recurrent = DeepRNN(
-        [LAYERS[config.cell](config.units) for _ in range(config.layers)],
+        [LAYERS[config.cell](config.units, dtype=dtype) for _ in range(config.layers)],
         dropout=config.dropout,
         return_sequences=True,
+        dtype=dtype,
         **recurrent_options,
     )
-    drop_output = keras.layers.Dropout(config.dropout, noise_shape=(None, 1, None))
+    drop_output = _dropout(config.dropout, dtype)
     logits = keras.layers.Dense(vocab_size, dtype="float32", name="logits")
     return (
         lambda ids: drop_input(embed(ids)),
         recurrent,
         lambda H: logits(drop_output(H)),
     )
+
+
+def _dropout(rate, dtype):
+    """One mask for all time steps (Gal & Ghahramani 2016).
+
+    It regularises a recurrent network better, and drawing one per step would take XLA longer than
+    the recurrence itself.
+    """
+    return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype)

@@ -20,7 +20,8 @@ def train(config: CharLMConfig, run: Run | None = None) -> Run:
         The run, complete.
 
     Raises:
-        InputError: the data cannot be used, or the loss is not finite any more.
+        InputError: the data cannot be used or are not those of `run`, or the loss is not finite
+            any more.
     """
     environment.prepare(config)  # before anything else imports TensorFlow
 
@@ -29,14 +30,16 @@ def train(config: CharLMConfig, run: Run | None = None) -> Run:
     from apps.common.fit import fit
     from apps.common.plots import plot_loss
 
-    corpus = batches.load_corpus(config)
+    corpus = batches.load_corpus(config, run)
     model = build(config, len(corpus.vocab))
     batches_per_epoch = len(batches.train(config, corpus, epoch=0))
     compile_model(model, config, batches_per_epoch)
 
     if run is None:
-        run = Run.create("char_lm", config, command=cli.command_line("char_lm", PRESETS, config))
-    corpus.vocab.save(run.vocab)
+        command = cli.command_line("char_lm", PRESETS, config)
+        run = Run.create("char_lm", config, command=command, data_sha256=corpus.sha256)
+    if not run.vocab.exists():  # also when the process was killed right after `create`
+        corpus.vocab.save(run.vocab)
     print(f"{run}: {len(corpus.train_ids):,} characters to train on, "
           f"{len(corpus.validation_ids):,} held out, {len(corpus.vocab)} different; "
           f"{model.count_params():,} weights", flush=True)  # fmt: skip

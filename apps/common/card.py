@@ -39,7 +39,11 @@ def model_card(
     parts += ["## Data", data, "## Scores", markdown_table(scores)]
     if picture:
         parts.append(f"![]({picture})")
-    settings = [{"setting": name, "value": value} for name, value in config.items()]
+    settings = [
+        # By repr, so that a line feed is seen.
+        {"setting": name, "value": repr(value) if isinstance(value, str) else value}
+        for name, value in config.items()
+    ]
     parts += ["## Limits", limits, "## Configuration", markdown_table(settings)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -2,12 +2,14 @@
 
 import argparse
 import functools
+import io
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
@@ -16,6 +18,11 @@ from apps.common.errors import InputError
 from apps.common.run import Run
 
 Config = TypeVar("Config", bound=TrainingConfig)
+
+RunArgument = Annotated[
+    str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="Name or path of the run.")
+]
+"""The argument of every command about a run that exists; `Run.open` takes it."""
 
 
 def parse(
@@ -86,6 +93,8 @@ def command_line(
             continue
         if isinstance(value, bool):
             words.append(flag(field.name) if value else "--no-" + flag(field.name)[2:])
+        elif isinstance(value, str) and value.startswith("-"):
+            words.append(f"{flag(field.name)}={value}")  # else it would be read as a flag
         else:
             values = value if isinstance(value, tuple) else (value,)
             words += [flag(field.name), *map(str, values)]
@@ -97,13 +106,22 @@ def command(main: Callable[..., Any]) -> Callable[..., Any]:
 
     An `InputError` is printed to stderr as `error: <message>` and exits with code 2; Ctrl-C
     exits with 130, after the line that the `KeyboardInterrupt` carries (`fit` says how to
-    resume).
+    resume). A reader of stdout that leaves (`| head`) ends it quietly with 141, as a shell would;
+    a character that stdout cannot encode is printed as `?`.
     """
 
     @functools.wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
         try:
-            return main(*args, **kwargs)
+            result = main(*args, **kwargs)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # What is still in the buffer must go somewhere when the process ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
@@ -145,5 +163,6 @@ def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str
     lines.append("A preset, then flags that change it:")
     for name, (about, _) in presets.items():
         lines.append(f"  {name}: {about}{' (used when none is given)' * (name == default)}")
-    lines.append("--resume RUN [--epochs N] continues an interrupted run instead.")
+    lines.append("--resume RUN [--epochs N] continues an interrupted run instead;")
+    lines.append("  another N lays the decay of the learning rate out anew, over N epochs in all.")
     return "\n".join(lines)

@@ -65,6 +65,8 @@ class TrainingConfig:
     def __post_init__(self):
         """Check the common fields; a subclass calls `super().__post_init__()`, then its checks."""
         self.check_choices()
+        for field in dataclasses.fields(self):
+            self.check(_is_unicode(getattr(self, field.name)), field.name, "valid Unicode")
         self.check(bool(self.data) and isinstance(self.data, str), "data", "a source's name")
         self.check_positive_integer("epochs", "batch_size")
         self.check_positive("learning_rate")
@@ -157,3 +159,8 @@ def is_integer(value: object) -> bool:
 def is_number(value: object) -> bool:
     """Whether `value` is a finite `int` or `float`."""
     return (is_integer(value) or isinstance(value, float)) and math.isfinite(value)
+
+
+def _is_unicode(value: object) -> bool:
+    """False for a string with surrogates: what a shell passes on for bytes that are not UTF-8."""
+    return not isinstance(value, str) or not re.search("[\ud800-\udfff]", value)

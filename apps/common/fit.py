@@ -60,7 +60,8 @@ def fit(
         The rows of the history, one per epoch (see `history.Row`).
 
     Raises:
-        InputError: a loss that is not finite, or a saved state that does not fit the model.
+        InputError: a loss that is not finite (a run without a model is then removed), or a saved
+            state that does not fit the model.
         KeyboardInterrupt: as raised by Ctrl-C, with a message that says how to resume.
     """
     state.average_weights(model, config.ema)
@@ -110,11 +111,20 @@ def fit(
                 break
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; continue with: {run.resume_command}") from None
+    except NotFiniteError as error:
+        if run.best.exists():
+            raise
+        run.remove()  # without a model it is of no use
+        raise InputError(f"{error}; {run} is removed") from None
     finally:
         scalars.close()
     for callback in callbacks:
         callback.on_train_end({})
     return rows
+
+
+class NotFiniteError(InputError):
+    """The training diverged."""
 
 
 class _OneEpoch(keras.callbacks.Callback):
@@ -149,8 +159,9 @@ def _check_finite(figures: Row, name: str, epoch: int) -> None:
         raise ValueError(f"there is no figure {name!r} to go by, only {', '.join(figures)}")
     if not math.isfinite(figures[name]):
         became = "NaN" if math.isnan(figures[name]) else "infinite"
-        raise InputError(
-            f"{name} became {became} in epoch {epoch + 1}; lower --learning-rate or --clip-norm"
+        raise NotFiniteError(
+            f"{name} became {became} in epoch {epoch + 1}; "
+            "start a new run with a lower --learning-rate or --clip-norm"
         )
 
 

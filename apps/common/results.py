@@ -2,11 +2,17 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date as calendar
 from pathlib import Path
 
 from apps.common.files import write_text
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 def append_result(
@@ -33,7 +39,6 @@ def append_result(
         scores: figures by name, a column each; the baseline's belong here too.
         date: ISO date; None stands for today.
     """
-    rows = read_results(path)
     row = {
         "command": command,
         "seed": str(seed),
@@ -42,17 +47,19 @@ def append_result(
         **{name: f"{value:.4f}" for name, value in scores.items()},
         "date": date or calendar.today().isoformat(),
     }
-    same = [i for i, old in enumerate(rows) if _key(old) == _key(row)]
-    if same:
-        rows[same[0]] = row
-    else:
-        rows.append(row)
-    columns = dict.fromkeys(column for each in rows for column in each if column != "date")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns, "date"], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    with _lock(path):
+        rows = read_results(path)
+        same = [i for i, old in enumerate(rows) if _key(old) == _key(row)]
+        if same:
+            rows[same[0]] = row
+        else:
+            rows.append(row)
+        columns = dict.fromkeys(column for each in rows for column in each if column != "date")
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*columns, "date"], restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(path, text.getvalue())
 
 
 def read_results(path: Path) -> list[dict[str, str]]:
@@ -61,6 +68,16 @@ def read_results(path: Path) -> list[dict[str, str]]:
         return []
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one process at a time change `path`, where the system has locks of this kind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+        yield
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, str]:

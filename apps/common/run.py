@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ class Run:
     Attributes:
         app: the application, such as `char_lm`.
         path: the directory; its last part is the run's name.
-        config_file: `config.json`: application, configuration, command, versions, machine.
+        config_file: `config.json`: application, configuration, command, machine, versions, and
+            the digest of the data.
         vocab, scaler: `vocab.txt` and `scaler.json`, what turns data into numbers.
         state: `state.npz`, where training continues after an interruption.
         best: `best.keras`, the model of the best epoch.
@@ -61,7 +63,13 @@ class Run:
 
     @classmethod
     def create(
-        cls, app: str, config: TrainingConfig, *, command: str = "", root: Path | None = None
+        cls,
+        app: str,
+        config: TrainingConfig,
+        *,
+        command: str = "",
+        data_sha256: str | None = None,
+        root: Path | None = None,
     ) -> Self:
         """Make the directory of a new run, with its `config.json`.
 
@@ -70,30 +78,41 @@ class Run:
             config: its configuration; `config.run` names the run, None stands for
                 `<preset>-<date>-<time>`.
             command: the command line that repeats the run (`cli.command_line`).
+            data_sha256: a digest of the data, to know them again.
             root: the folder of all runs; None stands for `runs_root()`.
 
         Raises:
-            InputError: a run of that name exists.
+            InputError: a run of that name exists, or the directory cannot be made.
         """
         folder = (root or runs_root()) / app
-        name = config.run or _free_name(folder, f"{config.preset}-{datetime.now():%Y%m%d-%H%M%S}")
-        run = cls(app, folder / name)
         values = {
             "app": app,
             "command": command,
             "created": datetime.now().astimezone().isoformat(timespec="seconds"),
             "machine": describe_machine(),
             "versions": package_versions(),
+            "data_sha256": data_sha256,
             "config": config.to_json(),
         }
+        text = _to_json(values)  # before there is a directory
         try:
+            name = config.run or _free_name(
+                folder, f"{config.preset}-{datetime.now():%Y%m%d-%H%M%S}"
+            )
+            run = cls(app, folder / name)
             run.path.mkdir(parents=True)
+            try:
+                run.write_text("config.json", text)
+            except BaseException:
+                run.remove()
+                raise
         except FileExistsError:
             raise InputError(
                 f"the run {run} exists already; choose another --run name, "
                 f"or continue it with --resume {name}"
             ) from None
-        run.write_json("config.json", values)
+        except OSError as error:
+            raise InputError(f"cannot make a run in {folder}: {error.strerror}") from error
         return run
 
     @classmethod
@@ -109,11 +128,15 @@ class Run:
             root: the folder of all runs; None stands for `runs_root()`.
 
         Raises:
-            InputError: there is no such run (the message lists those there are), it is another
-                application's, or it has no model yet.
+            InputError: there is no such run (the message lists those there are), it cannot be
+                read, it is another application's, or it has no model yet.
         """
         folder = (root or runs_root()) / app
-        found = [path for path in (folder / name, Path(name)) if (path / "config.json").is_file()]
+        places = folder / name, Path(name)
+        try:
+            found = [path for path in places if (path / "config.json").is_file()]
+        except OSError as error:
+            raise InputError(f"cannot open the run {str(name)!r}: {error.strerror}") from error
         if not found:
             names = existing(folder)
             known = f"the runs in {folder} are: {', '.join(names)}" if names else "there is none"
@@ -142,7 +165,17 @@ class Run:
     @property
     def command(self) -> str:
         """The command line that the run was created with."""
-        return self._read_config_file()["command"]
+        return str(self._read_config_file().get("command", ""))
+
+    @property
+    def machine(self) -> str:
+        """The machine that the run was created on (`describe_machine()`)."""
+        return str(self._read_config_file().get("machine", ""))
+
+    @property
+    def data_sha256(self) -> str | None:
+        """The digest of the data that the run was created with; None if it has none."""
+        return self._read_config_file().get("data_sha256")
 
     def read_config(self, config_class: type[Config]) -> Config:
         """The configuration of the run, as an instance of `config_class`.
@@ -164,16 +197,21 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write `value` to the file `name` of the run, all or nothing."""
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-        self.write_text(name, text + "\n")
+        self.write_text(name, _to_json(value))
 
     def write_text(self, name: str, text: str) -> None:
         """Write `text` to the file `name` of the run, all or nothing."""
         write_text(self.path / name, text)
 
+    def remove(self) -> None:
+        """Delete the directory and all that is in it."""
+        shutil.rmtree(self.path)
+
     def _read_config_file(self) -> Mapping[str, Any]:
         try:
             values = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read {self.config_file}: {error.strerror}") from error
         except ValueError as error:
             raise InputError(f"{self.config_file} is not JSON: {error}") from None
         if not isinstance(values, dict):
@@ -184,6 +222,10 @@ class Run:
 def existing(folder: Path) -> list[str]:
     """The names of the runs in `folder`, sorted."""
     return sorted(file.parent.name for file in folder.glob("*/config.json"))
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _free_name(folder: Path, name: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.char_lm import data
+from apps.char_lm.config import D2L_STEPS
 from apps.common.errors import InputError
 from rnn_keras.data import sliding_windows
 
@@ -110,7 +111,7 @@ def test_load_d2l_gives_exactly_its_windows(tmp_path):
     rng = np.random.default_rng(0)
     text = "".join(rng.choice(list("abcdef "), 20_000)).replace("  ", " a") + "z"
     (tmp_path / "a").write_text(text.upper())
-    corpus = data.load(str(tmp_path / "a"), split="d2l", clean="d2l")
+    corpus = data.load(str(tmp_path / "a"), protocol="d2l")
     ids = corpus.vocab.encode(text)  # a character that is only in the unused rest is known
     assert "z" in corpus.vocab and corpus.unseen == 0
     windows = np.array([ids[i : i + 33] for i in range(15_000)])
@@ -118,16 +119,15 @@ def test_load_d2l_gives_exactly_its_windows(tmp_path):
         (corpus.train_ids, windows[:10_000]),
         (corpus.validation_ids, windows[10_000:]),
     ]:
-        X, Y = sliding_windows(part, data.D2L_STEPS)
+        X, Y = sliding_windows(part, D2L_STEPS)
         np.testing.assert_array_equal(X, expected[:, :-1])
         np.testing.assert_array_equal(Y, expected[:, 1:])
     np.testing.assert_array_equal(corpus.history_ids, ids[:10_000])
 
 
-@pytest.mark.parametrize("options", [{"split": "D2L"}, {"clean": "lower"}])
-def test_load_refuses_an_unknown_protocol(options):
-    with pytest.raises(ValueError, match="split is tail or d2l, clean none or d2l"):
-        data.load("builtin", **options)
+def test_load_refuses_an_unknown_protocol():
+    with pytest.raises(ValueError, match="protocol is stream or d2l, got 'D2L'"):
+        data.load("builtin", protocol="D2L")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_load_refuses_an_unknown_protocol(options):
         ({}, 11),  # 10 would split into 9 + 1
         ({"min_train": 65, "min_validation": 5}, 73),  # 72 would split into 64 + 8
         ({"validation_fraction": 0.5}, 4),
-        ({"split": "d2l"}, 15_032),
+        ({"protocol": "d2l"}, 15_032),
     ],
 )
 def test_too_short_says_how_many_characters_are_needed(tmp_path, options, needed):
@@ -147,6 +147,16 @@ def test_too_short_says_how_many_characters_are_needed(tmp_path, options, needed
             data.load(str(path), **options)
     path.write_text("x" * needed)
     assert data.load(str(path), **options).unseen == 0
+
+
+def test_the_digest_tells_texts_apart(tmp_path):
+    def digest(text, **options):
+        (tmp_path / "a").write_text(text, "utf-8")
+        return data.load(str(tmp_path / "a"), **options).sha256
+
+    texts = ["ab" * 50, "b" + "ba" * 49 + "b", "ab" * 49 + "aa", "ab" * 50 + "a"]
+    digests = [*map(digest, texts), digest(texts[0], validation_fraction=0.5)]
+    assert len(set(digests)) == 5 and digest(texts[0]) == digests[0]
 
 
 @pytest.fixture

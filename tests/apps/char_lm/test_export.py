@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -17,11 +19,12 @@ from apps.char_lm import generate as generate_command
 from apps.char_lm.config import CharLMConfig
 from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.graph import CharLMGraph, start_token
-from apps.char_lm.model import build, state_names
+from apps.char_lm.model import build, build_streaming, load, state_names
+from apps.char_lm.text import unix_line_ends
 from apps.common.errors import InputError
 from apps.common.run import Run
 from rnn_keras.data import Vocabulary
-from rnn_keras.export import LiteRTModel
+from rnn_keras.export import LiteRTModel, write_saved_model
 from rnn_keras.layers import use_plan
 
 VOCABULARY = Vocabulary.from_tokens("the quick brown fox\njumps — über 😀")
@@ -105,11 +108,14 @@ def texts(outputs):
     return [text.decode() for text in outputs["text"].numpy()]
 
 
-@given(st.lists(st.one_of(st.binary(max_size=8), st.text(max_size=5).map(str.encode)), max_size=4))
+LINES = st.text("a\r\n", max_size=6)
+
+
+@given(st.lists(st.binary(max_size=8) | (st.text(max_size=5) | LINES).map(str.encode), max_size=4))
 def test_encode_equals_the_vocabulary(graph, rows):
     ids, lengths = graph.encode(tf.constant(rows, tf.string, shape=[len(rows)]))
     for row, text_ids, length in zip(rows, ids.numpy(), lengths.numpy()):
-        want = VOCABULARY.encode(row.decode("utf-8", "replace"))
+        want = VOCABULARY.encode(unix_line_ends(row.decode("utf-8", "replace")))
         np.testing.assert_array_equal(text_ids[:length], want)
         assert (text_ids[length:] == VOCABULARY.encode("\n")).all() and length < len(text_ids)
 
@@ -201,7 +207,7 @@ def test_export_writes_its_report(run):
     assert report["quantization"] == "none"
 
 
-@pytest.mark.parametrize("prompt", ["the", "", "Q\udcff"])
+@pytest.mark.parametrize("prompt", ["the", "", "Q\udcff", "the\r\nfox\r"])
 def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_path):
     alone = Run("char_lm", tmp_path / "alone")
     alone.path.mkdir()
@@ -218,13 +224,30 @@ def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_pa
     assert len(text["litert"]) == 25
 
 
-def test_damaged_files_are_named(tmp_path):
-    run = Run("char_lm", tmp_path)
-    (run.saved_model / "1").mkdir(parents=True)
-    run.tflite.write_bytes(b"nothing of the kind")
+def generate_from_damaged(run):
     for source, file in [("saved_model", "saved_model/1"), ("litert", "model.tflite")]:
-        with pytest.raises(InputError, match=f"cannot read .*{file}: .*; make it with"):
+        with pytest.raises(InputError, match=f"^cannot read .*{file}: .*; make it with.*$"):
             generate(run, GenerateOptions(run="x", source=source))
+
+
+def test_damaged_files_are_named(run, tmp_path):
+    damaged = Run("char_lm", tmp_path / "empty")
+    (damaged.saved_model / "1").mkdir(parents=True)
+    damaged.tflite.write_bytes(b"nothing of the kind")
+    generate_from_damaged(damaged)
+
+    damaged = Run("char_lm", tmp_path / "cut")
+    shutil.copytree(run.saved_model, damaged.saved_model)
+    variables = damaged.saved_model / "1/variables/variables.data-00000-of-00001"
+    variables.write_bytes(variables.read_bytes()[:99])
+    damaged.tflite.write_bytes(run.tflite.read_bytes()[:-99])  # without the vocabulary
+    generate_from_damaged(damaged)
+
+    damaged = Run("char_lm", tmp_path / "other")
+    double = tf.function(lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec([None], name="x")])
+    write_saved_model({"double": double}, [], damaged.saved_model)
+    with pytest.raises(InputError, match="it has no signature 'generate'; make it with"):
+        generate(damaged, GenerateOptions(run="x"))
 
 
 @pytest.mark.parametrize(
@@ -268,9 +291,24 @@ def test_export_refuses_files_that_do_not_fit(unexported, tmp_path):
         load(other)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_scores_and_exports_are_in_float32_whatever_the_training_was_in(graph, trained, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        streaming = build_streaming(replace(CONFIG, dtype_policy=policy), trained)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    ids = VOCABULARY.encode("the quick")[None]
+    zeros = [np.zeros((1, CONFIG.units), "float32") for _ in state_names(CONFIG)]
+    inputs = [ids, np.ones_like(ids, bool), *zeros]
+    for found, want in zip(streaming(inputs), graph.streaming(inputs)):
+        assert found.dtype == "float32"
+        np.testing.assert_array_equal(found, want)
+
+
 def test_help_needs_no_tensorflow():
     program = (
-        "import sys\nfrom apps.char_lm import export, generate\n"
+        "import sys\nfrom apps.char_lm import evaluate, export, generate\n"
         "print('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

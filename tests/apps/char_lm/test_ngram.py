@@ -1,6 +1,5 @@
 import math
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.char_lm import data
+from apps.char_lm.config import D2L_STEPS
 from apps.char_lm.ngram import witten_bell, witten_bell_nats, witten_bell_windows
-
-REAL = Path(__file__).parents[3].parent / "shared/data/charlm"
-real_data = pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/data/charlm")
 
 V = 4
 ids = st.lists(st.integers(0, V - 1), max_size=30)
@@ -92,20 +89,18 @@ def test_refusals(call, message):
         call()
 
 
-@real_data
-def test_tiny_shakespeare_last_tenth():
-    corpus = data.load(str(REAL / "tinyshakespeare_input.txt"))
+def test_tiny_shakespeare_last_tenth(shared_data):
+    corpus = data.load(str(shared_data / "charlm" / "tinyshakespeare_input.txt"))
     nats = witten_bell(corpus.train_ids, corpus.validation_ids, len(corpus.vocab))
     assert (corpus.unseen, len(corpus.validation_ids)) == (0, 111_540)
     assert nats[4] == min(nats) == pytest.approx(1.669, abs=5e-4)
 
 
-@real_data
-def test_time_machine_under_the_d2l_protocol():
-    corpus = data.load(str(REAL / "timemachine.txt"), split="d2l", clean="d2l")
+def test_time_machine_under_the_d2l_protocol(shared_data):
+    corpus = data.load(str(shared_data / "charlm" / "timemachine.txt"), protocol="d2l")
     train, validation, size = corpus.train_ids, corpus.validation_ids, len(corpus.vocab)
     assert size == 28
-    windows = witten_bell_windows(train, validation, size, data.D2L_STEPS)
+    windows = witten_bell_windows(train, validation, size, D2L_STEPS)
     assert math.exp(windows[3]) == pytest.approx(5.44, abs=5e-3)
     # With all the text before each character the same counts do better: a harder baseline.
     full = witten_bell(train, validation, size, history_ids=corpus.history_ids)

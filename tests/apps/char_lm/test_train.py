@@ -2,12 +2,20 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from apps.char_lm import evaluate, generate, samples, train
+from apps.char_lm import evaluate, export, generate, train
+from apps.common.history import read_history
 from apps.common.results import read_results
+
+PROJECT = Path(__file__).parents[3]
 
 SMALL = (
     ["tiny", "--epochs", "2", "--units", "12", "--embedding", "8", "--batch-size", "4"]
@@ -64,6 +72,50 @@ def test_evaluate_again_gives_the_same_score(run, capsys):
     assert f"perplexity {after['perplexity']:.3f}" in capsys.readouterr().out
 
 
+def test_the_machine_named_is_the_one_that_trained(run, runs):
+    copy = changed_copy(run, "elsewhere", machine="an abacus", command="x")
+    evaluate.main([str(copy)])
+    assert "Trained on an abacus." in (copy / "README.md").read_text(encoding="utf-8")
+    assert read_results(runs / "char_lm" / "results.csv")[0]["machine"] == "an abacus"
+
+
+def changed_copy(run, name, *, data=None, **values):
+    """A copy of a run beside it, with other values in its `config.json`; None takes one away."""
+    copy = shutil.copytree(run, run.parent / name)
+    stored = json.loads((copy / "config.json").read_text(encoding="utf-8")) | values
+    if data:
+        stored["config"]["data"] = str(data)
+    stored = {key: value for key, value in stored.items() if value is not None}
+    (copy / "config.json").write_text(json.dumps(stored), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "old, new, data_sha256",
+    [("太初", "初太", "same"), ("太初", "太始", None)],
+    ids=["another text", "another vocabulary, in a run that has no digest"],
+)
+def test_data_that_changed_since_are_refused(run, tmp_path, capsys, old, new, data_sha256):
+    text = (run.parents[1] / "text.txt").read_text(encoding="utf-8")
+    (tmp_path / "text.txt").write_text(text.replace(old, new), encoding="utf-8")
+    keep = {} if data_sha256 else {"data_sha256": None}
+    copy = changed_copy(run, tmp_path.name, data=tmp_path / "text.txt", **keep)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    for command in (evaluate.main, lambda words: train.main(["--resume", *words])):
+        with pytest.raises(SystemExit, match="2"):
+            command([str(copy)])
+        error = capsys.readouterr().err
+        assert "text.txt is not what " in error and error.count("\n") == 1
+    assert before == {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+
+
+def test_a_run_without_a_digest_is_known_by_its_vocabulary(run):
+    copy = changed_copy(run, "old", data_sha256=None)
+    evaluate.main([str(copy)])
+    scores = [json.loads((r / "metrics.json").read_text())["perplexity"] for r in (run, copy)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6)
+
+
 def test_both_exports_write_the_same_text(run, tmp_path, capsys):
     alone = tmp_path / "alone"  # what an export leaves, and nothing else of the run
     alone.mkdir()
@@ -78,23 +130,71 @@ def test_both_exports_write_the_same_text(run, tmp_path, capsys):
     assert written[0].startswith("太初") and len(written[0]) == 2 + 20 + 1
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been(run, runs, monkeypatch, capsys):
-    data = ["--data", str(runs / "text.txt")]
+KILLED = """
+import os, signal, sys
+from apps.char_lm import train
+from apps.common import environment
 
-    def interrupt(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
+environment.import_tensorflow()
+from apps.common import fit
 
-    with monkeypatch.context() as patch:
-        patch.setattr(samples.SampleText, "on_epoch_end", interrupt)
-        with pytest.raises(SystemExit, match="130"):
-            train.main([*SMALL, *data, "--run", "cut"])
-    assert "--resume" in capsys.readouterr().err
-    train.main(["--resume", "cut"])
-    states = [np.load(runs / "char_lm" / name / "state.npz") for name in ("whole", "cut")]
+class Kill(fit._OneEpoch):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 40):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+fit._OneEpoch = Kill
+train.main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(run, runs, capfd, monkeypatch):
+    words = [*SMALL, "--data", str(runs / "text.txt"), "--run", "killed"]
+    process = subprocess.run([sys.executable, "-c", KILLED, *words], cwd=PROJECT)
+    assert process.returncode == -signal.SIGKILL, capfd.readouterr().err
+    killed = runs / "char_lm" / "killed"
+    assert len(read_history(killed / "history.csv")) == 1
+    monkeypatch.setattr(export, "export", lambda run: None)  # nothing new, and the longest part
+    train.main(["--resume", "killed"])
+    states = [np.load(path / "state.npz") for path in (run, killed)]
+    assert states[0].files == states[1].files
     for name in states[0].files:
         if name != "history":  # it tells the seconds, too
             np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
+def test_the_other_options_and_the_small_files(runs, capsys):
+    options = ["--cell", "vanilla", "--layers", "2", "--input", "onehot", "--epochs", "1"]
+    options += ["--units", "48", "--dtype-policy", "mixed_bfloat16"]
+    try:
+        train.main([*SMALL, *options, "--data", str(runs / "text.txt"), "--run", "other"])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    other = runs / "char_lm" / "other"
+    sizes = {"none": (other / "model.tflite").stat().st_size}
+    for quantization in ("dynamic", "float16"):
+        export.main(["other", "--quantization", quantization])
+        assert json.loads((other / "export.json").read_text())["quantization"] == quantization
+        sizes[quantization] = (other / "model.tflite").stat().st_size
+        capsys.readouterr()
+        generate.main(["other", "太初", "--from", "litert", "--length", "9"])
+        assert len(capsys.readouterr().out) == 2 + 9 + 1
+    assert sizes["dynamic"] < sizes["float16"] < sizes["none"]
+
+
+@pytest.mark.slow
+def test_the_time_machine_under_the_d2l_protocol(shared_data, runs):
+    data = ["--data", str(shared_data / "charlm" / "timemachine.txt")]
+    train.main(["d2l", *data, "--epochs", "15", "--run", "d2l"])
+    metrics = json.loads((runs / "char_lm" / "d2l" / "metrics.json").read_text())
+    history = read_history(runs / "char_lm" / "d2l" / "history.csv")
+    assert metrics["perplexity"] < 8.5  # 7.82 when this was written
+    best = min(row["val_loss"] for row in history)
+    assert metrics["nats_per_character"] == pytest.approx(best, abs=1e-4)
+    assert metrics["baseline_perplexity"] == pytest.approx(5.44, abs=5e-3)
 
 
 BAD_TEXTS = {
@@ -120,6 +220,8 @@ BAD_FLAGS = {
     "dropout": (["tiny", "--dropout", "1.5"], "--dropout must be a number in [0, 1)"),
     "layers": (["tiny", "--layers", "0"], "--layers must be a positive integer"),
     "sample": (["tiny", "--sample", ""], "--sample must be at least one character"),
+    "surrogate": (["tiny", "--sample", "\udcff"], "--sample must be valid Unicode"),
+    "steps": (["base", "--protocol", "d2l"], "--steps must be 32 with --protocol d2l, got 128"),
     "resume": (["--resume", "nowhere"], "no run 'nowhere' of char_lm"),
     "missing data": (["tiny", "--data", "no/such.txt"], "no/such.txt not found"),
 }

@@ -1,5 +1,6 @@
 """The command line: presets, flags, --resume, exit codes."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from apps.common.cli import command, command_line, parse
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
 from apps.common.run import Run
+
+PROJECT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,10 @@ def test_presets_and_overrides():
     changes=st.fixed_dictionaries(
         {},
         optional={
-            "data": st.sampled_from(["tfds:tiny_shakespeare", "my text.txt", "'\"$x"]),
+            "data": st.text(min_size=1)
+            | st.sampled_from(
+                ["tfds:tiny_shakespeare", "'\"$x", "-", "-1", "--help", "--resume=a"]
+            ),
             "epochs": st.integers(1, 99),
             "learning_rate": st.floats(1e-300, 1e300),
             "clip_norm": st.none() | st.floats(1e-6, 9),
@@ -151,6 +157,30 @@ def test_a_command_ends_in_one_line(error, code, printed, capsys):
     assert capsys.readouterr().err == printed
 
 
+def piped(code, **options):
+    """A command in a process of its own, with stdout at a pipe."""
+    code = f"from apps.common.cli import command\n@command\ndef main():\n  {code}\nmain()"
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT, stdout=pipe, stderr=pipe, **options
+    )
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly():
+    process = piped("while True: print('x' * 99)")
+    assert process.stdout.readline().strip() == b"x" * 99
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_what_stdout_cannot_encode_is_a_question_mark():
+    process = piped("print('aé太\\ud800b')", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate(timeout=60)
+    assert (out.split(), err, process.returncode) == ([b"a???b"], b"", 0)
+
+
 def test_a_command_returns_and_does_not_hide_defects():
     assert command(lambda x: x + 1)(1) == 2
     with pytest.raises(ZeroDivisionError):
@@ -159,5 +189,4 @@ def test_a_command_returns_and_does_not_hide_defects():
 
 def test_parsing_does_not_import_tensorflow():
     code = "import sys, apps.common.cli; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
-    project = Path(__file__).parents[3]
-    assert subprocess.run([sys.executable, "-c", code], cwd=project).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

@@ -26,6 +26,8 @@ class Config(TrainingConfig):
     ("field", "value", "message"),
     [
         ("data", "", "--data must be a source's name, got ''"),
+        ("data", "caf\udce9.txt", r"--data must be valid Unicode, got 'caf\udce9.txt'"),
+        ("run", "\ud800", r"--run must be valid Unicode, got '\ud800'"),
         ("epochs", 0, "--epochs must be a positive integer, got 0"),
         ("epochs", True, "--epochs must be a positive integer, got True"),
         ("epochs", "3", "--epochs must be a positive integer, got '3'"),

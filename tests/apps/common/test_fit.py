@@ -230,9 +230,23 @@ def test_mixed_precision_resumes_too(create, policy):
 def test_a_loss_that_is_not_finite_ends_in_one_line(create):
     config = replace(CONFIG, learning_rate=1e30, clip_norm=None, ema=None)
     run = create("run", config)
-    with pytest.raises(InputError, match=r"^loss became .* in epoch 1; lower --learning-rate"):
+    with pytest.raises(
+        InputError, match=r"^loss became .* in epoch 1; .* lower --learning-rate.*;"
+    ):
         train(run, config)
-    assert not run.best.exists() and not run.state.exists()
+    assert not run.path.exists(), "a run without a model"
+
+
+def test_a_run_that_diverges_later_keeps_its_best_model(create):
+    class Diverge(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                logs["val_loss"] = float("nan")
+
+    run = create("run", CONFIG)
+    with pytest.raises(InputError, match="val_loss became NaN in epoch 2; start a new run with"):
+        train(run, CONFIG, callbacks=[Diverge()])
+    assert run.best.exists() and len(read_history(run.history)) == 1
 
 
 def test_ctrl_c_says_how_to_resume(create):

@@ -1,5 +1,6 @@
 """The run directory: what is refused, what is stored, that nothing is half written."""
 
+import errno
 import json
 import os
 
@@ -14,11 +15,13 @@ from apps.common.run import Run
 
 def test_create_stores_what_is_needed_to_repeat_the_run(tmp_path):
     config = TrainingConfig(preset="tiny", run="first", epochs=3)
-    run = Run.create("toy", config, command="python -m apps.toy.train tiny", root=tmp_path)
+    run = Run.create(
+        "toy", config, command="python -m apps.toy.train tiny", data_sha256="ab", root=tmp_path
+    )
     assert str(run) == str(tmp_path / "toy" / "first")
     stored = json.loads(run.config_file.read_text(encoding="utf-8"))
-    assert list(stored) == ["app", "command", "created", "machine", "versions", "config"]
-    assert stored["machine"] == describe_machine()
+    assert stored["machine"] == run.machine == describe_machine()
+    assert stored["data_sha256"] == run.data_sha256 == "ab"
     assert {"python", "tensorflow", "keras"} <= stored["versions"].keys()
     assert Run.open("toy", "first", trained=False, root=tmp_path).read_config(TrainingConfig) == (
         config
@@ -34,6 +37,32 @@ def test_an_existing_name_is_refused_and_unnamed_runs_never_collide(tmp_path):
     names = {Run.create("toy", TrainingConfig(preset="p"), root=tmp_path).name for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("p-2") for name in names)
+
+
+def test_a_place_that_cannot_hold_runs_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "toy").touch()
+    for root, name, reason in [
+        (tmp_path, "a", "Not a directory"),  # toy is a file
+        (tmp_path / "file", None, "Not a directory"),
+        (tmp_path / "new", "太" * 100, "File name too long"),
+    ]:
+        with pytest.raises(InputError, match=f"cannot make a run in .*: {reason}"):
+            Run.create("toy", TrainingConfig(run=name), root=root)
+    with pytest.raises(InputError, match="cannot open the run .*: File name too long"):
+        Run.open("toy", "x" * 300, root=tmp_path / "new")
+    with pytest.raises(InputError, match="no run 'a' of toy; there is none"):
+        Run.open("toy", "a", root=tmp_path / "file")
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, name, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Run, "write_text", full)
+    with pytest.raises(InputError, match="cannot make a run in .*toy: No space left"):
+        Run.create("toy", TrainingConfig(run="a"), root=tmp_path)
+    assert not (tmp_path / "toy" / "a").exists()
 
 
 def test_open_by_name_or_path_and_what_it_refuses(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What people read: the model card, the results table, the history file."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 from apps.common.card import model_card
 from apps.common.history import best_row, read_history, write_history
@@ -41,6 +42,7 @@ Small.
 | setting | value |
 | --- | --- |
 | epochs | 3 |
+| sample | '\\n' |
 | run | None |
 """
 
@@ -50,7 +52,7 @@ def test_the_model_card():
         "GRU of characters",
         what="Continues a text.",
         command="python -m apps.char_lm.train tiny",
-        config={"epochs": 3, "run": None},
+        config={"epochs": 3, "sample": "\n", "run": None},
         data="Prose.\n",
         scores=[
             {"model": "GRU", "nats": 1.23456},
@@ -82,6 +84,17 @@ def test_results_are_unique_by_command_and_seed(tmp_path):
         '"train, base",2,3.0,m,1.4000,,2026-01-02\n'
         "train tiny,1,1.0,m,1.7000,,2026-01-02\n"
     )
+
+
+def test_results_of_runs_that_end_together_are_all_kept(tmp_path):
+    def append(seed):
+        append_result(
+            tmp_path / "toy.csv", command="c", seed=seed, minutes=1, machine="m", scores={}
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append, range(40)))
+    assert {row["seed"] for row in read_results(tmp_path / "toy.csv")} == set(map(str, range(40)))
 
 
 def test_history_keeps_every_bit_and_the_first_best_row_wins(tmp_path):

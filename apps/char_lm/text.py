@@ -1,0 +1,110 @@
+"""Reading a text: from a file, a folder, TensorFlow Datasets or the standard library."""
+
+import gzip
+import lzma
+import zlib
+from pathlib import Path
+
+from apps.common.errors import InputError
+
+_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+_TFDS_SPLITS = ("train", "validation", "test")
+
+
+def load_text(source: str) -> str:
+    """The text that `source` names, with every line end as a line feed.
+
+    Otherwise the characters stay as they are: any script, and no Unicode normalisation, since
+    a model of characters should give back what it was given.
+
+    Args:
+        source: one of
+            `builtin`: the prose of `pydoc_data.topics` in the standard library, topics in
+            alphabetical order (it differs between Python versions); always there;
+            `tfds:NAME`: the `text` feature of a TensorFlow Datasets data set, its train,
+            validation and test split one after the other, so that `tfds:tiny_shakespeare` is the
+            original file again and this module's own tail split applies; downloaded unless it is
+            prepared already;
+            else a path: a UTF-8 file, also `.gz` or `.xz`, or a folder, of which all `*.txt` are
+            joined by line feeds in the order of their names. Byte order marks are dropped.
+
+    Raises:
+        InputError: there is no such source, it cannot be read, is not UTF-8, or is empty.
+    """
+    if source == "builtin":
+        text = _builtin_text()
+    elif not source:
+        raise InputError("the data source is empty: give 'builtin', a path or 'tfds:NAME'")
+    elif source.startswith("tfds:"):
+        text = _tfds_text(source.removeprefix("tfds:"))
+    else:
+        text = _path_text(Path(source))
+    text = unix_line_ends(text)
+    if not text:
+        raise InputError(f"{source} is empty: a corpus needs some text")
+    return text
+
+
+def unix_line_ends(text: str) -> str:
+    """`text` with every line end, also those of Windows and of old Macs, as a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _builtin_text() -> str:
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def _path_text(path: Path) -> str:
+    try:
+        if not path.is_dir():
+            return _file_text(path)
+        files = sorted(path.glob("*.txt"))
+        text = "\n".join(_file_text(file) for file in files)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} not found: give a text file, a folder, 'builtin' or 'tfds:NAME'"
+        ) from error
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    if not files:
+        raise InputError(f"{path} is a folder without .txt files")
+    return text
+
+
+def _file_text(path: Path) -> str:
+    with _OPENERS.get(path.suffix, open)(path, "rb") as file:
+        data = file.read()
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
+        raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+
+
+def _tfds_text(name: str) -> str:
+    import tensorflow_datasets as tfds
+
+    # Its builders and transports share no class of error, hence `except Exception`, twice.
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:
+        raise InputError(f"TensorFlow Datasets cannot give {name!r}: {_brief(error)}") from error
+    if "text" not in builder.info.features:
+        raise InputError(f"tfds:{name} has no 'text' feature, so it cannot train this model")
+    try:
+        builder.download_and_prepare()  # does nothing, not even a connection, if it is prepared
+    except Exception as error:
+        raise InputError(f"could not download tfds:{name}: {_brief(error)}") from error
+    splits = [split for split in _TFDS_SPLITS if split in builder.info.splits]
+    return "".join(_tfds_split_text(tfds, builder, split) for split in splits)
+
+
+def _tfds_split_text(tfds, builder, split: str) -> str:
+    examples = tfds.as_numpy(builder.as_dataset(split=split))
+    return "\n".join(example["text"].decode("utf-8") for example in examples)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
