@@ -100,11 +100,11 @@ class RecurrentLayer(keras.layers.RNN):
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
-        mask = _time_major_mask(mask, sequences)
+        mask = _boolean_mask(mask, sequences)
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
-            mask = None if mask is None else ops.flip(mask, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=1)
         x, state = self.cell.project(X, training), tuple(initial_state)
         arguments = (x, state, self.cell.split_weights(), mask)
         if plan in EXPORTABLE:
@@ -117,19 +117,19 @@ class RecurrentLayer(keras.layers.RNN):
             H, state = self._recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
-        if mask is not None:
-            H, last_output = self._mask_outputs(H, last_output, mask)
         outputs = ops.expand_dims(last_output, 1) if H is None else ops.transpose(H, (1, 0, 2))
+        if mask is not None:
+            shown = self._shown(mask)
+            last_output = ops.where(shown[:, -1], last_output, ops.zeros_like(last_output))
+            if self.return_sequences:
+                outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
         return last_output, outputs, list(state)
 
-    def _mask_outputs(self, H, last_output, mask):
+    def _shown(self, mask):
         """As in Keras, a masked step repeats the output before it; zeros stand before the first."""
         if self.zero_output_for_mask:
-            shown = mask
-        else:
-            shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
-        last_output = ops.where(shown[-1], last_output, ops.zeros_like(last_output))
-        return (None if H is None else ops.where(shown, H, ops.zeros_like(H))), last_output
+            return mask
+        return ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
 
     def __getattr__(self, name):
         # `layer.units`, `layer.dropout`, ...: a cell's options are readable on its layer.
@@ -166,8 +166,8 @@ def _check_states(states, sizes, sequences):
             )
 
 
-def _time_major_mask(mask, sequences):
-    """`(batch, time)` or `(batch, time, 1)` to boolean `(time, batch, 1)`; a list holds one."""
+def _boolean_mask(mask, sequences):
+    """`(batch, time)` or `(batch, time, 1)` to boolean `(batch, time, 1)`; a list holds one."""
     if isinstance(mask, (list, tuple)):
         mask = mask[0]
     if mask is None:
@@ -178,7 +178,5 @@ def _time_major_mask(mask, sequences):
                 f"`mask` must have shape (batch, time) = {tuple(sequences.shape[:2])}, "
                 f"got {tuple(mask.shape)}."
             )
-    mask = ops.cast(mask, "int32")  # oneDNN complains about the transposition of booleans
-    if len(mask.shape) == 2:
-        mask = ops.expand_dims(mask, -1)
-    return ops.cast(ops.transpose(mask, (1, 0, 2)), "bool")
+    mask = ops.cast(mask, "bool")
+    return mask if len(mask.shape) == 3 else ops.expand_dims(mask, -1)

@@ -95,7 +95,8 @@ class Recurrence:
             x: tuple of projected inputs, each `(time, batch, features)`.
             state: tuple of initial states, each `(batch, units)`.
             weights: tuple of recurrent weights.
-            mask: optional boolean `(time, batch, 1)`; where False the state is kept.
+            mask: optional boolean `(batch, time, 1)`; a False step keeps the state. Not time-major,
+                as oneDNN does not transpose booleans, and says so to the user.
             sequences: whether `H` of every step is wanted.
             record: whether a gradient is expected. If not, nothing is kept for it, and a
                 gradient asked for nevertheless runs the forward loop again.
@@ -279,7 +280,7 @@ class _Replay:
 def _keep_masked(mask, t, new_state, state):
     if mask is None:
         return tuple(new_state)
-    valid = tf.gather(mask, t)
+    valid = tf.gather(mask, t, axis=1)
     return tuple(tf.where(valid, new, old) for new, old in zip(new_state, state))
 
 

@@ -38,14 +38,14 @@ def test_gradient_of_any_step(step, gates, states, weights, masked):
     x = (tf.constant(random.normal(size=(TIME, BATCH, gates * UNITS))),)
     state = tuple(tf.constant(random.normal(size=(BATCH, UNITS))) for _ in range(states))
     weights = tuple(tf.constant(random.normal(size=shape)) for shape in weights)
-    mask = tf.constant(random.random((TIME, BATCH, 1)) > 0.4) if masked else None
+    mask = tf.constant(random.random((BATCH, TIME, 1)) > 0.4) if masked else None
 
     def plain(x, state, weights):
         H = []
         for t in range(TIME):
             new = step((x[0][t],), state, weights, affine)
             if masked:
-                new = tuple(tf.where(mask[t], n, o) for n, o in zip(new, state))
+                new = tuple(tf.where(mask[:, t], n, o) for n, o in zip(new, state))
             state = new
             H.append(state[0])
         return tf.stack(H), state
