@@ -74,7 +74,7 @@ PRESETS = {
         "an LSTM of 256 units on the standard library's own prose, a minute on 2 cores",
         CharLMConfig(
             units=256,
-            epochs=5,
+            epochs=8,
             batch_size=32,
             steps=64,
             learning_rate=4e-3,
