@@ -12,7 +12,20 @@ def main() -> None:
     run = train.train(config)
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
         print(f"\nwritten by {file} alone:", flush=True)
-        generate.main([str(run), "The ", "--from", source, "--length", "200", "--seed", "1"])
+        generate.main(
+            [
+                str(run),
+                "The ",
+                "--from",
+                source,
+                "--length",
+                "200",
+                "--temperature",
+                "0.5",
+                "--seed",
+                "1",
+            ]
+        )
     print(f"\nThe model card is {run.card}")
 
 
