@@ -112,9 +112,9 @@ class RecurrentLayer(keras.layers.RNN):
                 *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
             )
         else:
-            # `training` may be a tensor; only a plain False promises that no gradient is wanted.
-            record = training is not False and training is not None
-            H, state = self._recurrence(*arguments, sequences=self.return_sequences, record=record)
+            H, state = self._recurrence(
+                *arguments, sequences=self.return_sequences, record=plans.may_train(training)
+            )
 
         last_output = state[0]
         outputs = ops.expand_dims(last_output, 1) if H is None else ops.transpose(H, (1, 0, 2))

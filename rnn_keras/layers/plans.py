@@ -35,12 +35,17 @@ def use_plan(plan):
         _forced.reset(token)
 
 
+def may_train(training):
+    """Whether a call may be one of training: a tensor may; False and None promise it is not."""
+    return training is not False and training is not None
+
+
 def choose(layer, training):
     """The plan of a recurrent layer and the reason, as a pair of strings."""
     forced = _forced.get()
     if forced == "reference":
         return forced, "use_plan('reference') is in force"
-    if layer.recurrent_dropout and training is not False and training is not None:
+    if layer.recurrent_dropout and may_train(training):
         return "reference", "recurrent_dropout applies in training: the operands differ per gate"
     if forced in ("graph", "litert"):
         return forced, f"use_plan({forced!r}) is in force"
