@@ -1,13 +1,10 @@
 """Reading a text: from a file, a folder, TensorFlow Datasets or the standard library."""
 
-import gzip
-import lzma
-import zlib
 from pathlib import Path
 
 from apps.common.errors import InputError
+from apps.common.sources import read_text, reading, tfds_builder
 
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 _TFDS_SPLITS = ("train", "validation", "test")
 
 
@@ -57,54 +54,23 @@ def _builtin_text() -> str:
 
 
 def _path_text(path: Path) -> str:
-    try:
+    with reading(path, "a text file, a folder, 'builtin' or 'tfds:NAME'"):
         if not path.is_dir():
-            return _file_text(path)
+            return read_text(path)
         files = sorted(path.glob("*.txt"))
-        text = "\n".join(_file_text(file) for file in files)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path} not found: give a text file, a folder, 'builtin' or 'tfds:NAME'"
-        ) from error
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    if not files:
-        raise InputError(f"{path} is a folder without .txt files")
-    return text
-
-
-def _file_text(path: Path) -> str:
-    with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        data = file.read()
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
-        raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+        if not files:
+            raise InputError(f"{path} is a folder without .txt files")
+        return "\n".join(map(read_text, files))
 
 
 def _tfds_text(name: str) -> str:
+    builder = tfds_builder(name, ["text"])
+    splits = [split for split in _TFDS_SPLITS if split in builder.info.splits]
+    return "".join(_tfds_split_text(builder, split) for split in splits)
+
+
+def _tfds_split_text(builder, split: str) -> str:
     import tensorflow_datasets as tfds
 
-    # Its builders and transports share no class of error, hence `except Exception`, twice.
-    try:
-        builder = tfds.builder(name)
-    except Exception as error:
-        raise InputError(f"TensorFlow Datasets cannot give {name!r}: {_brief(error)}") from error
-    if "text" not in builder.info.features:
-        raise InputError(f"tfds:{name} has no 'text' feature, so it cannot train this model")
-    try:
-        builder.download_and_prepare()  # does nothing, not even a connection, if it is prepared
-    except Exception as error:
-        raise InputError(f"could not download tfds:{name}: {_brief(error)}") from error
-    splits = [split for split in _TFDS_SPLITS if split in builder.info.splits]
-    return "".join(_tfds_split_text(tfds, builder, split) for split in splits)
-
-
-def _tfds_split_text(tfds, builder, split: str) -> str:
     examples = tfds.as_numpy(builder.as_dataset(split=split))
     return "\n".join(example["text"].decode("utf-8") for example in examples)
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"

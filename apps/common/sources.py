@@ -1,0 +1,80 @@
+"""Reading what `--data` names: files, packed or not, and TensorFlow Datasets."""
+
+import gzip
+import lzma
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.common.errors import InputError
+
+_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+
+
+@contextmanager
+def reading(path: Path, wanted: str) -> Iterator[None]:
+    """Turn what the system says about an unusable `path` into one line.
+
+    Args:
+        path: what is read within.
+        wanted: what to give instead if it does not exist, such as "a text file".
+
+    Raises:
+        InputError: whatever went wrong.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{path} not found: give {wanted}") from error
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, also `.gz` or `.xz`; a byte order mark is dropped.
+
+    Raises:
+        OSError, EOFError, lzma.LZMAError, zlib.error: it cannot be read (see `reading`).
+        InputError: it is not UTF-8.
+    """
+    with _OPENERS.get(path.suffix, open)(path, "rb") as file:
+        data = file.read()
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
+        raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+
+
+def tfds_builder(name: str, features: Collection[str]):
+    """The builder of a TensorFlow Datasets data set, which is downloaded unless it is prepared.
+
+    Args:
+        name: such as `imdb_reviews`.
+        features: the features that it must have.
+
+    Raises:
+        InputError: there is no such data set, it lacks a feature, or cannot be downloaded.
+    """
+    import tensorflow_datasets as tfds
+
+    # Its builders and transports share no class of error, hence `except Exception`, twice.
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:
+        raise InputError(f"TensorFlow Datasets cannot give {name!r}: {_brief(error)}") from error
+    for feature in features:
+        if feature not in builder.info.features:
+            raise InputError(
+                f"tfds:{name} has no {feature!r} feature, so it cannot train this model"
+            )
+    try:
+        builder.download_and_prepare()  # does nothing, not even a connection, if it is prepared
+    except Exception as error:
+        raise InputError(f"could not download tfds:{name}: {_brief(error)}") from error
+    return builder
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
