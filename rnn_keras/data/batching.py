@@ -1,0 +1,80 @@
+"""Batches of sequences of many lengths that need little padding and few shapes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def bucket_by_length(
+    lengths: Sequence[int] | np.ndarray,
+    batch_size: int,
+    multiple: int = 1,
+    random: np.random.Generator | None = None,
+) -> list[np.ndarray]:
+    """Rows of similar length together, every row in one batch.
+
+    A batch is padded to the next multiple of `multiple` from its longest row on (`pad`), so
+    that a function compiled for each shape (XLA) is compiled for no more shapes than there are
+    multiples up to the longest row, and one more: every batch has `batch_size` rows, but for the
+    first one of the shortest, which has what is left over.
+
+    Args:
+        lengths: `(n,)`, of each row.
+        batch_size: rows of a batch.
+        multiple: what padded lengths are a multiple of. Rows of the same padded length count as
+            equally long: the larger, the more random are the batches and the more they pad.
+        random: draws which of the equally long rows go together, and the order of the batches;
+            None keeps the order of the rows, shortest first.
+
+    Returns:
+        Arrays of row numbers, int64.
+
+    Raises:
+        ValueError: `batch_size` or `multiple` is not positive, or `lengths` is not a vector.
+    """
+    lengths = np.asarray(lengths)
+    if lengths.ndim != 1:
+        raise ValueError(f"lengths must be of shape (n,), got {lengths.shape}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be positive, got {batch_size}")
+    ties = np.arange(len(lengths)) if random is None else random.permutation(len(lengths))
+    rows = np.lexsort((ties, _rounded_up(lengths, multiple)))
+    left_over = len(rows) % batch_size
+    batches = [rows[:left_over]] if left_over else []
+    batches += list(rows[left_over:].reshape(-1, batch_size))
+    if random is not None:
+        random.shuffle(batches)
+    return batches
+
+
+def pad(rows: Sequence[np.ndarray], multiple: int = 1, value: int = 0) -> np.ndarray:
+    """One array of all rows, each padded at its end.
+
+    Args:
+        rows: vectors of any lengths and one dtype.
+        multiple: the padded length is the smallest positive multiple of it that fits.
+        value: what is put after the end of a row.
+
+    Returns:
+        `(len(rows), padded length)` of the dtype of the rows; int32 if there is none.
+
+    Raises:
+        ValueError: `multiple` is not positive.
+
+    Example:
+        >>> pad([np.array([1, 2, 3]), np.array([4])], multiple=2)
+        array([[1, 2, 3, 0],
+               [4, 0, 0, 0]])
+    """
+    longest = max(map(len, rows), default=0)
+    width = max(int(_rounded_up(longest, multiple)), multiple)
+    padded = np.full((len(rows), width), value, rows[0].dtype if len(rows) else np.int32)
+    for line, row in zip(padded, rows):
+        line[: len(row)] = row
+    return padded
+
+
+def _rounded_up(lengths, multiple: int):
+    if multiple < 1:
+        raise ValueError(f"multiple must be positive, got {multiple}")
+    return -(-lengths // multiple) * multiple
