@@ -1,22 +1,35 @@
 """Models as files that need none of this code: SavedModel, and LiteRT with builtin operations.
 
-What is exported is a set of named functions, the *signatures*: `tf.function`s with an
-`input_signature` of named `TensorSpec`s that return a dictionary of tensors. Everything is
-written beside the old export, compared with the functions themselves on examples, and only then
-put in its place.
+`saved_model` and `litert` take a Keras model; `write_saved_model` and `write_litert`, below them,
+a set of named functions, the *signatures*: `tf.function`s with an `input_signature` of named
+`TensorSpec`s that return a dictionary of tensors. Everything is written beside the old export,
+compared with the functions themselves on examples, and only then put in its place.
 """
 
-from rnn_keras.export.litert import LiteRTReport, write_litert
-from rnn_keras.export.litert_model import LiteRTModel
-from rnn_keras.export.saved_model import SavedModelReport, write_saved_model
-from rnn_keras.export.verify import ExportError, random_examples
+import importlib
 
-__all__ = [
-    "ExportError",
-    "LiteRTModel",
-    "LiteRTReport",
-    "SavedModelReport",
-    "random_examples",
-    "write_litert",
-    "write_saved_model",
-]
+_MODULES = {
+    "ExportError": "verify",
+    "LiteRTModel": "litert_model",
+    "LiteRTReport": "litert_file",
+    "SavedModelReport": "saved_model_folder",
+    "litert": "models",
+    "random_examples": "verify",
+    "saved_model": "models",
+    "signatures_of": "models",
+    "write_litert": "litert_file",
+    "write_saved_model": "saved_model_folder",
+}
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    # On first use, so that the command answers `--help` without TensorFlow.
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"rnn_keras.export.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'rnn_keras.export' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]

@@ -13,16 +13,17 @@ class ExportError(RuntimeError):
     """An export did not succeed. What was there before it is still there."""
 
 
-def random_examples(function, seed=0):
+def random_examples(function, seed=0, below=2):
     """Random inputs of a function at two batch sizes and two lengths.
 
     Args:
         function: a `tf.function` with an `input_signature` of named specs. Its first unknown
             dimension is the batch, the others are lengths.
         seed: seed of the generator.
+        below: integers are from 0 up to but not including it.
 
     Returns:
-        A list of dictionaries of arrays: floats normal, booleans and integers 0 or 1.
+        A list of dictionaries of arrays: floats normal, booleans and integers uniform.
 
     Raises:
         ValueError: for an input that is none of these; give examples of your own then.
@@ -38,7 +39,7 @@ def random_examples(function, seed=0):
             if spec.dtype.is_floating:
                 values = rng.normal(size=sizes)
             elif spec.dtype.is_integer or spec.dtype.is_bool:
-                values = rng.integers(0, 2, sizes)
+                values = rng.integers(0, 2 if spec.dtype.is_bool else below, sizes)
             else:
                 raise ValueError(
                     f"`{spec.name}` is of type {spec.dtype.name}, of which there are no random "
@@ -60,18 +61,20 @@ def with_random_examples(functions, examples):
     }
 
 
-def expected_outputs(functions, examples):
-    """What the functions answer, run eagerly on Keras's own time loop.
+def expected_outputs(functions, examples, expected=None):
+    """What is given as expected, and what the other functions answer, on Keras's own time loop.
 
     Args:
         functions: `tf.function`s by name.
         examples: lists of dictionaries of arrays by function name.
+        expected: lists of dictionaries of arrays by function name.
 
     Returns:
         Lists of dictionaries of arrays by function name.
     """
+    expected = expected or {}
     with use_plan("reference"):
-        return {
+        return expected | {
             name: [
                 to_numpy(
                     function.python_function(
@@ -84,6 +87,7 @@ def expected_outputs(functions, examples):
                 for example in examples[name]
             ]
             for name, function in functions.items()
+            if name not in expected
         }
 
 

@@ -7,6 +7,7 @@ from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
 from rnn_keras.layers.layer import RecurrentLayer
 from rnn_keras.layers.lstm import LSTM, LSTMCell, lstm_step
 from rnn_keras.layers.plans import explain, use_plan
+from rnn_keras.layers.streaming import carried_states
 from rnn_keras.layers.vanilla import VanillaRNN, VanillaRNNCell, rnn_step
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "RecurrentLayer",
     "VanillaRNN",
     "VanillaRNNCell",
+    "carried_states",
     "explain",
     "gru_reset_after_step",
     "gru_step",

@@ -5,6 +5,7 @@ from keras import ops
 
 from rnn_keras.layers import plans
 from rnn_keras.layers.recurrence import Arrays, InPlace, Recurrence
+from rnn_keras.layers.streaming import carry
 
 EXPORTABLE = {"graph": Arrays, "litert": InPlace}
 
@@ -95,6 +96,11 @@ class RecurrentLayer(keras.layers.RNN):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras's hook. Returns `(last_output, outputs, states)`, batch first."""
+        return carry(
+            self, initial_state, lambda state: self._loop(sequences, state, mask, training)
+        )
+
+    def _loop(self, sequences, initial_state, mask, training):
         _check_states(initial_state, self.state_size, sequences)
         plan, _ = plans.choose(self, training)
         if plan == "reference":

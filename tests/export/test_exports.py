@@ -10,7 +10,7 @@ import pytest
 
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_litert, write_saved_model
-from rnn_keras.export.saved_model import replayed
+from rnn_keras.export.saved_model_folder import replayed
 from rnn_keras.layers import use_plan
 from tests.export import models
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnn_keras.export import ExportError, litert, write_litert, write_saved_model
+from rnn_keras.export import ExportError, litert_file, write_litert, write_saved_model
 from rnn_keras.export.verify import max_differences
 from rnn_keras.layers import LSTM
 from tests.export.models import linear
@@ -44,7 +44,7 @@ def converter(monkeypatch, tmp_path_factory, program):
     """Puts a Python program in the place of the converter."""
     script = tmp_path_factory.mktemp("converter") / "convert.py"
     script.write_text(program)
-    monkeypatch.setattr(litert, "convert", SimpleNamespace(__file__=script))
+    monkeypatch.setattr(litert_file, "convert", SimpleNamespace(__file__=script))
 
 
 def test_no_builtin_for_an_operation(old_file):

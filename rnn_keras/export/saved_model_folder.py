@@ -29,7 +29,7 @@ class SavedModelReport:
 
 
 def write_saved_model(
-    functions, trackables, directory, *, version=1, examples=None, tolerance=1e-4
+    functions, trackables, directory, *, version=1, examples=None, expected=None, tolerance=1e-4
 ):
     """Writes functions as the signatures of `<directory>/<version>/`.
 
@@ -46,6 +46,8 @@ def write_saved_model(
         version: positive integer; an existing one is replaced.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for functions that are not named.
+        expected: by function name, a list of what is right for its examples, dictionaries of
+            arrays; what the function itself answers for functions that are not named.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
     Returns:
@@ -65,7 +67,9 @@ def write_saved_model(
         save_traced(functions, trackables, "graph", new, default=next(iter(functions)))
         check_graph(new)
         actual = replayed(new, examples, folder)
-        differences = max_differences(expected_outputs(functions, examples), actual, tolerance)
+        differences = max_differences(
+            expected_outputs(functions, examples, expected), actual, tolerance
+        )
         replace_folder(new, target, folder)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     return SavedModelReport(target, size, differences)

@@ -38,6 +38,7 @@ def write_litert(
     vocabulary=None,
     *,
     examples=None,
+    expected=None,
     tolerance=None,
 ):
     """Writes functions as the signatures of a LiteRT file, weights shared.
@@ -56,6 +57,8 @@ def write_litert(
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for functions that are not named.
+        expected: by function name, a list of what is right for its examples, dictionaries of
+            arrays; what the function itself answers for functions that are not named.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization from `TOLERANCES`.
 
@@ -85,7 +88,7 @@ def write_litert(
             vocabulary.save(folder / VOCABULARY)
             append_file(new, VOCABULARY, (folder / VOCABULARY).read_bytes())
         differences = max_differences(
-            expected_outputs(functions, examples), _outputs(new, examples), tolerance
+            expected_outputs(functions, examples, expected), _outputs(new, examples), tolerance
         )
         size = new.stat().st_size
         os.replace(new, file)

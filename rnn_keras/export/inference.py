@@ -1,0 +1,76 @@
+"""A model as it is exported: any batch size, no carried variables, float32."""
+
+import keras
+
+
+def as_functional(model):
+    """A sequential model as a functional one, of the same layers.
+
+    Raises:
+        ValueError: the model is neither, or was not built.
+    """
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise ValueError(
+            f"`{model.name}` ({type(model).__name__}) must be a functional or sequential model "
+            "that was built: give it a `keras.Input`, or call it once."
+        )
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
+
+
+def for_inference(model, open_time=False):
+    """The same model with an open batch size, without `stateful`, in float32.
+
+    Args:
+        model: a functional model.
+        open_time: whether it must take sequences of any length. Time is the second dimension of
+            the inputs that leave it open; where none does, of those of three or more dimensions
+            and of integer inputs of two.
+
+    Returns:
+        A functional model; `model` itself if nothing is to be changed.
+
+    Raises:
+        ValueError: it cannot be built so.
+    """
+    config = keras.saving.serialize_keras_object(model)
+    fixed = open_time and not any(x.shape[1:2] == (None,) for x in model.inputs)
+    changed = _changed(config, fixed)
+    if changed == config:
+        return model
+    changed.pop("compile_config", None)
+    classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    try:
+        # What is in this process already needs no safe mode: no code comes from outside.
+        rebuilt = keras.saving.deserialize_keras_object(changed, classes, safe_mode=False)
+        rebuilt.set_weights(model.get_weights())
+    except (TypeError, ValueError) as error:
+        kind = "sequences of any length" if fixed else "batches of any size"
+        words = " ".join(str(error).split())
+        raise ValueError(f"`{model.name}` cannot be built for {kind}: {words}") from error
+    return rebuilt
+
+
+def _changed(config, open_time):
+    """A copy of a serialized object with the changes of `for_inference`, however deep they lie."""
+    if isinstance(config, (list, tuple)):
+        return [_changed(part, open_time) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
+        return {**config, "config": {**config["config"], "name": "float32"}}
+    changed = {key: _changed(value, open_time) for key, value in config.items()}
+    if changed.get("stateful"):
+        changed["stateful"] = False
+    for key in ("batch_shape", "build_input_shape"):
+        if changed.get(key):
+            changed[key] = _any_size(changed[key], open_time, changed.get("dtype"))
+    return changed
+
+
+def _any_size(shape, open_time, dtype):
+    _, *rest = shape
+    if open_time and (len(rest) > 1 or (len(rest) == 1 and "int" in str(dtype))):
+        rest[0] = None
+    return [None, *rest]

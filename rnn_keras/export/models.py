@@ -1,0 +1,150 @@
+"""Keras models as files: `saved_model` and `litert`."""
+
+import keras
+
+from rnn_keras.export.inference import as_functional, for_inference
+from rnn_keras.export.litert_file import write_litert
+from rnn_keras.export.original import original_outputs
+from rnn_keras.export.saved_model_folder import write_saved_model
+from rnn_keras.export.signatures import serving_default, step
+from rnn_keras.export.streamable import check_streamable
+from rnn_keras.export.verify import random_examples
+
+SIGNATURES = ("serving_default", "step")
+
+
+def saved_model(
+    model, directory, *, signatures=("serving_default",), version=1, examples=None, tolerance=1e-4
+):
+    """Writes a Keras model as the SavedModel `<directory>/<version>/`.
+
+    Any batch size; core operations of TensorFlow, none that demands XLA; it is reloaded in a
+    process without this package, and compared with the model, before it replaces an older one.
+
+    Args:
+        model: a functional or sequential model, of Keras's own recurrent layers or of ours.
+        directory: the model's folder, which holds the versions.
+        signatures: what to write, of "serving_default", the model over the whole sequence, and
+            "step", which streams: see `Export`.
+        version: positive integer; an existing one is replaced.
+        examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
+            that are not named.
+        tolerance: largest difference allowed, relative to the largest value where that is above 1.
+
+    Returns:
+        A `SavedModelReport`.
+
+    Raises:
+        ValueError: the model, or an argument, is none that can be exported.
+        ExportError: the graph or its values are not right; an older version stays as it is.
+    """
+    export = Export(model, signatures, examples)
+    return write_saved_model(
+        export.functions, [export.model], directory, version=version, tolerance=tolerance,
+        examples=export.examples, expected=export.expected,
+    )  # fmt: skip
+
+
+def litert(
+    model,
+    file,
+    quantization="none",
+    signatures=("serving_default",),
+    vocabulary=None,
+    *,
+    examples=None,
+    tolerance=None,
+):
+    """Writes a Keras model as a LiteRT file.
+
+    Builtin operations only; any batch size, and any length where the model leaves it open. It is
+    run and compared with the model before it replaces an older one.
+
+    Args:
+        model: a functional or sequential model, of Keras's own recurrent layers or of ours.
+        file: the file to create or replace.
+        quantization: of the weights: "none", "dynamic" (int8), or "float16".
+        signatures: what to write, of "serving_default", the model over the whole sequence, and
+            "step", which streams: see `Export`. They share the weights.
+        vocabulary: an `rnn_keras.data.Vocabulary` to put into the file.
+        examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
+            that are not named.
+        tolerance: largest difference allowed, relative to the largest value where that is above
+            1; None takes that of the quantization.
+
+    Returns:
+        A `LiteRTReport`.
+
+    Raises:
+        ValueError: the model, or an argument, is none that can be exported.
+        ExportError: the converter refused or crashed, or the values are not right; an older file
+            stays as it is.
+    """
+    export = Export(model, signatures, examples)
+    return write_litert(
+        export.functions, [export.model], file, quantization, vocabulary, tolerance=tolerance,
+        examples=export.examples, expected=export.expected,
+    )  # fmt: skip
+
+
+class Export:
+    """A Keras model made ready: its signatures, and what they must answer.
+
+    Args:
+        model: a functional or sequential model.
+        signatures: names, of `SIGNATURES`.
+        examples: as in `litert`.
+
+    Attributes:
+        model: the one that is traced: on layers of this package, without `stateful`, for any
+            batch size, in float32.
+        functions: by signature, the `tf.function`. `serving_default` takes the inputs of the
+            model and gives its outputs, under the keys of dictionaries or the names of the input
+            and output layers. `step` takes the next time steps, one or more, and the state of
+            every recurrent layer, `(batch, units)`, named `LAYER_h` and for an LSTM also
+            `LAYER_c`; it gives the outputs and, under the same names, the new states. Zeros
+            are the state before the first step.
+        examples: by signature, lists of inputs.
+        expected: what the original model answers to those of `serving_default`, if it computes
+            in float32.
+
+    Raises:
+        ValueError: the model is none that can be exported, or cannot stream; the message names
+            the layer.
+    """
+
+    def __init__(self, model, signatures=("serving_default",), examples=None):
+        if not signatures or set(signatures) - set(SIGNATURES):
+            raise ValueError(
+                f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
+            )
+        original = as_functional(model)
+        self.model = for_inference(original, open_time="step" in signatures)
+        below = _below(self.model)
+        self.functions = {}
+        if "serving_default" in signatures:
+            self.functions["serving_default"] = serving_default(self.model, original)
+        if "step" in signatures:
+            check_streamable(self.model, below)
+            self.functions["step"] = step(self.model)
+        self.examples = {
+            name: random_examples(function, below=below)
+            for name, function in self.functions.items()
+        } | dict(examples or {})
+        self.expected = {}
+        if "serving_default" in self.functions and _computes_in_float32(original):
+            specs = self.functions["serving_default"].input_signature
+            self.expected["serving_default"] = [
+                original_outputs(original, [example[spec.name] for spec in specs])
+                for example in self.examples["serving_default"]
+            ]
+
+
+def _below(model):
+    """What ids must be below: the size of the smallest vocabulary that they may be looked up in."""
+    sizes = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
+    return min(sizes, default=2)
+
+
+def _computes_in_float32(model):
+    return all(layer.compute_dtype == "float32" for layer in model._flatten_layers())

@@ -1,0 +1,68 @@
+"""States in the open: a recurrent model goes on where the piece of sequence before ended."""
+
+import contextlib
+import contextvars
+from dataclasses import dataclass
+
+_stream = contextvars.ContextVar("stream", default=None)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    given: dict
+    final: dict
+
+
+@contextlib.contextmanager
+def carried_states(states=None):
+    """Inside, every call of a recurrent layer starts from the state it is given by name.
+
+    A layer that is called with an `initial_state`, or is `stateful`, does so too.
+
+    Args:
+        states: tensors `(batch, units)` by name; for those that are not named, what the call would
+            start from otherwise, which is zeros by default.
+
+    Yields:
+        The final states by name, filled as the layers are called. The names are `LAYER_h`, and
+        for a cell of two states (LSTM) `LAYER_c` as well; in further calls of layers of the same
+        name `LAYER_2_h` and so on.
+
+    Example:
+        >>> import keras
+        >>> from rnn_keras.layers import GRU
+        >>> layer, x = GRU(4, name="gru"), keras.random.normal((1, 6, 3))
+        >>> with carried_states() as states:
+        ...     _ = layer(x[:, :2])
+        >>> with carried_states(states):
+        ...     last = layer(x[:, 2:])
+        >>> bool(keras.ops.all(keras.ops.isclose(last, layer(x), atol=1e-6)))
+        True
+    """
+    stream = _Stream(given=states or {}, final={})
+    token = _stream.set(stream)
+    try:
+        yield stream.final
+    finally:
+        _stream.reset(token)
+
+
+def carry(layer, initial_state, loop):
+    """Runs `loop(initial_state) -> (last_output, outputs, states)` within what is carried."""
+    stream = _stream.get()
+    if stream is None:
+        return loop(initial_state)
+    names = _names(layer.name, len(initial_state), stream.final)
+    initial_state = [stream.given.get(n, state) for n, state in zip(names, initial_state)]
+    last_output, outputs, states = loop(initial_state)
+    stream.final.update(zip(names, states))
+    return last_output, outputs, states
+
+
+def _names(layer, count, taken):
+    kinds = ["h", "c"] if count == 2 else ["h", *(f"s{i}" for i in range(1, count))]
+    call, prefix = 1, layer
+    while f"{prefix}_h" in taken:
+        call += 1
+        prefix = f"{layer}_{call}"
+    return [f"{prefix}_{kind}" for kind in kinds]
