@@ -4,7 +4,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "decoding", "export", "layers", "metrics", "training")
+_SUBMODULES = ("data", "decoding", "export", "interop", "layers", "metrics", "training")
 _FUNCTIONS = ("explain", "use_plan")  # of rnn_keras.layers
 
 __all__ = [*_SUBMODULES, *_FUNCTIONS]

@@ -1,0 +1,183 @@
+"""Recurrent layers with the weights of PyTorch's `nn.RNN`, `nn.GRU` and `nn.LSTM`.
+
+PyTorch itself is not needed: a module is asked for its `state_dict()`, and a tensor for its
+values.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
+
+FIRST = "weight_ih_l0"
+WEIGHT = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)_l(\d+)(_reverse)?")
+# By the number of gates: the layer, its options, and where its gates are among PyTorch's.
+KINDS = {
+    1: (VanillaRNN, {}, (0,)),
+    3: (GRU, {"reset_after": True}, (1, 0, 2)),  # Keras has z r h, PyTorch r z n
+    4: (LSTM, {}, (0, 1, 2, 3)),  # Keras has i f c o, PyTorch i f g o
+}
+
+
+def from_torch(
+    source,
+    *,
+    prefix=None,
+    nonlinearity=None,
+    return_sequences=True,
+    return_state=False,
+    name=None,
+    dtype=None,
+):
+    r"""A built recurrent layer with the weights of one of PyTorch, and so with its outputs.
+
+    PyTorch's equations are those of `VanillaRNN`, `LSTM`, and `GRU(reset_after=True)`:
+
+    $$n_t = \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})) \qquad
+      h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}$$
+
+    with column vectors, and a bias for each of the two products. The GRU keeps both biases;
+    elsewhere only their sum matters. Source: the documentation of `torch.nn.GRU`.
+
+    Args:
+        source: an `nn.RNN`, `nn.GRU` or `nn.LSTM` with any `num_layers`, `bias` and
+            `bidirectional`, or its `state_dict`, of tensors or arrays; or a module or
+            `state_dict` that holds it among other things.
+        prefix: what stands before `weight_ih_l0` in the names, such as "encoder.rnn."; needed
+            if there are several.
+        nonlinearity: "tanh" or "relu", for an `nn.RNN` that is not given as a module.
+        return_sequences: whether the layer returns `H` of every step, as PyTorch does.
+        return_state: whether it returns the final states too.
+        name: name of the layer.
+        dtype: dtype or dtype policy of the layer.
+
+    Returns:
+        A layer, in `Bidirectional` if `bidirectional`, several in `DeepRNN`, with the module's
+        dropout between them. It reads `(batch, time, inputs)`, whatever `batch_first` says. The
+        final states are a flat list in PyTorch's order: `h_n[k]`, for `nn.LSTM` `h_n[k], c_n[k]`,
+        for each k.
+
+    Raises:
+        ValueError: if there is no such layer in `source`, or several and no `prefix`; if
+            `nonlinearity` is missing or contradicts `source`; for `proj_size`; if a weight is
+            missing or has another shape than the others tell.
+
+    Example:
+
+    >>> weights = {"rnn.weight_ih_l0": np.ones((12, 3)), "rnn.weight_hh_l0": np.ones((12, 4))}
+    >>> layer = from_torch(weights)
+    >>> type(layer).__name__, layer.units, layer.use_bias
+    ('GRU', 4, False)
+    """
+    state = source.state_dict() if hasattr(source, "state_dict") else source
+    if not isinstance(state, Mapping):
+        raise ValueError(f"`source` must be a module or a state_dict, got {type(source).__name__}.")
+    prefix = _prefix(state, prefix)
+    weights = {
+        key.removeprefix(prefix): _array(value)
+        for key, value in state.items()
+        if key.startswith(prefix) and WEIGHT.fullmatch(key.removeprefix(prefix))
+    }
+    gates, units, inputs, places = _layout(weights, prefix)
+    layer_class, options, order = KINDS[gates]
+    if gates == 1:
+        options = {"activation": _phi(source, nonlinearity)}
+    elif nonlinearity is not None:
+        raise ValueError(
+            f"`nonlinearity` is for an nn.RNN, but `source` is an nn.{layer_class.__name__}."
+        )
+    options |= {"use_bias": "bias_ih_l0" in weights, "dtype": dtype}
+    returned = {"return_sequences": return_sequences, "return_state": return_state}
+
+    def one_layer(directions, name=None, **changes):
+        if len(directions) == 1:
+            return layer_class(units, name=name, **options | changes)
+        return Bidirectional(layer_class(units, **options | changes), name=name, dtype=dtype)
+
+    if len(places) == 1:
+        layer = one_layer(places[0], name, **returned)
+    else:
+        dropout = getattr(source, "dropout", 0.0) if prefix == "" else 0.0
+        layers = [one_layer(directions) for directions in places]
+        layer = DeepRNN(layers, dropout=dropout, name=name, dtype=dtype, **returned)
+    layer.build((None, None, inputs))
+    layer.set_weights(
+        [w for directions in places for place in directions for w in _packed(weights, place, order)]
+    )
+    return layer
+
+
+def _prefix(state, prefix):
+    """The one before `weight_ih_l0`, or the given one if it is there."""
+    found = [key.removesuffix(FIRST) for key in state if key.endswith(FIRST)]
+    if prefix in found or (prefix is None and len(found) == 1):
+        return found[0] if prefix is None else prefix
+    if not found:
+        raise ValueError(
+            f"`source` holds no nn.RNN, nn.GRU or nn.LSTM: no name in it ends with {FIRST}."
+        )
+    raise ValueError(f"`prefix` must be one of {', '.join(map(repr, found))}, got {prefix!r}.")
+
+
+def _array(value):
+    """A tensor or an array in float64, which NumPy has for every type of PyTorch's."""
+    return np.asarray(value.detach().cpu().double() if hasattr(value, "detach") else value, float)
+
+
+def _layout(weights, prefix):
+    """`(gates, units, inputs, places)`, the places by layer, like `["l0", "l0_reverse"]`.
+
+    Raises:
+        ValueError: if the weights are not those of one RNN, GRU or LSTM.
+    """
+    if "weight_hr_l0" in weights:
+        raise ValueError("`proj_size` is not supported: no layer here projects its state.")
+    found = [WEIGHT.fullmatch(key).groups() for key in weights]
+    ways = ["", "_reverse"] if any(way for _, way in found) else [""]
+    depth = 1 + max(int(number) for number, _ in found)
+    places = [[f"l{i}{way}" for way in ways] for i in range(depth)]
+    rows, inputs = weights[FIRST].shape
+    units = weights["weight_hh_l0"].shape[-1] if "weight_hh_l0" in weights else rows
+    gates = rows // units
+    if gates not in KINDS:
+        raise ValueError(
+            f"`{prefix}{FIRST}` has {rows} rows, which with {units} units are not the 1, 3 or 4 "
+            "gates of an nn.RNN, nn.GRU or nn.LSTM."
+        )
+    shapes = {}
+    for i, place in ((i, place) for i, directions in enumerate(places) for place in directions):
+        shapes[f"weight_ih_{place}"] = (rows, len(ways) * units if i else inputs)
+        shapes[f"weight_hh_{place}"] = (rows, units)
+        if "bias_ih_l0" in weights:
+            shapes |= {f"bias_ih_{place}": (rows,), f"bias_hh_{place}": (rows,)}
+    for key, shape in shapes.items():
+        got = weights[key].shape if key in weights else "none"
+        if got != shape:
+            raise ValueError(f"`{prefix}{key}` must be of shape {shape}, there is {got}.")
+    return gates, units, inputs, places
+
+
+def _phi(source, nonlinearity):
+    phi = getattr(source, "nonlinearity", nonlinearity)
+    if phi not in ("tanh", "relu") or nonlinearity not in (None, phi):
+        raise ValueError(
+            "`nonlinearity` of an nn.RNN must be 'tanh' or 'relu', and that of the module if one "
+            f"is given, got {nonlinearity!r}."
+        )
+    return phi
+
+
+def _packed(weights, place, order):
+    """Keras's `[kernel, recurrent_kernel, bias]` of one layer and direction."""
+
+    def packed(name):
+        gates = np.split(weights[f"{name}_{place}"], len(order))
+        return np.concatenate([gates[k] for k in order]).T
+
+    kernels = [packed("weight_ih"), packed("weight_hh")]
+    if f"bias_ih_{place}" not in weights:
+        return kernels
+    biases = [packed("bias_ih"), packed("bias_hh")]
+    return [*kernels, np.stack(biases) if len(order) == 3 else sum(biases)]
