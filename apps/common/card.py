@@ -15,6 +15,7 @@ def model_card(
     limits: str,
     machine: str = "",
     picture: str = "",
+    sections: Mapping[str, str] | None = None,
 ) -> str:
     """The text of a run's `README.md`.
 
@@ -29,6 +30,7 @@ def model_card(
         limits: what not to expect of it.
         machine: what it was trained on (`describe_machine()`).
         picture: path of a plot beside the card, such as `plots/loss.png`.
+        sections: more to say after the scores, Markdown by heading.
 
     Returns:
         Markdown.
@@ -39,6 +41,8 @@ def model_card(
     parts += ["## Data", data, "## Scores", markdown_table(scores)]
     if picture:
         parts.append(f"![]({picture})")
+    for heading, text in (sections or {}).items():
+        parts += [f"## {heading}", text]
     settings = [
         # By repr, so that a line feed is seen.
         {"setting": name, "value": repr(value) if isinstance(value, str) else value}

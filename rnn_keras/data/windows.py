@@ -81,6 +81,35 @@ def sliding_windows(ids: np.ndarray, steps: int, stride: int = 1) -> tuple[np.nd
     return windows[:, :-1], windows[:, 1:]
 
 
+def window_starts(rows: int, lookback: int, horizon: int = 1, stride: int = 1) -> np.ndarray:
+    """First rows of all windows of `lookback` rows to read and `horizon` rows to forecast.
+
+    Only these are kept; the rows of a window are gathered when its batch is made, so that
+    overlapping windows cost no memory.
+
+    Args:
+        rows: length of the series.
+        lookback: number of rows to read.
+        horizon: number of rows after them, to forecast.
+        stride: distance between the starts of neighbouring windows.
+
+    Returns:
+        `0, stride, 2 stride, ...`, int64, shape `((rows - lookback - horizon) // stride + 1,)`.
+
+    Raises:
+        ValueError: an argument is not positive, or the series is too short for one window.
+    """
+    for name, value in {"lookback": lookback, "horizon": horizon, "stride": stride}.items():
+        if value < 1:
+            raise ValueError(f"{name} must be positive, got {value}")
+    if rows < lookback + horizon:
+        raise ValueError(
+            f"a window of {lookback} + {horizon} rows needs at least {lookback + horizon} rows, "
+            f"got {rows}"
+        )
+    return np.arange(0, rows - lookback - horizon + 1, stride, dtype=np.int64)
+
+
 def _sequence(ids, **positive: int) -> np.ndarray:
     for name, value in positive.items():
         if value < 1:

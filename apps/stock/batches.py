@@ -1,0 +1,70 @@
+"""The batches: windows gathered from the series when they are needed, and never before."""
+
+import numpy as np
+import tensorflow as tf
+
+from apps.stock.config import StockConfig
+from apps.stock.data import Data
+from apps.stock.scaling import Scaling
+
+
+def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
+    """The training batches of an epoch: raw windows and their futures in network units.
+
+    The windows come in another order in each epoch; those that fill no batch are left out.
+    """
+    starts = data.windows["train"]
+    order = np.random.default_rng((config.seed, epoch)).permutation(len(starts))
+    batch = min(config.batch_size, len(starts))
+    scaling = scaling_of(config, data)
+    return dataset(config, data, starts[order], batch, drop_remainder=True).map(
+        lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
+    )
+
+
+def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
+    """The batches that an epoch is judged on: all validation windows."""
+    scaling = scaling_of(config, data)
+    return dataset(config, data, data.windows["validation"], config.batch_size).map(
+        lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
+    )
+
+
+def dataset(
+    config: StockConfig,
+    data: Data,
+    starts: np.ndarray,
+    batch_size: int,
+    *,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Raw windows `(batch, lookback, columns)` and futures `(batch, horizon, targets)`, float32.
+
+    The series is held once; a batch gathers its rows by their numbers.
+
+    Args:
+        config: the configuration.
+        data: the data.
+        starts: the first row of each window, in the order wanted.
+        batch_size: windows per batch.
+        drop_remainder: whether to leave the last batch out if it is smaller.
+    """
+    values = tf.constant(data.panel.values, tf.float32)
+    rows = tf.range(config.lookback + config.horizon, dtype=tf.int64)
+
+    def gather(starts):
+        windows = tf.gather(values, tf.expand_dims(starts, 1) + rows)
+        return (
+            windows[:, : config.lookback],
+            windows[:, config.lookback :, : data.panel.targets],
+        )
+
+    batches = tf.data.Dataset.from_tensor_slices(starts).batch(
+        batch_size, drop_remainder=drop_remainder
+    )
+    return batches.map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def scaling_of(config: StockConfig, data: Data) -> Scaling:
+    """The scaling of these data, outside of a model."""
+    return Scaling.of(config, data.panel.targets, data.statistics)

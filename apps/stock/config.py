@@ -1,0 +1,185 @@
+"""The configuration of the forecaster, and its presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.common.config import TrainingConfig, is_number
+from apps.common.errors import InputError
+
+ALL = "all"  # the value of --target that means every column
+MAX_FEEDBACK = 100  # steps; the autoregressive model is unrolled
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockConfig(TrainingConfig):
+    """The flags of the forecaster, beside those of every application."""
+
+    target: str = "close"
+    """Column to forecast; `all` forecasts every column."""
+
+    columns: tuple[str, ...] = ()
+    """Other columns that the model reads, such as open high low volume."""
+
+    ticker: str | None = None
+    """The one series to use of a file with many; None pools them all."""
+
+    lookback: int = 60
+    """Rows that the model sees."""
+
+    horizon: int = 5
+    """Rows that it forecasts."""
+
+    stride: int = 1
+    """Rows between the starts of neighbouring training windows."""
+
+    split: tuple[float, ...] = (0.7, 0.85, 1.0)
+    """Where the training, validation and test rows end: parts of all rows, or row numbers."""
+
+    reach_back: bool = False
+    """Let the look-back of the first windows reach into the split before, as the literature on
+    long horizons does; otherwise a gap of one horizon parts the splits."""
+
+    stock_splits: Literal["refuse", "adjust", "keep"] = "refuse"
+    """What to do with a jump of the target that looks like an unadjusted stock split."""
+
+    scaling: Literal["returns", "window", "train"] = "returns"
+    """What the network sees: log returns, for prices; values scaled by their own window; or values
+    scaled by the training rows."""
+
+    residual: bool = True
+    """Forecast the change from the last value, so that training starts at persistence."""
+
+    season: int | None = None
+    """Rows of one season, for the seasonal naive baseline; None takes it from the dates."""
+
+    model: Literal["direct", "autoregressive", "segment"] = "direct"
+    """direct: one output layer for all steps. autoregressive: each step reads the forecast of the
+    one before. segment: a GRU over segments, for long horizons; each column from its own past."""
+
+    cell: Literal["vanilla", "gru", "lstm"] = "gru"
+    """Recurrent layer."""
+
+    layers: int = 1
+    """Recurrent layers on top of one another."""
+
+    units: int = 64
+    """Size of the hidden state of each layer."""
+
+    segment: int = 48
+    """Rows of one segment (segment)."""
+
+    dropout: float = 0.2
+    """Dropout rate of each recurrent layer's output."""
+
+    weight_decay: float = 0.0
+    """Decoupled weight decay of the optimizer (AdamW)."""
+
+    loss: Literal["pinball", "mse"] = "pinball"
+    """pinball: quantiles, of which the median is the point forecast. mse: the mean alone."""
+
+    quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    """Rising levels of the quantiles, 0.5 among them (pinball)."""
+
+    def __post_init__(self):
+        """Check the fields."""
+        super().__post_init__()
+        self.check_positive_integer("lookback", "horizon", "stride", "layers", "units", "segment")
+        self.check(self.lookback >= 2, "lookback", "at least 2")
+        self.check_fraction("dropout")
+        self.check(
+            is_number(self.weight_decay) and self.weight_decay >= 0,
+            "weight_decay",
+            "zero or a positive number",
+        )
+        self.check(bool(self.target), "target", "a column's name")
+        if self.season is not None:
+            self.check_positive_integer("season")
+        self._check_split()
+        self._check_quantiles()
+        self._check_fit()
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantile levels of the model's output; (0.5,) stands for the mean of `mse`."""
+        return self.quantiles if self.loss == "pinball" else (0.5,)
+
+    @property
+    def point(self) -> int:
+        """Position among `levels` of the point forecast."""
+        return self.levels.index(0.5)
+
+    def _check_split(self):
+        ends = self.split
+        fractions = all(is_number(end) and 0 < end <= 1 for end in ends)
+        rows = all(is_number(end) and end > 1 and float(end).is_integer() for end in ends)
+        self.check(
+            len(ends) == 3 and (fractions or rows) and ends[0] < ends[1] < ends[2],
+            "split",
+            "three rising parts of at most 1, or three rising row numbers",
+        )
+
+    def _check_quantiles(self):
+        levels = self.quantiles
+        self.check(
+            all(is_number(q) and 0 < q < 1 for q in levels)
+            and list(levels) == sorted(set(levels))
+            and 0.5 in levels,
+            "quantiles",
+            "rising numbers between 0 and 1 with 0.5 among them",
+        )
+
+    def _check_fit(self):
+        """Refuse settings that contradict each other."""
+        self.check(
+            self.residual or self.scaling != "returns",
+            "residual",
+            "on with --scaling returns, which are changes",
+        )
+        self.check(
+            self.model != "autoregressive" or self.horizon <= MAX_FEEDBACK,
+            "horizon",
+            f"at most {MAX_FEEDBACK} with --model autoregressive; take direct or segment",
+        )
+        if self.target == ALL and self.columns:
+            raise InputError("--columns must be left out with --target all, which reads them all")
+        if self.model == "segment":
+            self.check(
+                not self.columns, "columns", "left out with --model segment, which reads only "
+                "the past of what it forecasts",
+            )  # fmt: skip
+            self.check(self.scaling != "returns", "scaling", "window or train with --model segment")
+            self.check(
+                self.lookback % self.segment == 0,
+                "lookback",
+                f"a multiple of --segment ({self.segment}) with --model segment",
+            )
+            self.check(
+                self.cell == "gru" and self.layers == 1, "cell", "one gru with --model segment"
+            )
+
+
+PRESETS = {
+    "tiny": (
+        "a GRU of 32 units on Google's prices of 2004-2008, half a minute on 2 cores",
+        StockConfig(epochs=15, units=32, lookback=40, batch_size=64, learning_rate=2e-3, ema=0.98),
+    ),
+    "base": (
+        "two GRUs of 64 units, for daily prices and 2 cores",
+        StockConfig(epochs=30, layers=2, batch_size=128, ema=0.99, patience=10),
+    ),
+    "large": (
+        "three LSTMs of 256 units, for thousands of series and a GPU",
+        StockConfig(
+            cell="lstm",
+            layers=3,
+            units=256,
+            lookback=250,
+            horizon=20,
+            dropout=0.3,
+            batch_size=512,
+            epochs=50,
+            ema=0.999,
+            patience=5,
+        ),
+    ),
+}

@@ -1,0 +1,140 @@
+"""The data of the forecaster: a panel, its chronological splits, their windows and statistics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.stock.config import StockConfig
+from apps.stock.panel import Panel, load_panel
+from rnn_keras.data import window_starts
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What training and judging need.
+
+    Attributes:
+        panel: the series.
+        times: `(rows,)`, the position of each row's date among all dates, so that the splits of
+            many series are at the same day.
+        ends: where the training, validation and test times end.
+        windows: by part, the first row of each window, int64 `(windows,)`.
+        statistics: of the training rows, see `statistics`.
+    """
+
+    panel: Panel
+    times: np.ndarray
+    ends: tuple[int, int, int]
+    windows: dict[str, np.ndarray]
+    statistics: dict[str, list]
+
+
+def load(config: StockConfig, run: Run | None = None) -> Data:
+    """Read, clean, split and measure the data.
+
+    Args:
+        config: the configuration.
+        run: a run that was trained on them already.
+
+    Raises:
+        InputError: the data cannot be used, are too short for one window in each part, or are not
+            what `run` was trained on.
+    """
+    panel = load_panel(config)
+    if run is not None and run.data_sha256 != panel.sha256:
+        raise InputError(
+            f"{config.data} is not what {run} was trained on any more; "
+            "bring those data back, or train a new run"
+        )
+    distinct, times = np.unique(panel.dates, return_inverse=True)
+    ends = _ends(config, len(distinct))
+    windows = split_windows(config, panel.series, times, ends)
+    return Data(panel, times, ends, windows, statistics(panel, times < ends[0]))
+
+
+def split_windows(
+    config: StockConfig, series: np.ndarray, times: np.ndarray, ends: tuple[int, int, int]
+) -> dict[str, np.ndarray]:
+    """The first rows of the windows of each part.
+
+    A window is `lookback` rows that are read and `horizon` rows to forecast. All rows of a
+    training window are before the end of the training times. A validation or test window begins
+    one horizon after the end of the part before; with `reach_back`, only its rows to forecast
+    are after that end. Training and validation take every `stride`-th window.
+
+    Args:
+        config: the configuration.
+        series: `(rows,)`, the series of each row.
+        times: `(rows,)`, the time of each row, rising within a series.
+        ends: where the parts end.
+
+    Raises:
+        InputError: a part has no window.
+    """
+    length = config.lookback + config.horizon
+    edges = np.flatnonzero(np.diff(series, prepend=-1, append=series[-1] + 1))
+    starts = np.concatenate(
+        [
+            first + window_starts(last - first, config.lookback, config.horizon)
+            for first, last in zip(edges[:-1], edges[1:])
+            if last - first >= length
+        ]
+        or [np.zeros(0, np.int64)]
+    )
+    first = times[starts + config.lookback] if config.reach_back else times[starts]
+    last = times[starts + length - 1]
+    gap = 0 if config.reach_back else config.horizon
+    windows = {}
+    for part, low, high in zip(PARTS, (0, ends[0] + gap, ends[1] + gap), ends):
+        inside = starts[(first >= low) & (last < high)]
+        windows[part] = inside if part == "test" else inside[:: config.stride]
+        if not len(inside):
+            raise InputError(
+                f"{config.data} is too short: {len(np.unique(times))} rows leave {high - low} for "
+                f"the {part} part, and one window needs {length} (--lookback {config.lookback} "
+                f"and --horizon {config.horizon})"
+            )
+    return windows
+
+
+def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
+    """What the scaling goes by, of the chosen rows only.
+
+    Args:
+        panel: the series.
+        rows: boolean `(rows,)`: the training rows.
+
+    Returns:
+        By name, a float per column: `mean` and `std` of the values; `floor`, the smallest positive
+        value; `change`, the standard deviation of the change of the logarithm, where smaller
+        values count as the floor.
+    """
+    values, series = panel.values[rows], panel.series[rows]
+    floor = np.where(values > 0, values, np.inf).min(axis=0)
+    floor = np.where(np.isfinite(floor), floor, 1.0)
+    change = np.diff(np.log(np.maximum(values, floor)), axis=0)[np.diff(series) == 0]
+    return {
+        "mean": values.mean(axis=0).tolist(),
+        "std": _positive(values.std(axis=0)).tolist(),
+        "floor": floor.tolist(),
+        "change": _positive(change.std(axis=0)).tolist(),
+    }
+
+
+def _positive(deviation: np.ndarray) -> np.ndarray:
+    """A column may be constant in the training rows; it is then not scaled."""
+    return np.where(deviation > 0, deviation, 1.0)
+
+
+def _ends(config: StockConfig, rows: int) -> tuple[int, int, int]:
+    if config.split[2] <= 1:
+        first, second, third = (int(rows * end) for end in config.split)
+    else:
+        first, second, third = map(int, config.split)
+    if third > rows:
+        raise InputError(f"--split ends at row {third:,}, but {config.data} has {rows:,} rows")
+    return first, second, third

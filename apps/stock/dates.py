@@ -1,0 +1,126 @@
+"""Dates: read from text in whatever form, their step, their season, and the ones to come."""
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from apps.common.errors import InputError
+
+FORMATS = (
+    "ISO8601",
+    *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
+    *("%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y"),
+    *("%d.%m.%Y", "%d.%m.%y", "%Y%m%d", "%Y%m%d %H%M%S", "%Y.%m.%d"),
+    *("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d-%B-%Y"),
+    *("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H%M%S"),
+)
+SAMPLE = 500  # rows that a format is tried on first
+EPOCHS = {"s": (1e8, 1e10), "ms": (1e11, 1e13)}  # what counts of either unit look like
+SEASONS = {"min": 60, "h": 24, "B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
+DAY = np.timedelta64(1, "D")
+
+
+def parse_dates(texts: pd.Series, source: str) -> pd.Series:
+    """Dates as datetime64, whatever the form, which must be the same in all rows.
+
+    Day and month are told apart by the form that all rows fit; if two do, by the one in which
+    they are in order. A time zone is dropped: local time is kept.
+
+    Args:
+        texts: one date per row; the index is the line in the file.
+        source: for messages.
+
+    Raises:
+        InputError: a date cannot be read (the message names the line), or day and month cannot be
+            told apart.
+    """
+    if pd.api.types.is_datetime64_any_dtype(texts):
+        return texts
+    if pd.api.types.is_numeric_dtype(texts):
+        for unit, (low, high) in EPOCHS.items():
+            if texts.between(low, high).all():
+                return pd.to_datetime(texts, unit=unit)
+        texts = texts.where(texts.isna(), texts.round().astype("Int64").astype(str))
+    blank = texts[texts.isna()]
+    if len(blank):
+        raise InputError(f"{source}, line {blank.index[0]}: the date is blank")
+    texts = texts.astype(str).str.strip().str.replace(r"([+-]\d\d:?\d\d|Z)$", "", regex=True)
+    sample = texts.iloc[np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)]
+    found = {form: _parse(sample, form).notna().sum() for form in FORMATS}
+    most = max(found.values())
+    if most < 0.5 * len(sample):
+        raise InputError(
+            f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} is not a date in a known form, "
+            "such as 2024-01-31"
+        )
+    candidates = [_parse(texts, form) for form, count in found.items() if count == most]
+    fewest = min(dates.isna().sum() for dates in candidates)
+    if fewest:
+        dates = next(dates for dates in candidates if dates.isna().sum() == fewest)
+        line = dates.index[dates.isna()][0]
+        raise InputError(
+            f"{source}, line {line}: {texts[line]!r} is not a date like {texts.iloc[0]!r}"
+        )
+    return _unambiguous([dates for dates in candidates if not dates.isna().any()], texts, source)
+
+
+def step_of(dates: np.ndarray) -> pd.DateOffset | None:
+    """The step from one date to the next, such as a business day.
+
+    Args:
+        dates: rising datetime64, `(rows,)`; other values stand for rows without dates.
+
+    Returns:
+        The offset; None for rows without dates.
+    """
+    dates = np.asarray(dates)
+    if dates.dtype.kind != "M" or len(dates) < 2:
+        return None
+    steps = np.diff(dates)
+    usual = np.median(steps)
+    days = pd.DatetimeIndex(dates)
+    if usual == DAY:
+        return to_offset("B" if (days.dayofweek < 5).mean() > 0.99 else "D")
+    if np.timedelta64(28, "D") <= usual <= np.timedelta64(31, "D"):
+        return to_offset("MS" if (days.day == 1).all() else "ME")
+    if np.timedelta64(89, "D") <= usual <= np.timedelta64(92, "D"):
+        return to_offset("QS" if (days.day == 1).all() else "QE")
+    return to_offset(pd.Timedelta(usual))
+
+
+def season_of(step: pd.DateOffset | None) -> int:
+    """Rows of one season: 24 for hours, 5 for business days, 12 for months; 1 if there is none."""
+    if step is None:
+        return 1
+    if step == to_offset(pd.Timedelta(7 * DAY)):
+        return SEASONS["W"]
+    return SEASONS.get(step.freqstr.split("-")[0], 1)
+
+
+def coming(last, step: pd.DateOffset | None, periods: int) -> np.ndarray:
+    """The dates of the rows after the last one; row numbers where there are no dates.
+
+    Args:
+        last: the last date, or the last row number.
+        step: what `step_of` gives.
+        periods: how many.
+    """
+    if step is None:
+        return np.arange(last + 1, last + 1 + periods)
+    return pd.date_range(pd.Timestamp(last) + step, periods=periods, freq=step).to_numpy()
+
+
+def _parse(texts: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(texts, format=form, errors="coerce")
+
+
+def _unambiguous(candidates: list[pd.Series], texts: pd.Series, source: str) -> pd.Series:
+    different = [candidates[0]]
+    different += [dates for dates in candidates[1:] if not dates.equals(candidates[0])]
+    ordered = [d for d in different if d.is_monotonic_increasing or d.is_monotonic_decreasing]
+    if len(different) > 1 and len(ordered) != 1:
+        raise InputError(
+            f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} does not tell day from month, and "
+            "neither do the other dates; write them as 2024-01-31"
+        )
+    return ordered[0] if len(different) > 1 else different[0]

@@ -1,0 +1,200 @@
+"""From what was read to every step of the horizon: three ways, and quantiles in order.
+
+Each network takes `(batch, time, columns)`, the scaled window, and gives `(batch, horizon,
+targets, outputs)`.
+"""
+
+import keras
+from keras import ops
+
+from rnn_keras.layers import GRU, LSTM, DeepRNN, GRUCell, LSTMCell, VanillaRNN, VanillaRNNCell
+
+LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+CELLS = {"vanilla": VanillaRNNCell, "gru": GRUCell, "lstm": LSTMCell}
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Direct(keras.layers.Layer):
+    r"""All steps from one output layer: $O = H_T W_{hq} + b_q$.
+
+    The output layer starts at zero, which with residual scaling is persistence.
+
+    Args:
+        cell: `vanilla`, `gru` or `lstm`.
+        layers: number of recurrent layers.
+        units: size of the hidden states.
+        dropout: rate, between the layers and before the output.
+        horizon, targets, outputs: as in the result.
+    """
+
+    def __init__(self, cell, layers, units, dropout, horizon, targets, outputs, **options):
+        super().__init__(**options)
+        self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout,
+                            horizon=horizon, targets=targets, outputs=outputs)  # fmt: skip
+        self.rnn = DeepRNN(
+            [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)], dropout=dropout
+        )
+        self.drop = keras.layers.Dropout(dropout)
+        self.head = _head(horizon * targets * outputs)
+        self.shape = keras.layers.Reshape((horizon, targets, outputs))
+
+    def build(self, shape):
+        self.rnn.build(shape)
+        self.head.build((None, self.options["units"]))
+
+    def call(self, x, training=False):
+        H = self.rnn(x, training=training)
+        return self.shape(self.head(self.drop(H, training=training)))
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Autoregressive(keras.layers.Layer):
+    """Step by step: a decoder starts from the encoder's states and reads its own last forecast.
+
+    It does so in training too, hence it never meets inputs that it was not trained on. What it
+    reads first is zero, the forecast of persistence.
+
+    Args:
+        cell, layers, units, dropout, horizon, targets, outputs: as in `Direct`.
+        point: which of the outputs is read by the next step.
+    """
+
+    def __init__(self, cell, layers, units, dropout, horizon, targets, outputs, point, **options):
+        super().__init__(**options)
+        self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout,
+                            horizon=horizon, targets=targets, outputs=outputs, point=point)  # fmt: skip
+        self.encoder = DeepRNN(
+            [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)],
+            dropout=dropout,
+            return_state=True,
+        )
+        self.cells = [CELLS[cell](units, dtype=self.dtype_policy) for _ in range(layers)]
+        self.drop = keras.layers.Dropout(dropout)
+        self.head = _head(targets * outputs)
+        self.shape = keras.layers.Reshape((targets, outputs))
+
+    def build(self, shape):
+        units, width = self.options["units"], self.options["targets"]
+        self.encoder.build(shape)
+        for cell in self.cells:
+            cell.build((None, width))
+            width = units
+        self.head.build((None, units))
+
+    def call(self, x, training=False):
+        _, *states = self.encoder(x, training=training)
+        per_layer = len(states) // len(self.cells)
+        forecast = ops.zeros_like(x[:, 0, : self.options["targets"]])
+        steps = []
+        for _ in range(self.options["horizon"]):
+            H, new_states = ops.cast(forecast, self.compute_dtype), []
+            for i, cell in enumerate(self.cells):
+                H, new = cell(H, states[i * per_layer :][:per_layer], training=training)
+                new_states += new
+            states = new_states
+            output = self.shape(self.head(self.drop(H, training=training)))
+            forecast = output[:, :, self.options["point"]]
+            steps.append(output)
+        return ops.stack(steps, axis=1)
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Segments(keras.layers.Layer):
+    r"""A GRU over segments, for long horizons; every column from its own past, by shared weights.
+
+    The window is cut into segments of `segment` rows, each projected, $X_i = \mathrm{ReLU}(x_i W +
+    b)$, so that the GRU takes `lookback / segment` steps instead of `lookback`. From its last state
+    one step of the same GRU, which reads the position of a segment of the horizon and the column,
+    leads to each of those segments, all in parallel.
+
+    Args:
+        segment: rows of a segment; divides the number of rows.
+        units: size of the hidden state, even.
+        dropout: rate before the output.
+        horizon, outputs: as in the result.
+        reset_after: which GRU.
+
+    Reference: Lin et al., *SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
+    Forecasting*, 2023 (arXiv:2308.11200).
+    """
+
+    def __init__(self, segment, units, dropout, horizon, outputs, reset_after=True, **options):
+        super().__init__(**options)
+        self.options = dict(segment=segment, units=units, dropout=dropout, horizon=horizon,
+                            outputs=outputs, reset_after=reset_after)  # fmt: skip
+        self.project = keras.layers.Dense(units, activation="relu")
+        self.gru = GRU(units, reset_after=reset_after, dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout)
+        self.head = keras.layers.Dense(segment * outputs, dtype="float32", name="head")
+
+    def build(self, shape):
+        units, segment = self.options["units"], self.options["segment"]
+        self.project.build((None, None, segment))
+        self.gru.build((None, None, units))
+        self.head.build((None, units))
+        pieces = -(-self.options["horizon"] // segment)
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.position = self.add_weight((pieces, units // 2), normal, name="position")
+        self.column = self.add_weight((shape[-1], units - units // 2), normal, name="column")
+
+    def call(self, x, training=False):
+        segment, horizon = self.options["segment"], self.options["horizon"]
+        units, outputs = self.options["units"], self.options["outputs"]
+        (_, rows, columns), pieces = x.shape, self.position.shape[0]
+        batch = ops.shape(x)[0]
+        own = ops.reshape(ops.transpose(x, (0, 2, 1)), (-1, rows // segment, segment))
+        H = self.gru(self.project(own), training=training)
+
+        # One decoding step for each (window, column, piece).
+        where = ops.concatenate(
+            [
+                ops.tile(self.position, (columns, 1)),
+                ops.repeat(self.column, pieces, axis=0),
+            ],
+            axis=-1,
+        )
+        H = ops.reshape(ops.repeat(H, pieces, axis=0), (-1, units))
+        H, _ = self.gru.cell(ops.tile(where, (batch, 1)), [H], training=training)
+        y = self.head(self.drop(H, training=training))
+        y = ops.reshape(y, (-1, columns, pieces * segment, outputs))[:, :, :horizon]
+        return ops.transpose(y, (0, 2, 1, 3))
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class InOrder(keras.layers.Layer):
+    r"""Makes outputs quantiles that never cross: $q_{j+1} = q_j + \mathrm{softplus}(o_{j+1})$.
+
+    Upwards and downwards from the point output, which stays as it is.
+
+    Args:
+        point: position of the median among the outputs.
+    """
+
+    def __init__(self, point, **options):
+        super().__init__(**{"dtype": "float32", **options})
+        self.point = point
+
+    def call(self, outputs):
+        o = [outputs[..., j : j + 1] for j in range(outputs.shape[-1])]
+        q = list(o)
+        for j in range(self.point + 1, len(o)):
+            q[j] = q[j - 1] + ops.softplus(o[j])
+        for j in reversed(range(self.point)):
+            q[j] = q[j + 1] - ops.softplus(o[j])
+        return ops.concatenate(q, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "point": self.point}
+
+
+def _head(size):
+    return keras.layers.Dense(size, kernel_initializer="zeros", dtype="float32", name="head")

@@ -1,0 +1,152 @@
+"""Leak alarms: whether the future got into the training, and results too good to be true.
+
+Each check takes what it judges and returns what is wrong, a line each; nothing if all is well.
+They look at the finished thing (the statistics inside the trained model, the windows it was trained
+on), not at the code that made it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from apps.stock.config import StockConfig
+from apps.stock.data import Data, statistics
+from apps.stock.metrics import Forecasts, Truth, nearest_lag
+from apps.stock.panel import Panel
+
+AHEAD = 5  # rows that a column is suspected to look into the future
+TELLS = 0.7  # correlation with a future change; the mere sign of a normal variable has 0.8
+MORE = 0.2  # by which it must exceed what the target's own past tells
+IMPLAUSIBLE = 0.56  # part of right signs at one step
+
+
+def check_data(config: StockConfig, data: Data, scaler: Mapping[str, Sequence[float]]) -> list[str]:
+    """All checks of what a model was trained on; `scaler` is the statistics it scales with."""
+    training = data.times < data.ends[0]
+    return [
+        *check_scaler(scaler, data.panel, training),
+        *check_windows(config, data.windows, data.times),
+        *check_columns(data.panel, config.horizon),
+        *check_filled(data.panel),
+    ]
+
+
+def check_scaler(
+    scaler: Mapping[str, Sequence[float]], panel: Panel, training: np.ndarray
+) -> list[str]:
+    """Statistics that are not those of the training rows, boolean `(rows,)`, alone."""
+    want, everything = statistics(panel, training), statistics(panel, np.ones_like(training))
+    for name in want:
+        if not np.allclose(scaler[name], want[name], rtol=1e-5):
+            of = "all rows" if np.allclose(scaler[name], everything[name], rtol=1e-5) else "others"
+            return [f"the scaler was fitted on {of}, not on the training rows: its {name} differs"]
+    return []
+
+
+def check_windows(
+    config: StockConfig, windows: Mapping[str, np.ndarray], times: np.ndarray
+) -> list[str]:
+    """Windows of an earlier part that reach into a later one, as after shuffling.
+
+    Args:
+        config: the configuration.
+        windows: first rows by part, in the order of the parts.
+        times: `(rows,)`, the time of each row.
+    """
+    found = []
+    parts = list(windows)
+    length = config.lookback + config.horizon
+    for early, late in zip(parts[:-1], parts[1:]):
+        ends = times[windows[early] + length - 1]
+        begin = times[windows[late] + (config.lookback if config.reach_back else 0)].min()
+        gap = 0 if config.reach_back else config.horizon
+        inside = int((ends + gap >= begin).sum())
+        if inside:
+            found.append(
+                f"{inside:,} {early} windows reach into the {late} part or its gap of {gap} rows: "
+                "the parts are not one after the other, as if windows were shuffled before the split"
+            )
+    return found
+
+
+def check_columns(panel: Panel, horizon: int) -> list[str]:
+    """Columns that tell the target's next changes, better than the target's own past does.
+
+    Such as tomorrow's price, return or direction, shifted into today's row.
+    """
+    found = []
+    values, series = panel.values, panel.series
+    change = np.diff(values, axis=0, prepend=values[:1])
+    for target in range(panel.targets):
+        for ahead in range(1, min(horizon, AHEAD) + 1):
+            rows = np.arange(1, len(values) - ahead)
+            rows = rows[series[rows - 1] == series[rows + ahead]]
+            future = change[rows + ahead, target]
+            own = _tells(values[rows, target], change[rows, target], future)
+            for column in range(len(panel.columns)):
+                other = _tells(values[rows, column], change[rows, column], future)
+                if column != target and other > TELLS and other > own + MORE:
+                    found.append(
+                        f"column {panel.columns[column]} tells the change of "
+                        f"{panel.columns[target]} {ahead} rows later (correlation {other:.2f}): "
+                        "it holds the target"
+                    )
+    return found
+
+
+def check_filled(panel: Panel) -> list[str]:
+    """Blank cells filled with something else than the value before them; weekends with Monday."""
+    before = np.roll(panel.values, 1, axis=0)
+    wrong = panel.blank & (panel.values != before)
+    found = []
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        found.append(
+            f"{wrong.sum()} gaps are filled from the future: {panel.columns[column]} of "
+            f"{str(panel.dates[row])[:10]} is not the value before it"
+        )
+    if panel.dates.dtype.kind != "M":
+        return found
+    # Monday is day 0 of the week, and 1970-01-01 was a Thursday.
+    day = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7
+    y, rows = panel.values[:, 0], np.arange(1, len(day) - 1)
+    weekend = rows[(day[rows] == 6) & (day[rows + 1] == 0) & (day[rows - 1] == 5)]
+    if len(weekend) > 3:
+        monday = (y[weekend] == y[weekend + 1]) & (y[weekend - 1] == y[weekend + 1])
+        friday = y[np.maximum(weekend - 2, 0)] == y[weekend]
+        if (monday & ~friday).mean() > 0.5:
+            found.append("gaps are filled from the future: weekends hold the values of Monday")
+    return found
+
+
+def check_accuracy(measures: Mapping[str, Sequence[float]], config: StockConfig) -> list[str]:
+    """Prices whose next direction is known more often than anyone can.
+
+    Args:
+        measures: of the model, `metrics.per_step`.
+        config: the configuration; only `returns` claim to be prices.
+    """
+    right, low = measures["direction"][0], measures["direction_low"][0]
+    if config.scaling == "returns" and right > IMPLAUSIBLE and low > 0.5:
+        return [
+            f"the direction of the next row is right {right:.1%} of the time: for a traded price "
+            f"more than {IMPLAUSIBLE:.0%} is implausible, look for a leak"
+        ]
+    return []
+
+
+def is_lagged_copy(forecasts: Forecasts, truth: Truth) -> bool:
+    """Whether one-step forecasts are nearer to a value already known than to what they forecast.
+
+    Their curve then looks like that of the series, a step late. It is no leak, but no skill.
+    """
+    return nearest_lag(forecasts, truth) > 0
+
+
+def _tells(level: np.ndarray, change: np.ndarray, future: np.ndarray) -> float:
+    """The larger absolute correlation with `future`, of values or of their changes."""
+    if len(future) < 3 or np.ptp(future) == 0:
+        return 0.0
+    return max(
+        abs(float(np.corrcoef(x, future)[0, 1])) if np.ptp(x) > 0 else 0.0 for x in (level, change)
+    )

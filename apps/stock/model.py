@@ -1,0 +1,128 @@
+"""The forecaster: raw window, scaling, recurrent network, quantiles; and back to prices."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.stock.config import StockConfig
+from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
+from apps.stock.scaling import Scaling
+
+
+def build(config: StockConfig, columns: int, targets: int, statistics: Mapping) -> keras.Model:
+    """The model that is trained, from raw windows to quantiles in network units.
+
+    Args:
+        config: the configuration.
+        columns: number of columns of a window; those to forecast come first.
+        targets: number of columns to forecast.
+        statistics: of the training rows (`apps.stock.data.statistics`).
+
+    Returns:
+        A model from `(batch, lookback, columns)`, raw values, to `(batch, horizon, targets,
+        len(config.levels))`, in the units of its layer `scaling`.
+    """
+    window = keras.Input((config.lookback, columns), name="window")
+    x = Scaling.of(config, targets, statistics)(window)
+    outputs = _network(config, targets)(x)
+    return keras.Model(window, InOrder(config.point, name="quantiles")(outputs), name="stock")
+
+
+class Pinball(keras.losses.Loss):
+    r"""The pinball loss, $\max(\tau (y - q), (\tau - 1)(y - q))$, mean over everything.
+
+    The expected loss is lowest where `q` is the `τ`-quantile of `y`; at 0.5 it is half the
+    absolute error.
+
+    Args:
+        levels: the `τ` of each output.
+    """
+
+    def __init__(self, levels, **options):
+        super().__init__(**options)
+        self.levels = tuple(levels)
+
+    def call(self, y_true, y_pred):
+        error = ops.expand_dims(y_true, -1) - y_pred
+        levels = ops.convert_to_tensor(self.levels, y_pred.dtype)
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
+
+
+class MeanSquared(keras.losses.Loss):
+    """The squared error of the single output, which makes it the mean."""
+
+    def call(self, y_true, y_pred):
+        return ops.square(ops.expand_dims(y_true, -1) - y_pred)[..., 0]
+
+
+def loss_of(config: StockConfig) -> keras.losses.Loss:
+    """The loss that `config` asks for."""
+    return Pinball(config.levels) if config.loss == "pinball" else MeanSquared()
+
+
+class Forecaster:
+    """A trained model as the function that is exported: raw window to raw quantiles.
+
+    Attributes:
+        trained: the model.
+        forecast: a `tf.function` from `window`, `(batch, lookback, columns)` float32, to
+            `{"quantiles": (batch, horizon, n)}`, rising along the last axis, in the units of the
+            data; `(batch, horizon, targets, n)` if there are several targets.
+    """
+
+    def __init__(self, config: StockConfig, trained: keras.Model):
+        self.trained = trained
+        self._scaling = trained.get_layer("scaling")
+        columns = trained.input_shape[-1]
+        spec = tf.TensorSpec([None, config.lookback, columns], tf.float32, "window")
+        self.forecast = tf.function(self._forecast, input_signature=[spec], autograph=False)
+
+    def _forecast(self, window):
+        z = self.trained(window, training=False)
+        quantiles = self._scaling.unscale(window, z)
+        if self._scaling.targets == 1:
+            quantiles = tf.squeeze(quantiles, 2)
+        return {"quantiles": quantiles}
+
+
+def load(run: Run) -> tuple[StockConfig, keras.Model]:
+    """The configuration and the trained model of a run.
+
+    Raises:
+        InputError: a file is damaged, or they do not fit together.
+    """
+    config = run.read_config(StockConfig)
+    try:
+        trained = keras.saving.load_model(run.best, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
+    wanted = config.lookback, config.horizon, len(config.levels)
+    found = trained.input_shape[1], trained.output_shape[1], trained.output_shape[-1]
+    if wanted != found:
+        raise InputError(f"{run.config_file} is not of the model in {run.best}: {wanted} {found}")
+    return config, trained
+
+
+def _network(config: StockConfig, targets: int) -> keras.layers.Layer:
+    outputs = len(config.levels)
+    if config.model == "segment":
+        return Segments(
+            config.segment, config.units, config.dropout, config.horizon, outputs, name="network"
+        )
+    options = dict(
+        cell=config.cell,
+        layers=config.layers,
+        units=config.units,
+        dropout=config.dropout,
+        horizon=config.horizon,
+        targets=targets,
+        outputs=outputs,
+        name="network",
+    )
+    if config.model == "autoregressive":
+        return Autoregressive(point=config.point, **options)
+    return Direct(**options)

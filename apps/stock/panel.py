@@ -1,0 +1,233 @@
+"""Cleaning: from a table as it was found to series that a model can be trained on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from apps.common.errors import InputError
+from apps.stock.config import ALL, StockConfig
+from apps.stock.dates import season_of, step_of
+from apps.stock.splits import mend_splits
+from apps.stock.table import Table, column_name, read_table
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One or many series, one below the other, each in the order of time.
+
+    Attributes:
+        values: float64, `(rows, columns)`, finite.
+        blank: boolean, `(rows, columns)`: the cell was blank and holds the value before it.
+        dates: `(rows,)`, datetime64; the row number within the series where there are no dates.
+        series: `(rows,)`, int: position in `names`.
+        names: the series: tickers, or one name for a file without.
+        columns: the columns, those to forecast first.
+        targets: number of columns to forecast.
+        step: from one date to the next; None without dates.
+        season: rows of one season.
+        notes: what cleaning did, a line each.
+    """
+
+    values: np.ndarray
+    blank: np.ndarray
+    dates: np.ndarray
+    series: np.ndarray
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    targets: int
+    step: pd.DateOffset | None
+    season: int
+    notes: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """A digest of the values and of their order."""
+        digest = hashlib.sha256(json.dumps([self.names, self.columns, self.targets]).encode())
+        for array in (self.values, self.dates, self.series):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
+    """Read `config.data` and clean it.
+
+    Rows are put in the order of their dates, equal rows are dropped, blank cells get the value
+    before them, never the one after. Whatever cannot be mended is refused.
+
+    Args:
+        config: the configuration.
+        columns: exactly these columns, the targets first, constant ones too, as a trained model
+            wants them; None takes those of `config`.
+
+    Raises:
+        InputError: the data cannot be used; the message names the line of the file.
+    """
+    table = read_table(config.data)
+    wanted, targets = _choose_columns(table, config, columns)
+    notes: list[str] = []
+    frame = table.numbers[wanted].copy()
+    tickers = _choose_tickers(table, config)
+    frame.insert(0, "_series", tickers)
+    frame.insert(1, "_date", np.arange(len(frame)) if table.dates is None else table.dates)
+    frame = frame[frame["_series"].notna()]
+    frame = _in_order(frame, table, notes)
+    frame = _without_duplicates(frame, table, notes)
+    blank = frame[wanted].isna()
+    frame = _filled(frame, blank, table, notes)
+    if columns is None:
+        frame = _without_constants(frame, wanted, targets, table, notes)
+    wanted = [name for name in wanted if name in frame]
+    if config.scaling == "returns":
+        _require_positive(frame, wanted[:targets], table)
+        frame = mend_splits(frame, wanted, targets, config, table.source, notes)
+    if table.dates is None:
+        frame["_date"] = frame.groupby("_series").cumcount()
+    names, series = np.unique(frame["_series"].astype(str), return_inverse=True)
+    dates = frame["_date"].to_numpy()
+    step = step_of(dates[series == np.bincount(series).argmax()])
+    _note_gaps(dates, series, frame.index, notes)
+    return Panel(
+        values=frame[wanted].to_numpy("float64"),
+        blank=blank.loc[frame.index, wanted].to_numpy(),
+        dates=dates,
+        series=series,
+        names=tuple(map(str, names)),
+        columns=tuple(wanted),
+        targets=targets,
+        step=step,
+        season=config.season or season_of(step),
+        notes=tuple(notes),
+    )
+
+
+def _choose_columns(
+    table: Table, config: StockConfig, columns: Sequence[str] | None
+) -> tuple[list[str], int]:
+    """The columns to forecast, then the others; and the number of the first."""
+    known = list(table.numbers)
+    if columns is None and config.target == ALL:
+        return known, len(known)
+    wanted = columns or [column_name(name) for name in (config.target, *config.columns)]
+    for i, name in enumerate(wanted):
+        if name not in known:
+            raise InputError(
+                f"{table.source} has no numeric column {name!r} for "
+                f"{'--columns' if i else '--target'}; it has: {', '.join(known)}"
+            )
+    wanted = list(dict.fromkeys(wanted))
+    return wanted, len(wanted) if config.target == ALL else 1
+
+
+def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
+    """The series of each row, missing for rows that are not wanted."""
+    if config.ticker is None:
+        return table.tickers if table.tickers is not None else config.target
+    if table.tickers is None:
+        raise InputError(f"{table.source} has no ticker column: leave --ticker out")
+    wanted = table.tickers.str.lower() == config.ticker.lower()
+    if not wanted.any():
+        some = sorted(table.tickers.unique())
+        shown = ", ".join(some[:8]) + (f" and {len(some) - 8} more" if len(some) > 8 else "")
+        raise InputError(f"{table.source} has no ticker {config.ticker!r}; it has: {shown}")
+    return table.tickers.where(wanted)
+
+
+def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+    ordered = frame.sort_values(["_series", "_date"], kind="stable")
+    back = frame.groupby("_series")["_date"].diff() < (
+        0 if table.dates is None else pd.Timedelta(0)
+    )
+    if back.any():
+        notes.append(f"rows sorted by date: line {back.idxmax()} is before the line above it")
+    return ordered
+
+
+def _without_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+    equal = frame.duplicated()
+    if equal.any():
+        notes.append(f"{equal.sum()} repeated rows dropped, first: line {equal.idxmax()}")
+        frame = frame[~equal]
+    keys = ["_series", "_date"]
+    clash = frame.duplicated(keys, keep=False)
+    if clash.any():
+        first = frame[clash].iloc[0]
+        lines = frame.index[(frame[keys] == first[keys]).all(axis=1)]
+        raise InputError(
+            f"{table.source}, lines {lines[0]} and {lines[1]}: two different rows for "
+            f"{first['_date']:%Y-%m-%d %H:%M}; keep one, or choose one series with --ticker"
+        )
+    return frame
+
+
+def _filled(
+    frame: pd.DataFrame, blank: pd.DataFrame, table: Table, notes: list[str]
+) -> pd.DataFrame:
+    if not blank.any(axis=None):
+        return frame
+    where = blank.any(axis=1)
+    columns = list(blank)
+    line = where[where].index.min()
+    name = columns[int(blank.loc[line].to_numpy().argmax())]
+    frame = frame.copy()
+    frame[columns] = frame.groupby("_series")[columns].ffill()
+    leading = frame[columns].isna().any(axis=1)
+    filled = int(blank[~leading].sum().sum())
+    if filled:
+        notes.append(f"{filled} blank cells got the value before, first: line {line}, {name}")
+    if leading.any():
+        notes.append(
+            f"{leading.sum()} rows dropped before the first value of {name}, "
+            f"first: line {leading[leading].index.min()}"
+        )
+    frame = frame[~leading]
+    if frame.empty:
+        raise InputError(f"{table.source}, line {line}: {name} is blank in every row")
+    return frame
+
+
+def _without_constants(
+    frame: pd.DataFrame, columns: list[str], targets: int, table: Table, notes: list[str]
+) -> pd.DataFrame:
+    for name in columns[targets:]:
+        if frame[name].nunique() == 1:
+            notes.append(f"column {name} left out: it is {frame[name].iloc[0]:g} in every row")
+            frame = frame.drop(columns=name)
+    distinct = frame.groupby("_series")[columns[:targets]].nunique()
+    constant = distinct.index[(distinct < 2).any(axis=1)]
+    if len(constant) == len(distinct):
+        name = distinct.columns[(distinct < 2).any()][0]
+        raise InputError(
+            f"{table.source}, lines {frame.index.min()} to {frame.index.max()}: {name} is "
+            f"{frame[name].iloc[0]:g} in every row, there is nothing to forecast"
+        )
+    if len(constant):
+        notes.append(f"{len(constant)} series left out because they never change: {constant[0]}")
+        frame = frame[~frame["_series"].isin(constant)]
+    return frame
+
+
+def _require_positive(frame: pd.DataFrame, names: list[str], table: Table) -> None:
+    for name in names:
+        bad = frame.index[frame[name] <= 0]
+        if len(bad):
+            raise InputError(
+                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, of which "
+                "there is no return; for what is no price take --scaling window"
+            )
+
+
+def _note_gaps(dates: np.ndarray, series: np.ndarray, lines: pd.Index, notes: list[str]) -> None:
+    steps = np.diff(dates)
+    same = np.diff(series) == 0
+    if dates.dtype.kind != "M" or not same.any():
+        return
+    longest = np.where(same, steps, np.timedelta64(0)).argmax()
+    if steps[longest] > 5 * max(np.median(steps[same]), np.timedelta64(1, "h")):
+        notes.append(
+            f"longest gap: {pd.Timedelta(steps[longest])} before line {lines[longest + 1]}; "
+            "rows are taken as they come"
+        )

@@ -1,0 +1,76 @@
+"""Pictures: a fan of quantiles, and the error by step."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from apps.common.files import replacing
+
+SHOWN = 120  # known rows drawn before a forecast
+
+
+def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], title: str) -> None:
+    """Draw forecasts as fans after what was known.
+
+    Args:
+        path: the PNG file.
+        panels: one per series: `name`; `dates` and `values` of the known rows; `ahead`, the dates
+            to come; `quantiles` `(horizon, levels)`; and perhaps `actual` `(horizon,)`.
+        levels: of the quantiles, rising, with 0.5 among them.
+        title: the heading.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.5 * len(panels)), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
+        dates, values = panel["dates"][-SHOWN:], panel["values"][-SHOWN:]
+        # The fan opens at the last known value.
+        ahead = np.append(dates[-1:], panel["ahead"])
+        fan = np.vstack([np.full(len(levels), values[-1]), panel["quantiles"]])
+        axes.plot(dates, values, color="black", linewidth=1, label="known")
+        for low in range(len(levels) // 2):
+            high = len(levels) - 1 - low
+            axes.fill_between(
+                ahead,
+                fan[:, low],
+                fan[:, high],
+                color="tab:blue",
+                alpha=0.2,
+                linewidth=0,
+                label=f"{levels[low]:.0%} to {levels[high]:.0%}",
+            )
+        point = list(levels).index(0.5)
+        axes.plot(ahead, fan[:, point], color="tab:blue", label="forecast")
+        if "actual" in panel:
+            axes.plot(panel["ahead"], panel["actual"], color="tab:red", linewidth=1, label="actual")
+        axes.set_title(panel["name"], fontsize=10)
+        axes.tick_params(axis="x", labelrotation=20)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="upper left")
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=120)
+
+
+def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Draw MASE by step of the horizon, a line per model.
+
+    Args:
+        path: the PNG file.
+        measures: `metrics.per_step` by model.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, values in measures.items():
+        steps = range(1, len(values["mase"]) + 1)
+        axes.plot(steps, values["mase"], ".-", markersize=4, label=name)
+    axes.set_xlabel("step of the horizon")
+    axes.set_ylabel("MASE, lower is better")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=120)

@@ -1,0 +1,150 @@
+"""What a backtest says: figures over all steps, the tables, and the verdict in words."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from apps.stock.baselines import PERSISTENCE
+from apps.stock.config import StockConfig
+from apps.stock.metrics import Forecasts, Test, Truth, diebold_mariano, scaled_errors
+
+SIGNIFICANT = 0.05
+STEPS_SHOWN = 8  # of the horizon; backtest.csv has all
+
+Measures = Mapping[str, Sequence[float]]
+"""What `metrics.per_step` gives for one model."""
+
+
+def summary(measures: Measures) -> dict[str, float]:
+    """One figure per measure: the mean over the steps; the direction is that of the first step.
+
+    `mse` is the mean square, `rmse` its root. A direction that was never forecast is left out.
+    """
+    figures = {name: float(np.mean(values)) for name, values in measures.items()}
+    figures["mse"] = float(np.mean(np.square(measures["rmse"])))
+    figures["rmse"] = math.sqrt(figures["mse"])
+    for name in ("direction", "direction_low", "direction_high"):
+        figures[name] = measures[name][0]
+    return {name: value for name, value in figures.items() if not math.isnan(value)}
+
+
+def score_row(name: str, figures: Mapping[str, float], levels: Sequence[float]) -> dict:
+    """The row of a model in the table of scores."""
+    row = {"model": name, **{key.upper(): figures[key] for key in ("mae", "mse", "rmse", "mase")}}
+    row["direction, step 1"] = _interval(figures)
+    if "pinball" in figures:
+        row["pinball"] = figures["pinball"]
+        row[f"within {levels[-1] - levels[0]:.0%} interval"] = f"{figures['coverage']:.1%}"
+    return row
+
+
+def step_rows(measures: Mapping[str, Measures]) -> list[dict]:
+    """MASE, direction and coverage of every model at some steps, for the card."""
+    horizon = len(next(iter(measures.values()))["mase"])
+    shown = np.unique(np.linspace(0, horizon - 1, min(horizon, STEPS_SHOWN)).round().astype(int))
+    rows = []
+    for name, values in measures.items():
+        for what in ("mase", "direction"):
+            cells = {f"step {s + 1}": values[what][s] for s in shown}
+            if not any(math.isnan(cell) for cell in cells.values()):
+                rows.append({"model": name, "measure": what, **cells})
+    return rows
+
+
+def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Test]) -> str:
+    """All measures at all steps: a row per model and step; the test is the first model's."""
+    text = io.StringIO()
+    writer = None
+    for number, (name, values) in enumerate(measures.items()):
+        for step in range(len(values["mase"])):
+            row = {"model": name, "step": step + 1}
+            row |= {key: f"{each[step]:.6g}" for key, each in values.items()}
+            row["dm_p"] = f"{tests[step].p:.4g}" if number == 0 else ""
+            if writer is None:
+                writer = csv.DictWriter(text, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+    return text.getvalue()
+
+
+def tests_against_persistence(
+    config: StockConfig, forecasts: Mapping[str, Forecasts], truth: Truth
+) -> tuple[Test, list[Test]]:
+    """Diebold-Mariano tests of the first model: over all steps together, and at each step.
+
+    The loss is the absolute scaled error, or for a model of the mean its square.
+    """
+    power = 2 if config.loss == "mse" else 1
+    own, persistence = (
+        scaled_errors(forecasts[name].point, truth, power)
+        for name in (next(iter(forecasts)), PERSISTENCE)
+    )
+    steps = [
+        diebold_mariano(own[:, s], persistence[:, s], truth.times, s + 1)
+        for s in range(config.horizon)
+    ]
+    together = diebold_mariano(
+        own.mean(axis=1), persistence.mean(axis=1), truth.times, config.horizon
+    )
+    return together, steps
+
+
+def verdict(
+    figures: Mapping[str, Mapping[str, float]],
+    test: Test,
+    *,
+    levels: Sequence[float],
+    lagged_copy: bool,
+    alarms: Sequence[str],
+) -> str:
+    """The result in words.
+
+    Args:
+        figures: `summary` by model, the judged one first.
+        test: over all steps together.
+        levels: of the quantiles.
+        lagged_copy: whether the forecasts follow the series a step late.
+        alarms: leak alarms.
+    """
+    name, own = next(iter(figures.items()))
+    persistence = figures[PERSISTENCE]["mase"]
+    beside = f"MASE {own['mase']:.3f} beside {persistence:.3f}"
+    p = f"Diebold-Mariano p = {test.p:.2g}"
+    if test.p >= SIGNIFICANT:
+        words = [
+            f"{name} is no better than persistence: {beside}, a difference that chance explains "
+            f"({p})."
+        ]
+    elif test.statistic > 0:
+        words = [f"{name} is worse than persistence: {beside} ({p})."]
+    else:
+        words = [f"{name} is better than persistence: {beside} ({p})."]
+    better = [f"{n} ({f['mase']:.3f})" for n, f in figures.items() if f["mase"] < own["mase"]]
+    better = [text for text in better if not text.startswith(PERSISTENCE)]
+    if better:
+        words.append(f"A lower MASE than the model's: {', '.join(better)}.")
+    if "coverage" in own:
+        words.append(
+            f"Its {levels[-1] - levels[0]:.0%} intervals held {own['coverage']:.1%} of the values."
+        )
+    if lagged_copy:
+        words.append(
+            "Warning: its one-step forecasts are nearer to a value already known than to the one "
+            "they forecast, a lagged copy; a plot of them looks right and says nothing."
+        )
+    if alarms:
+        words.insert(0, f"NOT TO BE TRUSTED, {len(alarms)} leak alarm{'s' * (len(alarms) > 1)}:")
+        words[1:1] = [f"{alarm}." for alarm in alarms]
+    return " ".join(words)
+
+
+def _interval(figures: Mapping[str, float]) -> str:
+    if "direction" not in figures:
+        return "none"
+    return (
+        f"{figures['direction']:.1%} [{figures['direction_low']:.1%}, "
+        f"{figures['direction_high']:.1%}]"
+    )

@@ -1,0 +1,124 @@
+"""Between prices and what a network is good at: the normalisation inside the model."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from apps.stock.config import StockConfig
+
+# Of the training rows' deviation: a window that hardly moves is not blown up beyond this.
+SMALLEST_UNIT = 0.05
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Scaling(keras.layers.Layer):
+    r"""Raw windows to what the network reads, and forecasts between raw values and network units.
+
+    A target $y$ becomes $z = (g(y) - c) / u$, where by `kind`
+
+    - `returns`: $g = \log$, $c$ is the logarithm of the last value and $u_h = \sigma \sqrt h$ at
+      step $h$, with $\sigma$ the root mean square of the window's own log returns: the scale on
+      which a random walk of this volatility has variance 1 at every step;
+    - `window`: $g$ is the identity and $u$ the standard deviation of the window;
+    - `train`: $g$ is the identity and $u$ the standard deviation of the training rows.
+
+    In the last two, $c$ is the last value if `residual`, else the mean of the window or of the
+    training rows. The network reads log returns over their deviation in the training rows
+    (`returns`, one row less than the window has), or $(x - c) / u$.
+
+    Args:
+        kind: one of the three.
+        residual: whether to forecast the change from the last value.
+        targets: number of columns to forecast; they are the first ones.
+        statistics: of the training rows, `apps.stock.data.statistics`.
+
+    Call arguments:
+        window: raw values `(batch, lookback, columns)`.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        residual: bool,
+        targets: int,
+        statistics: Mapping[str, Sequence[float]],
+        **options,
+    ):
+        super().__init__(**{"dtype": "float32", **options})  # float16 cannot hold a price
+        self.kind, self.residual, self.targets = kind, residual, targets
+        self.statistics = {name: list(values) for name, values in statistics.items()}
+
+    @classmethod
+    def of(cls, config: StockConfig, targets: int, statistics: Mapping) -> "Scaling":
+        """The scaling that `config` asks for."""
+        return cls(config.scaling, config.residual, targets, statistics, name="scaling")
+
+    def call(self, window):
+        if self.kind == "returns":
+            return self._changes(window) / self._statistic("change", window)
+        centre, unit = self._frame(window)
+        return (window - centre) / unit
+
+    def scale(self, window, values):
+        """Raw values `(batch, horizon, targets)` after `window`, in network units."""
+        centre, unit = self._target_frame(window, values.shape[1])
+        return (self._g(ops.cast(values, self.compute_dtype)) - centre) / unit
+
+    def unscale(self, window, z):
+        """What `scale` undoes; a last axis of quantiles, `(batch, horizon, targets, n)`, as well.
+
+        Rising quantiles stay rising.
+        """
+        centre, unit = self._target_frame(window, z.shape[1])
+        if len(z.shape) == 4:
+            centre, unit = ops.expand_dims(centre, -1), ops.expand_dims(unit, -1)
+        y = centre + unit * z
+        return ops.exp(y) if self.kind == "returns" else y
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kind": self.kind,
+            "residual": self.residual,
+            "targets": self.targets,
+            "statistics": self.statistics,
+        }
+
+    def _target_frame(self, window, horizon):
+        """`c` and `u` of the targets, `(batch, 1 or horizon, targets)`."""
+        window = window[:, :, : self.targets]
+        if self.kind != "returns":
+            return self._frame(window)
+        centre = self._g(window[:, -1:])
+        squares = ops.mean(ops.square(self._changes(window)), axis=1, keepdims=True)
+        smallest = SMALLEST_UNIT * self._statistic("change", window)
+        volatility = ops.maximum(ops.sqrt(squares), smallest)
+        root = np.sqrt(np.arange(1, horizon + 1, dtype="float32")).reshape(1, -1, 1)
+        return centre, volatility * root
+
+    def _frame(self, window):
+        """`c` and `u` of the columns of `window`, the first ones, `(batch or 1, 1, columns)`."""
+        std = self._statistic("std", window)
+        if self.kind == "train":
+            centre = window[:, -1:] if self.residual else self._statistic("mean", window)
+            return centre, std
+        mean = ops.mean(window, axis=1, keepdims=True)
+        own = ops.sqrt(ops.mean(ops.square(window - mean), axis=1, keepdims=True))
+        return window[:, -1:] if self.residual else mean, ops.maximum(own, SMALLEST_UNIT * std)
+
+    def _changes(self, window):
+        log = self._g(window)
+        return log[:, 1:] - log[:, :-1]
+
+    def _g(self, values):
+        """The logarithm, of at least the smallest value in training; or the values themselves."""
+        if self.kind != "returns":
+            return values
+        return ops.log(ops.maximum(values, self._statistic("floor", values)))
+
+    def _statistic(self, name, values):
+        """A statistic of the columns of `values`, which are the first ones, `(1, 1, columns)`."""
+        columns = self.statistics[name][: values.shape[-1]]
+        return np.asarray(columns, "float32").reshape(1, 1, -1)
