@@ -1,5 +1,5 @@
 PYTHON ?= python3
-DEMO_APPS := char_lm
+DEMO_APPS := char_lm stock
 
 INSTALLED := .venv/installed
 BIN := .venv/bin

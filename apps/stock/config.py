@@ -153,9 +153,8 @@ class StockConfig(TrainingConfig):
                 "lookback",
                 f"a multiple of --segment ({self.segment}) with --model segment",
             )
-            self.check(
-                self.cell == "gru" and self.layers == 1, "cell", "one gru with --model segment"
-            )
+            self.check(self.cell == "gru", "cell", "gru with --model segment")
+            self.check(self.layers == 1, "layers", "1 with --model segment")
 
 
 PRESETS = {

@@ -64,8 +64,8 @@ class Autoregressive(keras.layers.Layer):
 
     def __init__(self, cell, layers, units, dropout, horizon, targets, outputs, point, **options):
         super().__init__(**options)
-        self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout,
-                            horizon=horizon, targets=targets, outputs=outputs, point=point)  # fmt: skip
+        self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout, point=point,
+                            horizon=horizon, targets=targets, outputs=outputs)  # fmt: skip
         self.encoder = DeepRNN(
             [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)],
             dropout=dropout,

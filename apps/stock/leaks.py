@@ -64,7 +64,7 @@ def check_windows(
         if inside:
             found.append(
                 f"{inside:,} {early} windows reach into the {late} part or its gap of {gap} rows: "
-                "the parts are not one after the other, as if windows were shuffled before the split"
+                "they are not one after the other, as if windows were shuffled before the split"
             )
     return found
 

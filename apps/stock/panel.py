@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -124,8 +125,10 @@ def _choose_columns(
 
 def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
     """The series of each row, missing for rows that are not wanted."""
+    if config.ticker is None and table.tickers is None:
+        return Path(table.source).name.partition(".")[0]
     if config.ticker is None:
-        return table.tickers if table.tickers is not None else config.target
+        return table.tickers
     if table.tickers is None:
         raise InputError(f"{table.source} has no ticker column: leave --ticker out")
     wanted = table.tickers.str.lower() == config.ticker.lower()
@@ -138,9 +141,8 @@ def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
 
 def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
     ordered = frame.sort_values(["_series", "_date"], kind="stable")
-    back = frame.groupby("_series")["_date"].diff() < (
-        0 if table.dates is None else pd.Timedelta(0)
-    )
+    steps = frame.groupby("_series")["_date"].diff()
+    back = steps < (0 if table.dates is None else pd.Timedelta(0))
     if back.any():
         notes.append(f"rows sorted by date: line {back.idxmax()} is before the line above it")
     return ordered

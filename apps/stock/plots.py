@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.common.files import replacing
 
-SHOWN = 120  # known rows drawn before a forecast
+SHOWN = 8  # horizons of known rows drawn before a forecast, at least
 
 
 def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], title: str) -> None:
@@ -25,7 +25,8 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
     figure = Figure(figsize=(8, 3.5 * len(panels)), layout="constrained")
     figure.suptitle(title, fontsize=11)
     for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
-        dates, values = panel["dates"][-SHOWN:], panel["values"][-SHOWN:]
+        shown = max(60, SHOWN * len(panel["ahead"]))
+        dates, values = panel["dates"][-shown:], panel["values"][-shown:]
         # The fan opens at the last known value.
         ahead = np.append(dates[-1:], panel["ahead"])
         fan = np.vstack([np.full(len(levels), values[-1]), panel["quantiles"]])
@@ -48,7 +49,7 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         axes.set_title(panel["name"], fontsize=10)
         axes.tick_params(axis="x", labelrotation=20)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="best")
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120)
 

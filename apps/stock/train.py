@@ -47,7 +47,8 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
         print(f"{config.data}: {note}")
     print(f"{run}: {len(panel.values):,} rows of {len(panel.names)} series; windows: "
           f"{len(windows['train']):,} to train on, {len(windows['validation']):,} to choose by, "
-          f"{len(windows['test']):,} to test on; {model.count_params():,} weights", flush=True)  # fmt: skip
+          f"{len(windows['test']):,} to test on; {model.count_params():,} weights",
+          flush=True)  # fmt: skip
     fit(
         model,
         train=lambda epoch: batches.train(config, data, epoch),

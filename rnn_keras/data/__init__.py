@@ -2,7 +2,7 @@
 
 from rnn_keras.data.batching import bucket_by_length, pad
 from rnn_keras.data.vocab import UNKNOWN, Vocabulary
-from rnn_keras.data.windows import contiguous_streams, sliding_windows
+from rnn_keras.data.windows import contiguous_streams, sliding_windows, window_starts
 
 __all__ = [
     "UNKNOWN",
@@ -11,4 +11,5 @@ __all__ = [
     "contiguous_streams",
     "pad",
     "sliding_windows",
+    "window_starts",
 ]
