@@ -1,0 +1,51 @@
+"""Reviews as batches of ids, bucketed by length."""
+
+import numpy as np
+import tensorflow as tf
+
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.reviews import Reviews
+from apps.sentiment.text import Encoder, encode_all
+from rnn_keras.data import Vocabulary, bucket_by_length, pad
+
+
+class Encoded:
+    """Reviews as ids.
+
+    Args:
+        config: the configuration.
+        vocabulary: its vocabulary.
+        reviews: the reviews.
+
+    Attributes:
+        ids: the ids of each review, int32 vectors of at most `config.max_length`.
+        labels: int32 `(n,)`.
+    """
+
+    def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
+        self.ids = encode_all(Encoder(vocabulary, config.max_length), reviews.texts)
+        self.labels = reviews.labels
+        self._config = config
+
+    def batches(self, epoch: int | None = None) -> tf.data.Dataset:
+        """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, by length (`bucket_by_length`).
+
+        Args:
+            epoch: of the training, which draws its own order; None keeps one order, for judging.
+        """
+        random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
+        rows = bucket_by_length(
+            [len(ids) for ids in self.ids], self._config.batch_size, self._config.bucket, random
+        )
+
+        def generate():
+            for chosen in rows:
+                ids = pad([self.ids[row] for row in chosen], self._config.bucket)
+                yield ids, self.labels[chosen, None].astype("float32")
+
+        signature = (
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, 1), tf.float32),
+        )
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(rows))).prefetch(2)

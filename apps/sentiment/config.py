@@ -1,0 +1,129 @@
+"""The configuration of the sentiment classifier, and its presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.common.config import TrainingConfig
+
+Pooling = Literal["max", "mean", "max+mean", "attention", "last"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentimentConfig(TrainingConfig):
+    """The flags of the sentiment classifier, beside those of every application."""
+
+    text_column: str | None = None
+    """Name of the column with the reviews (tables); None finds it by the usual names."""
+
+    label_column: str | None = None
+    """Name of the column with the labels (tables); None finds it by the usual names."""
+
+    validation_fraction: float = 0.1
+    """Part of the training reviews that chooses the epoch; data without a test part give as
+    many again for testing."""
+
+    split_seed: int = 0
+    """Seed of that split and of the builtin reviews, apart from --seed, so that trainings with
+    several seeds are judged on the same reviews."""
+
+    tokens: Literal["word", "wordpiece"] = "word"
+    """What the network reads: words, or the word pieces of keras_nlp."""
+
+    vocabulary: int = 30_000
+    """Largest number of different tokens."""
+
+    min_count: int = 2
+    """Words seen fewer times in training are read as one unknown word."""
+
+    max_length: int = 400
+    """Tokens read of a review; of a longer one the first half and the last half of so many."""
+
+    bucket: int = 64
+    """Batches are padded to multiples of so many tokens."""
+
+    cell: Literal["vanilla", "gru", "lstm"] = "gru"
+    """Recurrent layer."""
+
+    layers: int = 1
+    """Recurrent layers on top of one another."""
+
+    units: int = 64
+    """Size of the hidden state of each layer and direction."""
+
+    bidirectional: bool = True
+    """Read in both directions."""
+
+    pooling: Pooling = "max"
+    """How the hidden states become one vector; last takes the final one of each direction."""
+
+    embedding: int = 128
+    """Size of the word vectors."""
+
+    word_dropout: float = 0.0
+    """Part of the words that are blanked in training."""
+
+    embedding_dropout: float = 0.2
+    """Dropout rate of the word vectors' components, the same ones in the whole review."""
+
+    dropout: float = 0.3
+    """Dropout rate between the layers and of the pooled vector."""
+
+    adversarial: float = 0.0
+    """Norm of the worst-case change of a review's normalised word vectors that training adds
+    (Miyato et al. 2017); 0 adds none."""
+
+    weight_decay: float = 0.0
+    """Decoupled weight decay of the optimizer (AdamW)."""
+
+    def __post_init__(self):
+        """Check the fields."""
+        super().__post_init__()
+        self.check_positive_integer(
+            "vocabulary", "min_count", "max_length", "bucket", "layers", "units", "embedding"
+        )
+        self.check_fraction("word_dropout", "embedding_dropout", "dropout")
+        self.check(self.vocabulary >= 3, "vocabulary", "at least 3")
+        self.check(self.max_length >= 2, "max_length", "at least 2")
+        self.check(
+            0 < self.validation_fraction < 0.5, "validation_fraction", "a number between 0 and 0.5"
+        )
+        self.check(0 <= self.split_seed < 2**32, "split_seed", "an integer in [0, 2**32)")
+        self.check(self.adversarial >= 0, "adversarial", "zero or a positive number")
+        self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
+
+
+PRESETS = {
+    "tiny": (
+        "a bidirectional GRU of 32 units on reviews that a grammar wrote, a minute on 2 cores",
+        SentimentConfig(
+            epochs=10,
+            batch_size=64,
+            learning_rate=5e-3,
+            units=32,
+            embedding=32,
+            bucket=16,
+        ),
+    ),
+    "base": (
+        "a bidirectional GRU of 64 units, for 25,000 reviews (IMDB) and 2 cores",
+        SentimentConfig(epochs=4, batch_size=64, learning_rate=2e-3, ema=0.999, word_dropout=0.1),
+    ),
+    "large": (
+        "two bidirectional LSTMs of 512 units, for hundreds of thousands of reviews and a GPU",
+        SentimentConfig(
+            epochs=10,
+            batch_size=128,
+            learning_rate=1e-3,
+            cell="lstm",
+            layers=2,
+            units=512,
+            embedding=256,
+            vocabulary=50_000,
+            max_length=1_000,
+            ema=0.999,
+            word_dropout=0.1,
+            adversarial=5.0,
+            patience=3,
+        ),
+    ),
+}

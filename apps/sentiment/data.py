@@ -1,0 +1,97 @@
+"""The data of the sentiment classifier: reviews in three parts that share no text."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.sentiment import grammar, reviews
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.reviews import Reviews
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Reviews to train on, to choose the epoch by, and to judge by once.
+
+    Attributes:
+        train, validation, test: the parts.
+        about: how they came about, a sentence for the model card.
+    """
+
+    train: Reviews
+    validation: Reviews
+    test: Reviews
+    about: str
+
+    @property
+    def sha256(self) -> str:
+        """A digest of all texts and labels."""
+        parts = [[r.texts, r.labels.tolist()] for r in (self.train, self.validation, self.test)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def load(config: SentimentConfig, run: Run | None = None) -> Data:
+    """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
+
+    The validation part is taken out of the training part, and so is the test part if the source
+    does not tell one apart, by a hash of the text: copies of a review, which real data have, are
+    always in the same part.
+
+    Args:
+        config: the configuration.
+        run: a run that was trained on them already.
+
+    Raises:
+        InputError: the source cannot be used, is too small to be split, or is not what `run` was
+            trained on.
+    """
+    if config.data == "builtin":
+        train, test = grammar.generate(config.split_seed)
+    else:
+        train, test = reviews.read(config.data, config.text_column, config.label_column)
+    data = _split(config, train, test)
+    if run is not None and run.data_sha256 != data.sha256:
+        raise InputError(
+            f"{config.data} is not what {run} was trained on any more; "
+            "bring those reviews back, or train a new run"
+        )
+    return data
+
+
+def _split(config, train, test):
+    fraction = config.validation_fraction
+    shares = [_share(text, config.split_seed) for text in train.texts]
+    held_out = fraction if test is not None else 2 * fraction
+    validation = train.select(i for i, share in enumerate(shares) if share < fraction)
+    if test is not None:
+        about = f"The test part is the source's own; {fraction:.0%} of its training part validates."
+        known = {_key(text) for text in train.texts}
+        if copies := sum(_key(text) in known for text in test.texts):
+            about += f" {copies:,} of the test reviews occur in the training part, too."
+    else:
+        test = train.select(i for i, share in enumerate(shares) if fraction <= share < held_out)
+        about = (
+            f"The source has no test part: {fraction:.0%} of its reviews validate and "
+            f"{fraction:.0%} test, drawn by a hash of the text."
+        )
+    train = train.select(i for i, share in enumerate(shares) if share >= held_out)
+    for name, part in (("training", train), ("validation", validation), ("test", test)):
+        if len(set(part.labels.tolist())) < 2:
+            raise InputError(
+                f"{config.data} is too small to be split: the {name} part has {len(part)} reviews, "
+                "not of both classes"
+            )
+    return Data(train, validation, test, about)
+
+
+def _key(text):
+    """Equal for texts that differ in blanks and case only."""
+    return " ".join(text.lower().split())
+
+
+def _share(text, seed):
+    """A number in [0, 1) that is drawn anew for each seed and text."""
+    digest = hashlib.blake2b(_key(text).encode(), digest_size=8, key=seed.to_bytes(4)).digest()
+    return int.from_bytes(digest) / 2**64

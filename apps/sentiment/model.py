@@ -1,0 +1,102 @@
+"""The classifier: word vectors, recurrent layers, pooling over the words, one logit."""
+
+import keras
+from keras import ops
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.sentiment.adversarial import AdversarialModel
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.pooling import MaskedPooling
+from apps.sentiment.text import PAD_ID
+from rnn_keras.data import Vocabulary
+from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
+
+LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+
+
+def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> AdversarialModel:
+    """Ids `(batch, time)` int32 to logits `(batch, 1)` of being positive.
+
+    A step whose id is `PAD_ID` is passed over wherever it stands; a row of such steps only gets
+    the logit of no word at all.
+
+    Args:
+        config: the configuration.
+        vocab_size: number of tokens.
+        dtype: precision of all layers; None takes the policy that `environment.prepare` has set.
+    """
+    vectors, judge = _word_vectors(config, vocab_size, dtype), _judge(config, dtype)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    model = AdversarialModel(ids, judge(vectors(ids)), name="sentiment")
+    model.radius = config.adversarial
+    return model
+
+
+def _word_vectors(config, vocab_size, dtype):
+    """Ids to vectors of mean 0 and variance 1, so that a change of them has a scale; and a mask."""
+    embed = keras.layers.Embedding(
+        vocab_size,
+        config.embedding,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
+        dtype=dtype,
+    )
+    normalise = keras.layers.LayerNormalization(center=False, scale=False, dtype=dtype)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    outputs = [normalise(embed(ids)), ops.not_equal(ids, PAD_ID)]
+    return keras.Model(ids, outputs, name="word_vectors")
+
+
+def _judge(config, dtype):
+    """Vectors and the mask of the words to the logit."""
+    X = keras.Input((None, config.embedding), name="vectors")
+    mask = keras.Input((None,), dtype="bool", name="mask")
+
+    def layer():
+        one = LAYERS[config.cell](config.units, dtype=dtype)
+        return Bidirectional(one, dtype=dtype) if config.bidirectional else one
+
+    recurrent = DeepRNN(
+        [layer() for _ in range(config.layers)],
+        dropout=config.dropout,
+        return_sequences=config.pooling != "last",
+        dtype=dtype,
+    )
+    H = _dropout(config.word_dropout, (None, None, 1), dtype)(X)
+    H = _dropout(config.embedding_dropout, (None, 1, None), dtype)(H)
+    H = recurrent(H, mask=mask)
+    if config.pooling != "last":
+        H = MaskedPooling(config.pooling, dtype=dtype)(H, mask=mask)
+    H = _dropout(config.dropout, None, dtype)(H)
+    logit = keras.layers.Dense(1, dtype="float32", name="logit")(H)
+    return keras.Model([X, mask], logit, name="judge")
+
+
+def _dropout(rate, noise_shape, dtype):
+    return keras.layers.Dropout(rate, noise_shape=noise_shape, dtype=dtype)
+
+
+def in_float32(config: SentimentConfig, trained: keras.Model, vocab_size: int) -> AdversarialModel:
+    """A copy of `trained` that computes in float32, for scoring and export."""
+    model = build(config, vocab_size, "float32")
+    model.set_weights([variable.numpy() for variable in trained.weights])
+    return model
+
+
+def load(run: Run) -> tuple[SentimentConfig, Vocabulary, AdversarialModel]:
+    """The configuration, the vocabulary and the trained model of a run, in float32.
+
+    Raises:
+        InputError: a file is damaged, or they do not fit together.
+    """
+    config = run.read_config(SentimentConfig)
+    try:
+        vocabulary = Vocabulary.load(run.vocab)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
+    try:
+        trained = keras.saving.load_model(run.best, compile=False)
+        return config, vocabulary, in_float32(config, trained, len(vocabulary))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"cannot read {run.best}: {reason}") from error

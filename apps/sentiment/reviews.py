@@ -1,0 +1,215 @@
+"""Reading labelled reviews: builtin, folders, tables, TensorFlow Datasets."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from apps.common.errors import InputError
+from apps.common.sources import read_text, reading, tfds_builder
+
+NEGATIVE, POSITIVE = 0, 1
+_CLASS = {
+    **dict.fromkeys(["0", "-1", "neg", "negative", "false"], NEGATIVE),
+    **dict.fromkeys(["1", "pos", "positive", "true"], POSITIVE),
+}
+_TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment")
+_LABEL_COLUMNS = ("label", "sentiment", "polarity", "class", "target")
+_TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
+_WANTED = (
+    "'builtin', 'tfds:imdb_reviews', the aclImdb folder, a folder with one *train* and one *test* "
+    "table, or a table (.csv, .tsv or .jsonl, also .gz or .xz)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Reviews:
+    """Reviews with their labels.
+
+    Attributes:
+        texts: the reviews.
+        labels: int32 `(n,)`, `NEGATIVE` or `POSITIVE`.
+    """
+
+    texts: list[str]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def select(self, rows: Iterable[int]) -> "Reviews":
+        """Those rows only."""
+        rows = list(rows)
+        return Reviews([self.texts[row] for row in rows], self.labels[rows])
+
+
+def read(
+    source: str, text_column: str | None = None, label_column: str | None = None
+) -> tuple[Reviews, Reviews | None]:
+    """The training part and the test part of a source other than `builtin`.
+
+    Args:
+        source: one of
+            `tfds:NAME`: the `text` and `label` of a TensorFlow Datasets data set, its train and
+            test split;
+            a folder with `train/pos/*.txt`, `train/neg`, `test/pos`, `test/neg`, as aclImdb;
+            a folder with one table named `*train*` and one named `*test*`;
+            a table: `.csv` and `.tsv` with a header line, `.jsonl` with an object per line, all
+            UTF-8, also `.gz` or `.xz`.
+        text_column: the column of a table with the reviews; None looks for a usual name.
+        label_column: the same for the labels: 0 or 1, -1 or 1, neg or pos, negative or positive,
+            false or true, in any case.
+
+    Returns:
+        The training reviews, and the test reviews or None if the source does not tell them apart.
+
+    Raises:
+        InputError: there is no such source, it cannot be read, or it is not what is described
+            above; a part lacks one of the two classes, or a review has no text.
+    """
+    if source.startswith("tfds:"):
+        parts = _from_tfds(source.removeprefix("tfds:"))
+    else:
+        path = Path(source)
+        with reading(path, _WANTED):
+            if not path.exists():
+                raise FileNotFoundError(path)
+            if not path.is_dir():
+                parts = {path: _table(path, text_column, label_column)}
+            elif (path / "train").is_dir():
+                parts = {path / part: _class_folders(path / part) for part in ("train", "test")}
+            else:
+                parts = {
+                    file: _table(file, text_column, label_column)
+                    for file in (_only(path, part) for part in ("train", "test"))
+                }
+    reviews = [_checked(str(name), *pairs) for name, pairs in parts.items()]
+    return reviews[0], reviews[1] if len(reviews) == 2 else None
+
+
+def _checked(name, texts, labels) -> Reviews:
+    """Labels as numbers, texts as valid Unicode."""
+    values = [str(label).strip().lower().removesuffix(".0") for label in labels]
+    unknown = sorted(set(values) - _CLASS.keys())
+    if unknown:
+        shown = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
+        raise InputError(
+            f"{name}: the labels must be two classes, 0 or 1, neg or pos, negative or positive; "
+            f"among them is {shown}"
+        )
+    numbers = np.array([_CLASS[value] for value in values], np.int32)
+    for label, called in ((NEGATIVE, "negative"), (POSITIVE, "positive")):
+        if not (numbers == label).any():
+            raise InputError(f"{name}: there is no {called} review; both classes are needed")
+    for row, text in enumerate(texts, 1):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"{name}: review {row:,} has no text; remove it")
+    return Reviews([text.encode("utf-8", "replace").decode() for text in texts], numbers)
+
+
+def _class_folders(folder):
+    texts, labels = [], []
+    for name in ("neg", "pos"):
+        files = sorted((folder / name).glob("*.txt"))
+        if not files:
+            raise InputError(f"{folder / name} has no .txt files, as the aclImdb folder has")
+        texts += map(read_text, files)
+        labels += [name] * len(files)
+    return texts, labels
+
+
+def _only(folder, part):
+    """The one table in `folder` named `*part*`."""
+    found = [file for file in sorted(folder.glob(f"*{part}*")) if _kind(file) in _TABLES]
+    if len(found) != 1:
+        has = f"has {len(found)}: {', '.join(f.name for f in found)}" if found else "has none"
+        raise InputError(
+            f"a folder must hold train/ and test/, or one table named *{part}*; {folder} {has}"
+        )
+    return found[0]
+
+
+def _kind(file):
+    """`.csv` for `a.csv` and `a.csv.xz`."""
+    return (file.with_suffix("") if file.suffix in (".gz", ".xz") else file).suffix.lower()
+
+
+def _table(file, text_column, label_column):
+    kind = _kind(file)
+    if kind not in _TABLES:
+        raise InputError(f"{file} is not a table; give {_WANTED}")
+    content = read_text(file)
+    if not content.strip():
+        raise InputError(f"{file} is empty")
+    columns = (
+        _parsed_json(file, content)
+        if _TABLES[kind] is None
+        else _parsed_csv(file, content, _TABLES[kind])
+    )
+    return (
+        columns[_column(file, columns, text_column, _TEXT_COLUMNS, "--text-column")],
+        columns[_column(file, columns, label_column, _LABEL_COLUMNS, "--label-column")],
+    )
+
+
+def _column(file, columns, given, usual, flag):
+    """The name of the column that is meant."""
+    by_lower = {str(name).strip().lower(): name for name in columns}
+    wanted = usual if given is None else (given.lower(),)
+    found = [by_lower[name] for name in wanted if name in by_lower]
+    if not found:
+        raise InputError(
+            f"{file} has no column {' or '.join(map(repr, wanted))}, it has "
+            f"{', '.join(map(repr, columns))}; name the right one with {flag}"
+        )
+    return found[0]
+
+
+def _parsed_csv(file, content, separator):
+    import io
+
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(io.StringIO(content), sep=separator, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
+    if not len(table):
+        raise InputError(f"{file} has a header and no reviews")
+    return {name: table[name].tolist() for name in table.columns}
+
+
+def _parsed_json(file, content):
+    rows = []
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{file}, line {number:,} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{file}, line {number:,} is not a JSON object")
+        if rows and row.keys() != rows[0].keys():
+            raise InputError(
+                f"{file}, line {number:,} has the keys {', '.join(row)} where the first line has "
+                f"{', '.join(rows[0])}"
+            )
+        rows.append(row)
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _from_tfds(name):
+    import tensorflow_datasets as tfds
+
+    builder = tfds_builder(name, ["text", "label"])
+    parts = {}
+    for split in ("train", "test"):
+        if split not in builder.info.splits:
+            raise InputError(f"tfds:{name} has no {split} split")
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        texts = [example["text"].decode("utf-8", "replace") for example in examples]
+        parts[f"tfds:{name} {split}"] = texts, [example["label"] for example in examples]
+    return parts
