@@ -103,16 +103,13 @@ def _to_ours(layer):
     if type(layer) not in LAYERS:
         raise refusal(
             layer,
-            "there is no such layer here; state its equation as a cell of your own and run it in "
-            "a RecurrentLayer.",
+            "only SimpleRNN, GRU, LSTM and RNN over their cells have a counterpart here; use one "
+            "of these, or write its equation as the cell of a RecurrentLayer.",
         )
     if not isinstance(layer.cell, keras.layers.StackedRNNCells):
         return _layer(layer, OUR_LAYERS, layer.cell, **_options(layer))
-    if layer.go_backwards:
-        raise refusal(layer, "a stack runs forwards here; reverse its input instead.")
     options = _options(layer)
     inside = {name: options.pop(name) for name in ("unroll", "zero_output_for_mask")}
-    del options["go_backwards"]
     return DeepRNN(
         [_layer(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
         dtype=layer.dtype_policy,
@@ -152,6 +149,7 @@ def _stack(deep):
         ],
         return_sequences=deep.return_sequences,
         return_state=deep.return_state,
+        go_backwards=deep.go_backwards,
         stateful=deep.stateful,
         unroll=top.unroll,
         zero_output_for_mask=top.zero_output_for_mask,
@@ -161,9 +159,9 @@ def _stack(deep):
 
 
 def _sequential(deep):
-    if deep.return_state:
+    if deep.return_state or any(len(node.input_tensors) > 1 for node in deep._inbound_nodes):
         raise refusal(
-            deep, "no layer of Keras gives the states of a stack of Bidirectional layers."
+            deep, "no layer of Keras takes or gives the states of a stack of Bidirectional layers."
         )
     model = keras.Sequential(name=deep.name)
     for layer, dropout in zip(deep.layers, [*deep.dropouts, None]):
@@ -252,10 +250,12 @@ def _again(layer):
 
 def _call(layer, *args, **kwargs):
     """Calls `layer`, whose states may have been nested otherwise."""
-    if isinstance(layer, DeepRNN):
+    directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
+    one = layer.forward_layer if directions == 2 else layer
+    if isinstance(one, DeepRNN):
         nested = keras.tree.flatten
-    elif isinstance(getattr(layer, "cell", None), keras.layers.StackedRNNCells):
-        nested = functools.partial(keras.tree.pack_sequence_as, layer.cell.state_size)
+    elif isinstance(getattr(one, "cell", None), keras.layers.StackedRNNCells):
+        nested = functools.partial(keras.tree.pack_sequence_as, one.cell.state_size * directions)
     else:
         return layer(*args, **kwargs)
     arguments = inspect.signature(layer.call).bind(*args, **kwargs).arguments

@@ -23,6 +23,8 @@ class DeepRNN(keras.layers.Layer):
         dropout: rate of the dropout between the layers, from 0 up to but not including 1.
         return_sequences: whether to return the top layer's `H` of every step.
         return_state: whether to return the final states of *every* layer, from the bottom up.
+        go_backwards: whether to run over the reversed sequence; the output is in the order in
+            which it was computed. So `Bidirectional` takes a stack too.
         stateful: whether all layers carry their states from batch to batch.
         seed: seed of the dropout.
         **options: `name`, `trainable`, and `dtype`, which if given is that of all layers.
@@ -55,6 +57,7 @@ class DeepRNN(keras.layers.Layer):
         return_state=False,
         stateful=False,
         seed=None,
+        go_backwards=False,
         **options,
     ):
         super().__init__(**options)
@@ -67,8 +70,8 @@ class DeepRNN(keras.layers.Layer):
                 raise ValueError(f"`layers` must hold recurrent layers, got {layer!r}.")
             if getattr(layer, "go_backwards", False):
                 raise ValueError(
-                    f"`layers` run forwards here, got {layer.name} with go_backwards=True; "
-                    "wrap it in Bidirectional, or reverse the input."
+                    f"`layers` run in one direction, got {layer.name} with go_backwards=True; "
+                    "wrap it in Bidirectional, or give the DeepRNN go_backwards=True."
                 )
         check_rate("dropout", dropout)
         last = len(layers) - 1
@@ -93,7 +96,7 @@ class DeepRNN(keras.layers.Layer):
             for i in range(last)
         ]
         self.return_sequences, self.return_state = return_sequences, return_state
-        self.stateful = stateful
+        self.stateful, self.go_backwards = stateful, go_backwards
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
@@ -112,6 +115,9 @@ class DeepRNN(keras.layers.Layer):
                 f"`initial_state` must hold {sum(counts)} tensors, the states of "
                 f"{len(self.layers)} layers from the bottom up, got {len(initial_state)}."
             )
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
         X, states = sequences, []
         for i, (layer, count) in enumerate(zip(self.layers, counts)):
             given = None if initial_state is None else list(initial_state[len(states) :][:count])
@@ -136,6 +142,21 @@ class DeepRNN(keras.layers.Layer):
             return output_mask
         return [output_mask] + [None] * sum(_count_states(layer) for layer in self.layers)
 
+    @property
+    def states(self):
+        """The carried states of all layers, from the bottom up; None before there are any."""
+        states = [layer.states for layer in self.layers]
+        return None if None in states else [state for of_layer in states for state in of_layer]
+
+    @property
+    def zero_output_for_mask(self):
+        """Of the top layer. `Bidirectional` sets it."""
+        return getattr(self.layers[-1], "zero_output_for_mask", None)
+
+    @zero_output_for_mask.setter
+    def zero_output_for_mask(self, value):
+        self.layers[-1].zero_output_for_mask = value
+
     def reset_state(self):
         """Sets the carried states of all layers to zero."""
         for layer in self.layers:
@@ -150,6 +171,7 @@ class DeepRNN(keras.layers.Layer):
             "return_state": self.return_state,
             "stateful": self.stateful,
             "seed": self.seed,
+            "go_backwards": self.go_backwards,
         }
 
     @classmethod

@@ -73,6 +73,23 @@ def test_stateful_carries_and_resets():
     assert_close(model(X[:, :1]), pieces[0])
 
 
+def test_backwards_is_forwards_over_the_reversed_sequence():
+    """In one direction, and as the second one of `Bidirectional`; masks are reversed too."""
+    forwards, backwards = mixed(), mixed(go_backwards=True)
+    for a, b in zip(backwards(X, mask=MASK), forwards(X[:, ::-1], mask=MASK[:, ::-1]), strict=True):
+        assert_close(a, b)
+    both = randomise(Bidirectional(DeepRNN([LSTM(UNITS), GRU(5)])), INPUTS)
+    ways = [
+        deep([LSTM(UNITS), GRU(5)], return_state=False, return_sequences=False, go_backwards=b)
+        for b in (False, True)
+    ]
+    half = len(both.get_weights()) // 2
+    for way, weights in zip(ways, (both.get_weights()[:half], both.get_weights()[half:])):
+        way.set_weights(weights)
+    expected = np.concatenate([way(X, mask=MASK) for way in ways], axis=-1)
+    assert_close(both(X, mask=MASK), expected)
+
+
 def test_dropout_is_between_the_layers_only():
     """A single layer has no place for it."""
     single = deep([GRU(UNITS)], dropout=0.5)
