@@ -11,7 +11,7 @@ from apps.stock.scaling import Scaling
 
 PERSISTENCE = "persistence"
 LINEAR = "linear (ridge)"
-PENALTIES = np.logspace(0, 5, 6)
+PENALTIES = np.logspace(-2, 5, 8)
 
 Windows = tuple[np.ndarray, np.ndarray]
 """Raw windows `(n, lookback, columns)` and their futures `(n, horizon, targets)`."""

@@ -94,9 +94,9 @@ def split_windows(
         windows[part] = inside if part == "test" else inside[:: config.stride]
         if not len(inside):
             raise InputError(
-                f"{config.data} is too short: {len(np.unique(times))} rows leave {high - low} for "
-                f"the {part} part, and one window needs {length} (--lookback {config.lookback} "
-                f"and --horizon {config.horizon})"
+                f"{config.data} is too short: {len(np.unique(times))} rows leave "
+                f"{max(0, high - low)} for the {part} part, and one window needs {length} "
+                f"(--lookback {config.lookback} and --horizon {config.horizon})"
             )
     return windows
 

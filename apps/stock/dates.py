@@ -80,7 +80,7 @@ def step_of(dates: np.ndarray) -> pd.DateOffset | None:
     usual = np.median(steps)
     days = pd.DatetimeIndex(dates)
     if usual == DAY:
-        return to_offset("B" if (days.dayofweek < 5).mean() > 0.99 else "D")
+        return to_offset("B" if (days.day_of_week < 5).mean() > 0.99 else "D")
     if np.timedelta64(28, "D") <= usual <= np.timedelta64(31, "D"):
         return to_offset("MS" if (days.day == 1).all() else "ME")
     if np.timedelta64(89, "D") <= usual <= np.timedelta64(92, "D"):

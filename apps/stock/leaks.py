@@ -96,14 +96,15 @@ def check_columns(panel: Panel, horizon: int) -> list[str]:
 
 def check_filled(panel: Panel) -> list[str]:
     """Blank cells filled with something else than the value before them; weekends with Monday."""
-    before = np.roll(panel.values, 1, axis=0)
-    wrong = panel.blank & (panel.values != before)
+    rows = np.where(panel.blank, 0, np.arange(len(panel.blank))[:, None])
+    known = np.maximum.accumulate(rows, axis=0)  # of each cell, the last row that was not blank
+    wrong = panel.values != np.take_along_axis(panel.values, known, axis=0)
     found = []
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         found.append(
             f"{wrong.sum()} gaps are filled from the future: {panel.columns[column]} of "
-            f"{str(panel.dates[row])[:10]} is not the value before it"
+            f"{str(panel.dates[row])[:10]} is not the last known value"
         )
     if panel.dates.dtype.kind != "M":
         return found

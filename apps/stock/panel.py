@@ -170,25 +170,32 @@ def _filled(
 ) -> pd.DataFrame:
     if not blank.any(axis=None):
         return frame
-    where = blank.any(axis=1)
     columns = list(blank)
-    line = where[where].index.min()
-    name = columns[int(blank.loc[line].to_numpy().argmax())]
     frame = frame.copy()
     frame[columns] = frame.groupby("_series")[columns].ffill()
-    leading = frame[columns].isna().any(axis=1)
-    filled = int(blank[~leading].sum().sum())
-    if filled:
-        notes.append(f"{filled} blank cells got the value before, first: line {line}, {name}")
-    if leading.any():
+    leading = frame[columns].isna()
+    if leading.any(axis=None):
+        line, name = _first(leading)
+        frame = frame[~leading.any(axis=1)]
+        if frame.empty:
+            raise InputError(f"{table.source}, line {line}: {name} is blank in every row")
         notes.append(
-            f"{leading.sum()} rows dropped before the first value of {name}, "
-            f"first: line {leading[leading].index.min()}"
+            f"{leading.any(axis=1).sum()} rows dropped before the first value of {name}, "
+            f"first: line {line}"
         )
-    frame = frame[~leading]
-    if frame.empty:
-        raise InputError(f"{table.source}, line {line}: {name} is blank in every row")
+    filled = blank.loc[frame.index]
+    if filled.any(axis=None):
+        line, name = _first(filled)
+        notes.append(
+            f"{filled.sum().sum()} blank cells got the value before, first: line {line}, {name}"
+        )
     return frame
+
+
+def _first(cells: pd.DataFrame) -> tuple[int, str]:
+    """The line and the column of the first True."""
+    line = cells.index[cells.any(axis=1)].min()
+    return line, str(cells.loc[line].idxmax())
 
 
 def _without_constants(
