@@ -1,11 +1,13 @@
 """Reviews as batches of ids, bucketed by length."""
 
+import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import expit
 
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
-from apps.sentiment.text import Encoder, encode_all
+from apps.sentiment.text import Encoder
 from rnn_keras.data import Vocabulary, bucket_by_length, pad
 
 
@@ -23,29 +25,42 @@ class Encoded:
     """
 
     def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
-        self.ids = encode_all(Encoder(vocabulary, config.max_length), reviews.texts)
+        self.ids = Encoder(vocabulary, config).encode(reviews.texts)
         self.labels = reviews.labels
         self._config = config
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
-        """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, by length (`bucket_by_length`).
+        """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, bucketed by length.
 
         Args:
             epoch: of the training, which draws its own order; None keeps one order, for judging.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
-        rows = bucket_by_length(
-            [len(ids) for ids in self.ids], self._config.batch_size, self._config.bucket, random
-        )
+        batches = self._rows(random)
 
         def generate():
-            for chosen in rows:
-                ids = pad([self.ids[row] for row in chosen], self._config.bucket)
-                yield ids, self.labels[chosen, None].astype("float32")
+            for rows in batches:
+                yield self._padded(rows), self.labels[rows, None].astype("float32")
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, 1), tf.float32),
         )
         dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(rows))).prefetch(2)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+
+    def probabilities(self, model: keras.Model) -> np.ndarray:
+        """The probability `(n,)` of being positive that a model gives to each review."""
+        probability = np.empty(len(self.ids))
+        for rows in self._rows(None):
+            logits = model.predict_on_batch(self._padded(rows))[:, 0]
+            probability[rows] = expit(logits.astype("float64"))
+        return probability
+
+    def _rows(self, random):
+        return bucket_by_length(
+            [len(ids) for ids in self.ids], self._config.batch_size, self._config.bucket, random
+        )
+
+    def _padded(self, rows):
+        return pad([self.ids[row] for row in rows], self._config.bucket)

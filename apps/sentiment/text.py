@@ -3,11 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.pieces import WordPieces, learn_pieces
 from rnn_keras.data import UNKNOWN, Vocabulary
 
 PAD = "<pad>"
 SPECIALS = (PAD, UNKNOWN)  # no text has them: the brackets are tokens of their own
-PAD_ID = 0
+PAD_ID, UNKNOWN_ID = 0, 1
 
 # What stands alone on lower-cased text: the endings of English contractions, as in the Penn
 # Treebank ("is n't", "it 's"), and every mark of punctuation and symbol.
@@ -37,55 +39,63 @@ def split_words(text):
     return tf.strings.split(text)
 
 
-def crop(words, max_length: int):
-    """The first and the last words of rows that are longer than `max_length`.
-
-    A review says what it thinks at its beginning and at its end.
-
-    Args:
-        words: ragged `(batch, words)`.
-        max_length: words kept, the first half and the last half; at least 2.
-    """
-    position = tf.ragged.range(words.row_lengths())
-    from_end = tf.repeat(words.row_lengths(), words.row_lengths()) - position.flat_values
-    tail = max_length // 2
-    keep = (position.flat_values < max_length - tail) | (from_end <= tail)
-    return tf.ragged.boolean_mask(words, position.with_flat_values(keep))
-
-
 class Encoder:
     """Text to the ids of a vocabulary.
 
     Args:
-        vocabulary: its first token is `PAD`.
-        max_length: see `crop`.
+        vocabulary: what `learn_vocabulary` made; `SPECIALS` are its first tokens.
+        config: tells what the tokens are, and how many of a text are read.
 
     Attributes:
-        table: the lookup table, which an export has to track.
+        table: the lookup table, which an export has to keep.
 
     Raises:
-        ValueError: the vocabulary does not begin with `PAD`.
+        ValueError: the vocabulary does not begin with `SPECIALS`.
     """
 
-    def __init__(self, vocabulary: Vocabulary, max_length: int):
-        if vocabulary.tokens[PAD_ID] != PAD:
-            raise ValueError(f"the vocabulary must begin with {PAD}, got {vocabulary.tokens[0]!r}")
-        self._max_length = max_length
-        self._unknown = vocabulary.unk_id
+    def __init__(self, vocabulary: Vocabulary, config: SentimentConfig):
+        if vocabulary.tokens[: len(SPECIALS)] != SPECIALS:
+            raise ValueError(
+                f"the vocabulary must begin with {', '.join(SPECIALS)}, got "
+                f"{', '.join(vocabulary.tokens[: len(SPECIALS)])}"
+            )
+        self._max_length = config.max_length
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(vocabulary.tokens), tf.range(len(vocabulary), dtype=tf.int64)
             ),
-            default_value=vocabulary.unk_id,
+            default_value=UNKNOWN_ID,
+        )
+        self._pieces = WordPieces(vocabulary, self.table) if config.tokens == "wordpiece" else None
+
+    def split(self, text):
+        """All tokens of the texts, ragged `(batch, tokens)` strings."""
+        words = split_words(text)
+        return self._pieces.split(words) if self._pieces else words
+
+    def crop(self, tokens):
+        """The tokens that are read: of a long text the first and the last ones, half of each.
+
+        A review says what it thinks at its beginning and at its end.
+        """
+        position = tf.ragged.range(tokens.row_lengths())
+        from_end = tf.expand_dims(tokens.row_lengths(), 1) - position
+        tail = self._max_length // 2
+        return tf.ragged.boolean_mask(
+            tokens, (position < self._max_length - tail) | (from_end <= tail)
         )
 
-    def tokens(self, text):
-        """The words that the model reads, ragged `(batch, words)` strings."""
-        return crop(split_words(text), self._max_length)
-
     def ids(self, tokens):
-        """Ragged `(batch, words)` int32 of what `tokens` gave."""
+        """Ragged `(batch, tokens)` int32."""
         return tokens.with_flat_values(tf.cast(self.table.lookup(tokens.flat_values), tf.int32))
+
+    def encode(self, texts: list[str], chunk: int = 1000) -> list[np.ndarray]:
+        """The ids that are read of each text, int32 vectors."""
+        rows = []
+        for start in range(0, len(texts), chunk):
+            ids = self.ids(self.crop(self.split(tf.constant(texts[start : start + chunk]))))
+            rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
+        return rows
 
 
 def padded(rows, value):
@@ -95,22 +105,10 @@ def padded(rows, value):
     return tf.pad(dense, [[0, 0], [0, missing]], constant_values=value)
 
 
-def learn_vocabulary(texts, max_size: int, min_count: int) -> Vocabulary:
-    """The frequent words of training texts.
-
-    Args:
-        texts: list of strings.
-        max_size: largest size of the vocabulary, `SPECIALS` included.
-        min_count: words seen fewer times are left out.
-    """
-    words = (word.decode() for word in split_words(tf.constant(texts)).flat_values.numpy())
-    return Vocabulary.from_tokens(words, min_count, max_size, SPECIALS)
-
-
-def encode_all(encoder: Encoder, texts, chunk: int = 1000) -> list[np.ndarray]:
-    """The ids of each text, int32 vectors."""
-    rows = []
-    for start in range(0, len(texts), chunk):
-        ids = encoder.ids(encoder.tokens(tf.constant(texts[start : start + chunk])))
-        rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
-    return rows
+def learn_vocabulary(config: SentimentConfig, texts: list[str]) -> Vocabulary:
+    """The frequent words, or the word pieces, of training texts; `SPECIALS` come first."""
+    words = split_words(tf.constant(texts)).flat_values
+    if config.tokens == "wordpiece":
+        return learn_pieces(words, config.vocabulary, SPECIALS)
+    decoded = (word.decode() for word in words.numpy())
+    return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, SPECIALS)

@@ -1,4 +1,4 @@
-"""`python -m apps.sentiment.train`: from reviews to a run directory with a judged, exported model."""
+"""`python -m apps.sentiment.train`: from reviews to a run with a judged, exported model."""
 
 import time
 
@@ -30,11 +30,12 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     from apps.sentiment import evaluate, export
     from apps.sentiment.batches import Encoded
     from apps.sentiment.data import load
+    from apps.sentiment.examples import write_examples
     from apps.sentiment.model import build
     from apps.sentiment.text import learn_vocabulary
 
     data = load(config, run)
-    vocabulary = learn_vocabulary(data.train.texts, config.vocabulary, config.min_count)
+    vocabulary = learn_vocabulary(config, data.train.texts)
     training = Encoded(config, vocabulary, data.train)
     validation = Encoded(config, vocabulary, data.validation)
     model = build(config, len(vocabulary))
@@ -43,8 +44,8 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("sentiment", PRESETS, config)
         run = Run.create("sentiment", config, command=command, data_sha256=data.sha256)
-    if not run.vocab.exists():  # also when the process was killed right after `create`
-        vocabulary.save(run.vocab)
+    write_examples(run, data.validation)
+    vocabulary.save(run.vocab)
     print(f"{run}: {len(data.train):,} reviews to train on, {len(data.validation):,} to validate, "
           f"{len(data.test):,} to test; {len(vocabulary):,} tokens; "
           f"{model.count_params():,} weights", flush=True)  # fmt: skip
@@ -54,37 +55,23 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
         validation=validation.batches(),
         config=config,
         run=run,
-        **MONITOR,
+        monitor="val_accuracy",
+        mode="max",
     )
-    plot_loss(run, unit="nats per review", **MONITOR)
+    plot_loss(run, unit="nats per review", monitor="val_accuracy", mode="max")
     evaluate.evaluate(run)
     export.export(run)
     return run
 
 
-MONITOR = {"monitor": "val_accuracy", "mode": "max"}
-
-
 def compile_model(model, config: SentimentConfig, batches_per_epoch: int) -> None:
-    """AdamW with a warm-up over a tenth of the steps and a cosine decay over the others."""
+    """The optimizer, the loss, and the accuracy that chooses the epoch."""
     import keras
 
-    steps = batches_per_epoch * config.epochs
-    warmup = max(1, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, steps - warmup),
-        alpha=0.02,
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-    )
+    from apps.common.optimizer import adamw
+
     model.compile(
-        keras.optimizers.AdamW(
-            rate,
-            beta_2=0.99,
-            weight_decay=config.weight_decay,
-            global_clipnorm=config.clip_norm,
-        ),
+        adamw(config, batches_per_epoch, config.weight_decay, beta_2=0.99),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
     )

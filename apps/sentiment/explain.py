@@ -1,0 +1,93 @@
+"""Which words moved a probability: what happens to it when they are left out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.sentiment.exported import Judge, Reading
+from apps.sentiment.text import PAD_ID
+
+MOST = 128  # parts of a text that are left out, one at a time
+
+Part = tuple[str, float]
+"""Some words of a text, and how much higher the log-odds are because of them."""
+
+
+def occlusion(judge: Judge, reading: Reading) -> list[Part]:
+    """The text in parts of a word, or of a few words where there are more than `MOST`.
+
+    Args:
+        judge: what made the reading.
+        reading: of the text.
+
+    Returns:
+        The parts in their order. The effect of a part is the log-odds of the whole text less
+        those without it (Li et al. 2016, "Understanding Neural Networks through Representation
+        Erasure").
+    """
+    count = len(reading.tokens)
+    if not count:
+        return []
+    size = -(-count // MOST)
+    starts = range(0, count, size)
+    without = np.repeat(reading.ids[None], len(starts), axis=0)
+    for row, start in zip(without, starts):
+        row[start : start + size] = PAD_ID
+    effects = reading.logit - judge.logits(without)
+    return [
+        (" ".join(reading.tokens[start : start + size]), float(effect))
+        for start, effect in zip(starts, effects)
+    ]
+
+
+def strongest(parts: Sequence[Part], count: int) -> list[Part]:
+    """The parts that moved it most, in either direction."""
+    return sorted(parts, key=lambda part: -abs(part[1]))[:count]
+
+
+def verdict(reading: Reading) -> str:
+    """`positive` or `negative`."""
+    return "positive" if reading.probability > 0.5 else "negative"
+
+
+def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -> str:
+    """A paragraph about a text, in lines.
+
+    Args:
+        reading: of the text.
+        parts: what `occlusion` gave, or none.
+        count: how many of them to name.
+        color: whether to print the text with the words in the colours of a terminal.
+    """
+    lines = [f"{reading.probability:.3f}  {verdict(reading)}{_remark(reading)}"]
+    if color and parts:
+        lines.append("  " + _colored(parts))
+    if parts:
+        named = ", ".join(f"{text} {effect:+.2f}" for text, effect in strongest(parts, count))
+        lines.append(f"  moved by: {named}")
+    return "\n".join(lines)
+
+
+def _remark(reading):
+    count = len(reading.tokens)
+    if not count:
+        return "  (there is no word in it, so this says nothing)"
+    if reading.unknown == count:
+        return "  (it knows none of the words, so this says little)"
+    remarks = []
+    if reading.words > count:
+        remarks.append(f"read the first and the last {count // 2} of {reading.words:,} tokens")
+    if reading.unknown:
+        remarks.append(f"{reading.unknown} of {count} tokens unknown")
+    return f"  ({'; '.join(remarks)})" if remarks else ""
+
+
+def _colored(parts):
+    """Backgrounds of the 256-colour palette: the stronger the effect, the deeper."""
+    greens, reds = (None, 194, 157, 120), (None, 224, 217, 210)
+    largest = max(abs(effect) for _, effect in parts) or 1.0
+    pieces = []
+    for text, effect in parts:
+        shade = (greens if effect > 0 else reds)[round(3 * abs(effect) / largest)]
+        pieces.append(text if shade is None else f"\x1b[30;48;5;{shade}m{text}\x1b[0m")
+    return " ".join(pieces)

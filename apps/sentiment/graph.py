@@ -1,0 +1,69 @@
+"""The functions of the classifier that are exported."""
+
+import keras
+import tensorflow as tf
+
+from apps.sentiment.text import PAD_ID, Encoder, padded
+
+
+class SentimentGraph:
+    """A trained model with its text pipeline, as graph functions.
+
+    Args:
+        model: what `apps.sentiment.model.load` returned.
+        encoder: of its vocabulary.
+
+    Attributes:
+        functions: all functions by name, `tf.function`s that return dictionaries; see the
+            methods. Batches are of any size but none.
+        litert: those that go into the LiteRT file, which takes no text.
+        trackables: what an export has to keep.
+    """
+
+    def __init__(self, model: keras.Model, encoder: Encoder):
+        self._model, self._encoder = model, encoder
+        text = [tf.TensorSpec([None], tf.string, "text")]
+        ids = [tf.TensorSpec([None, None], tf.int32, "ids")]
+        self.functions = {
+            name: tf.function(function, input_signature=signature, autograph=False)
+            for name, function, signature in [
+                ("classify", self.classify, text),
+                ("tokenize", self.tokenize, text),
+                ("score", self.score, ids),
+            ]
+        }
+        self.litert = {"score": self.functions["score"]}
+        self.trackables = [model, encoder.table]
+
+    def classify(self, text):
+        """How sure the model is that each text is positive.
+
+        Args:
+            text: `(batch,)` strings, UTF-8; other bytes count as blanks.
+
+        Returns:
+            `probability` and its `logit`, both `(batch,)` float32.
+        """
+        tokens = self._encoder.crop(self._encoder.split(text))
+        return self.score(padded(self._encoder.ids(tokens), PAD_ID))
+
+    def tokenize(self, text):
+        """What the model reads of each text.
+
+        Returns:
+            `tokens` `(batch, time)` strings, empty after the end of a row; their `ids` int32,
+            `PAD_ID` there; and `words` `(batch,)` int32, how many tokens the whole text has, of
+            which the model may read but the first and the last ones.
+        """
+        whole = self._encoder.split(text)
+        tokens = self._encoder.crop(whole)
+        return {
+            "tokens": padded(tokens, ""),
+            "ids": padded(self._encoder.ids(tokens), PAD_ID),
+            "words": tf.cast(whole.row_lengths(), tf.int32),
+        }
+
+    def score(self, ids):
+        """As `classify`, for ids `(batch, time)` int32; a `PAD_ID` is passed over anywhere."""
+        logit = tf.squeeze(self._model(ids, training=False), 1)
+        return {"probability": tf.sigmoid(logit), "logit": logit}

@@ -1,0 +1,95 @@
+"""Word pieces in the graph, by operations of core TensorFlow: those of keras_nlp, without its own.
+
+A SavedModel with the operations of TensorFlow Text runs only where that is installed.
+"""
+
+import tensorflow as tf
+
+from rnn_keras.data import UNKNOWN, Vocabulary
+
+JOINER = "##"  # begins the pieces that continue a word
+LONGEST_WORD = 100  # bytes; longer words are unknown, as in TensorFlow Text
+
+
+def learn_pieces(words: tf.Tensor, max_size: int, specials) -> Vocabulary:
+    """The vocabulary that `keras_nlp` learns from words.
+
+    Args:
+        words: `(n,)` strings, repeated as often as they occur.
+        max_size: largest size of the vocabulary.
+        specials: tokens that come first.
+
+    Reference: Schuster & Nakajima, *Japanese and Korean Voice Search*, 2012.
+    """
+    import keras_nlp  # takes seconds
+
+    pieces = keras_nlp.tokenizers.compute_word_piece_vocabulary(
+        tf.data.Dataset.from_tensor_slices(words).batch(10_000),
+        max_size,
+        split=False,
+        suffix_indicator=JOINER,
+        reserved_tokens=list(specials),
+    )
+    return Vocabulary(pieces)
+
+
+class WordPieces:
+    """Words to pieces, the longest known one first.
+
+    Args:
+        vocabulary: the pieces.
+        table: from tokens to their ids, those that are not in it to `vocabulary.unk_id`.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, table):
+        self._table, self._unknown = table, vocabulary.unk_id
+        self._longest = max(len(piece.removeprefix(JOINER)) for piece in vocabulary.tokens)
+
+    def split(self, words):
+        """The pieces of words; one `<unk>` for a word that cannot be put together of any.
+
+        Args:
+            words: ragged `(batch, words)` strings.
+
+        Returns:
+            Ragged `(batch, pieces)` strings.
+        """
+        distinct, index = tf.unique(words.flat_values)
+        pieces = tf.gather(self._split_distinct(distinct), index)
+        return words.with_flat_values(pieces).merge_dims(1, 2)
+
+    def _split_distinct(self, words):
+        """Ragged `(n, pieces)` of `(n,)` words, all of them a piece further in each step."""
+        rest = tf.where(tf.strings.length(words) > LONGEST_WORD, "", words)
+        first, rest = self._longest_match(rest, "")
+
+        def further(pieces, rest):
+            piece, rest = self._longest_match(rest, JOINER)
+            return tf.concat([pieces, tf.expand_dims(piece, 1)], 1), rest
+
+        pieces, _ = tf.while_loop(
+            lambda _, rest: tf.reduce_any(rest != ""),
+            further,
+            (tf.expand_dims(first, 1), rest),
+            shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None])),
+        )
+        unknown = tf.reduce_any(pieces == UNKNOWN, 1) | (first == "")
+        pieces = tf.where(tf.expand_dims(unknown, 1), "", pieces)
+        pieces = tf.concat([tf.expand_dims(tf.where(unknown, UNKNOWN, ""), 1), pieces], 1)
+        return tf.ragged.boolean_mask(pieces, pieces != "")
+
+    def _longest_match(self, rest, joiner):
+        """The longest piece that each text begins with, `<unk>` if there is none, and the rest."""
+        lengths = tf.expand_dims(tf.range(1, self._longest + 1), 0)
+        heads = tf.strings.substr(
+            tf.expand_dims(rest, 1), tf.zeros_like(lengths), lengths, unit="UTF8_CHAR"
+        )
+        is_piece = self._table.lookup(joiner + heads) != self._unknown
+        fits = lengths <= tf.expand_dims(tf.strings.length(rest, unit="UTF8_CHAR"), 1)
+        length = tf.reduce_max(tf.where(is_piece & fits, lengths, 0), 1)
+        head = tf.strings.substr(rest, tf.zeros_like(length), length, unit="UTF8_CHAR")
+        rest_of = tf.strings.substr(
+            rest, length, tf.fill(tf.shape(length), LONGEST_WORD), unit="UTF8_CHAR"
+        )
+        missing = tf.where(rest == "", "", UNKNOWN)
+        return tf.where(length > 0, joiner + head, missing), tf.where(length > 0, rest_of, "")

@@ -1,0 +1,145 @@
+"""Judges texts: `python -m apps.sentiment.predict RUN "text"... [--file F]`.
+
+It needs nothing but what `apps.sentiment.export` wrote, and the run's `config.json`.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from apps.common.cli import RunArgument, command
+from apps.common.config import flag, is_integer
+from apps.common.environment import import_tensorflow
+from apps.common.errors import InputError
+from apps.common.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """The command line.
+
+    Raises:
+        InputError: no text, or a value out of range; the message names the flag.
+    """
+
+    run: RunArgument
+
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TEXT")] = ()
+    """The texts."""
+
+    file: Path | None = None
+    """A file with a text per line (UTF-8, also .gz or .xz), beside the texts given."""
+
+    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    """What to run: the SavedModel, or the LiteRT file."""
+
+    words: int = 6
+    """How many words to name that moved each probability most; 0 names none, and is faster."""
+
+    color: Literal["auto", "always", "never"] = "auto"
+    """Whether to show the text with green and red words; auto does so on a terminal."""
+
+    plot: Path | None = None
+    """A PNG file to draw the words of the first text to."""
+
+    def __post_init__(self):
+        """Check the values."""
+        if not self.texts and self.file is None:
+            raise InputError("nothing to judge: give one or more texts in quotes, or --file FILE")
+        if not (is_integer(self.words) and self.words >= 0):
+            raise InputError(f"{flag('words')} must be 0 or more, got {self.words}")
+        if self.plot is not None and (self.plot.suffix.lower() != ".png" or not self.words):
+            raise InputError("--plot needs a file name that ends in .png, and --words above 0")
+
+    def read(self) -> list[str]:
+        """The texts, also those of the file, as valid Unicode.
+
+        Raises:
+            InputError: the file cannot be read, or has no line.
+        """
+        from apps.common.sources import read_text, reading
+
+        # The stray bytes of an argument that is not UTF-8 become U+FFFD.
+        texts = [
+            t.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for t in self.texts
+        ]
+        if self.file is not None:
+            with reading(self.file, "a file with a text per line"):
+                lines = read_text(self.file).splitlines()
+            if not lines:
+                raise InputError(f"{self.file} is empty: it needs a text per line")
+            texts += lines
+        return texts
+
+
+def predict(run: Run, options: PredictOptions) -> Iterator[str]:
+    """A paragraph about each text: the probability, the verdict, and what moved it.
+
+    Args:
+        run: an exported run; neither `best.keras` nor `vocab.txt` is read.
+        options: the values of the command line.
+
+    Raises:
+        InputError: the run is not exported, or what was exported is damaged.
+    """
+    texts = options.read()
+    judge = load_judge(run, options.source)
+    from apps.sentiment import explain, plots
+
+    color = options.color == "always" or (
+        options.color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    )
+    for i, text in enumerate(texts):
+        reading = judge.read(text)
+        parts = explain.occlusion(judge, reading) if options.words else []
+        yield explain.describe(reading, parts, options.words, color)
+        if i == 0 and options.plot is not None:
+            title = f"{explain.verdict(reading)}, probability {reading.probability:.3f}"
+            plots.effects(options.plot, title, explain.strongest(parts, max(options.words, 20)))
+
+
+def load_judge(run: Run, source: str):
+    """An `exported.Judge` of a run's SavedModel or LiteRT file.
+
+    Raises:
+        InputError: it is not there, or damaged.
+    """
+    path = run.saved_model / "1" if source == "saved_model" else run.tflite
+    make = f"make it with python -m apps.sentiment.export {shlex.quote(str(run))}"
+    if not path.exists():
+        raise InputError(f"{path} not found; {make}")
+    tf = import_tensorflow()
+    from apps.sentiment import exported
+    from apps.sentiment.config import SentimentConfig
+
+    try:
+        if source == "saved_model":
+            return exported.SavedModelJudge(path)
+        return exported.LiteRTJudge(path, run.read_config(SentimentConfig))
+    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"cannot read {path}: {reason}; {make}") from error
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command."""
+    options = tyro.cli(
+        PredictOptions,
+        args=argv,
+        prog="python -m apps.sentiment.predict",
+        description="Tell how positive texts are, and which words make them so.",
+    )
+    run = Run.open("sentiment", options.run, trained=False)
+    for paragraph in predict(run, options):
+        print(paragraph, flush=True)
+
+
+if __name__ == "__main__":
+    main()

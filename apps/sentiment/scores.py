@@ -1,0 +1,85 @@
+"""How good probabilities are: accuracy and its interval, F1, ROC-AUC, log loss, calibration."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn import metrics
+
+BINS = 10
+
+
+def scores(labels: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """The figures of one classifier.
+
+    Args:
+        labels: `(n,)`, 0 or 1, both of them.
+        probability: `(n,)`, of label 1; above one half is taken for it.
+
+    Returns:
+        `accuracy`, `f1` (of label 1), `roc_auc`, `log_loss` in nats, and `ece`, the expected
+        calibration error: over `BINS` bins of equal width, the mean distance between the mean
+        probability and the part of ones, weighted by the size of the bin (Guo et al. 2017).
+    """
+    predicted = probability > 0.5
+    return {
+        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "f1": float(metrics.f1_score(labels, predicted, zero_division=0.0)),
+        "roc_auc": float(metrics.roc_auc_score(labels, probability)),
+        "log_loss": float(metrics.log_loss(labels, probability, labels=[0, 1])),
+        "ece": sum(
+            row["reviews"] * abs(row["mean probability"] - row["part positive"])
+            for row in calibration(labels, probability)
+        )
+        / len(labels),
+    }
+
+
+def calibration(labels: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
+    """The bins of equal width that are not empty: their size, mean probability, part of ones."""
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "reviews": int((bins == i).sum()),
+            "mean probability": float(probability[bins == i].mean(dtype="float64")),
+            "part positive": float(labels[bins == i].mean()),
+        }
+        for i in np.unique(bins)
+    ]
+
+
+def accuracy_interval(labels: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """The 95 % Wilson score interval of the accuracy."""
+    right = int(((probability > 0.5) == labels).sum())
+    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def by_length(
+    texts: Sequence[str], labels: np.ndarray, probabilities: dict[str, np.ndarray], parts: int = 4
+) -> list[dict[str, object]]:
+    """The accuracy of each classifier on the shortest to the longest texts.
+
+    Args:
+        texts: the texts.
+        labels: `(n,)`.
+        probabilities: `(n,)` by name of the classifier.
+        parts: number of parts, of about equal size.
+
+    Returns:
+        By part: the range of `words` (between blanks), the number of `reviews`, the accuracies.
+    """
+    lengths = np.array([len(text.split()) for text in texts])
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, parts + 1), method="nearest"))
+    part_of = np.clip(np.searchsorted(edges, lengths), 1, max(1, len(edges) - 1))
+    return [
+        {
+            "words": f"{lengths[part_of == part].min()} to {lengths[part_of == part].max()}",
+            "reviews": int((part_of == part).sum()),
+            **{
+                name: float(((probability > 0.5) == labels)[part_of == part].mean())
+                for name, probability in probabilities.items()
+            },
+        }
+        for part in np.unique(part_of)
+    ]
