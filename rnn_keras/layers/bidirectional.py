@@ -2,6 +2,8 @@
 
 import keras
 
+from rnn_keras.layers import halves
+
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class Bidirectional(keras.layers.Bidirectional):
@@ -27,3 +29,7 @@ class Bidirectional(keras.layers.Bidirectional):
 
     Reference: Schuster & Paliwal, *Bidirectional Recurrent Neural Networks*, 1997.
     """
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        with halves.beside_another():
+            return super().call(sequences, initial_state, mask, training)

@@ -21,8 +21,8 @@ ELEMENTWISE = [
 class DocumentedCell:
     """Mix-in over a Keras cell: `call` is the projection followed by `step`.
 
-    A cell gives `step` (its equation), and, where its products do not use the whole projection
-    or the whole recurrent kernel at once, `split_projection` and `split_weights`.
+    A cell gives `step` (its equation), and, where that does not take the whole projection or the
+    whole recurrent kernel at once, `split_projection` and `split_weights`.
     """
 
     def __init__(self, units, **options):
@@ -36,7 +36,11 @@ class DocumentedCell:
         raise NotImplementedError
 
     def split_projection(self, x):
-        """The projected input as the tuple that `step` takes."""
+        """The projected input, or its weights alike, as the tuple that `step` takes.
+
+        Args:
+            x: `(..., gates * units)`.
+        """
         return (x,)
 
     def split_weights(self):
@@ -59,29 +63,41 @@ class DocumentedCell:
         """The bias that goes with the input, `(gates * units,)`, or None."""
         return self.bias
 
-    def project(self, X, training=False):
+    def input_dropout_masks(self, X_t, training):
+        """What drops inputs at all time steps alike.
+
+        Args:
+            X_t: inputs of one time step, `(batch, inputs)`.
+            training: whether the input dropout applies.
+
+        Returns:
+            A mask `(batch, inputs)`, a list of one per gate with `implementation=1`, or None.
+        """
+        return self.get_dropout_mask(X_t) if training and self.dropout else None
+
+    def project(self, X, masks=None):
         """The input projection `X W_x + b` of one or of all time steps.
 
         Args:
             X: inputs `(batch, inputs)` or `(time, batch, inputs)`.
-            training: whether the input dropout applies; its mask is the same at each step.
+            masks: what `input_dropout_masks` returns.
 
         Returns:
             The tuple of projected inputs that `step` takes, each `(..., features)`.
         """
-        kernel = ops.convert_to_tensor(self.kernel)
-        masks = None
-        if training and self.dropout:
-            masks = self.get_dropout_mask(X if len(X.shape) == 2 else X[0])
-        if isinstance(masks, list):  # one mask per gate, as Keras has it with recurrent dropout
+        kernel, bias = ops.convert_to_tensor(self.kernel), self.input_bias
+        if isinstance(masks, list):
             kernels = ops.split(kernel, len(masks), axis=-1)
-            x = ops.concatenate(
-                [ops.tensordot(X * m, W, axes=1) for m, W in zip(masks, kernels)], axis=-1
-            )
+            products = [ops.tensordot(X * m, W, axes=1) for m, W in zip(masks, kernels)]
+            x = self.split_projection(ops.concatenate(products, axis=-1))
         else:
-            x = ops.tensordot(X if masks is None else X * masks, kernel, axes=1)
-        bias = self.input_bias
-        return self.split_projection(x if bias is None else x + ops.cast(bias, x.dtype))
+            # A product for each piece: to split one product would copy it.
+            X = X if masks is None else X * masks
+            x = tuple(ops.tensordot(X, W, axes=1) for W in self.split_projection(kernel))
+        if bias is None:
+            return x
+        biases = self.split_projection(ops.convert_to_tensor(bias))
+        return tuple(piece + ops.cast(b, piece.dtype) for piece, b in zip(x, biases))
 
     def call(self, inputs, states, training=False):
         """One time step.
@@ -96,7 +112,8 @@ class DocumentedCell:
         """
         nested = isinstance(states, (list, tuple))
         state = tuple(states) if nested else (states,)
-        x, weights = self.project(inputs, training), self.split_weights()
+        x = self.project(inputs, self.input_dropout_masks(inputs, training))
+        weights = self.split_weights()
         product = affine
         if training and self.recurrent_dropout:
             masks = self.get_recurrent_dropout_mask(state[0])

@@ -44,22 +44,20 @@ def gru_reset_after_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.t
     Source: Cho et al. 2014 (arXiv:1406.1078v1).
 
     Args:
-        x: `(x_zrh,)`, the projected input, `(batch, 3 * units)`.
+        x: `(x_z, x_r, x_h)`, the projected inputs, each `(batch, units)`.
         state: `(H,)`, `(batch, units)`.
         weights: `(W, b)`, `(units, 3 * units)` and `(3 * units,)`, in the order Z, R, H; b may
             be left out.
         affine: `affine(addend, operand, W) = addend + operand @ W`.
-        sigma: σ, applied to both gates side by side.
+        sigma: σ.
         phi: φ.
 
     Returns:
         `(H_t,)`.
     """
-    (x_zrh,), (H,), (W, *b) = x, state, weights
-    units = H.shape[-1]
-    x_zr, x_h = ops.split(x_zrh, [2 * units], axis=-1)
-    h_zr, h_h = ops.split(affine(b[0] if b else 0.0, H, W), [2 * units], axis=-1)
-    Z, R = ops.split(sigma(x_zr + h_zr), 2, axis=-1)
+    (x_z, x_r, x_h), (H,), (W, *b) = x, state, weights
+    h_z, h_r, h_h = ops.split(affine(b[0] if b else 0.0, H, W), 3, axis=-1)
+    Z, R = sigma(x_z + h_z), sigma(x_r + h_r)
     H_tilde = phi(x_h + R * h_h)
     return (Z * H + (1 - Z) * H_tilde,)
 
@@ -88,8 +86,8 @@ class GRUCell(DocumentedCell, keras.layers.GRUCell):
         return self.bias[0] if self.use_bias and self.reset_after else self.bias
 
     def split_projection(self, x):
-        """`(x_zr, x_h)`, or all of it with `reset_after`."""
-        return (x,) if self.reset_after else tuple(ops.split(x, [2 * self.units], axis=-1))
+        """`(x_zr, x_h)`, or with `reset_after` `(x_z, x_r, x_h)`."""
+        return tuple(ops.split(x, 3 if self.reset_after else [2 * self.units], axis=-1))
 
     def split_weights(self):
         """`(W_zr, W_hh)`, or with `reset_after` `(W, b)`, where b is the second row of `bias`."""

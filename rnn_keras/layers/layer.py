@@ -1,9 +1,11 @@
 """The recurrent layer: Keras's `RNN` with the time loop of `recurrence.py`."""
 
+import functools
+
 import keras
 from keras import ops
 
-from rnn_keras.layers import plans
+from rnn_keras.layers import halves, plans
 from rnn_keras.layers.recurrence import Arrays, InPlace, Recurrence
 from rnn_keras.layers.streaming import carry
 
@@ -106,21 +108,26 @@ class RecurrentLayer(keras.layers.RNN):
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
-        mask = _boolean_mask(mask, sequences)
+        run = functools.partial(self._run, plan, plans.may_train(training))
+        drops = self.cell.input_dropout_masks(sequences[:, 0], training)
+        arguments = (sequences, list(initial_state), _boolean_mask(mask, sequences), drops)
+        if plan == "fused" and halves.pay(sequences, self.cell.split_weights()):
+            return halves.run(run, arguments)
+        return run(*arguments)
+
+    def _run(self, plan, record, sequences, initial_state, mask, drops):
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=1)
-        x, state = self.cell.project(X, training), tuple(initial_state)
+        x, state = self.cell.project(X, drops), tuple(initial_state)
         arguments = (x, state, self.cell.split_weights(), mask)
         if plan in EXPORTABLE:
             H, state = self._recurrence.exportable(
                 *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
             )
         else:
-            H, state = self._recurrence(
-                *arguments, sequences=self.return_sequences, record=plans.may_train(training)
-            )
+            H, state = self._recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
         outputs = ops.expand_dims(last_output, 1) if H is None else ops.transpose(H, (1, 0, 2))

@@ -4,7 +4,8 @@ import contextlib
 import contextvars
 
 PLANS = {
-    "fused": "one XLA-compiled loop, weight gradients as one product after it",
+    "fused": "XLA-compiled loop, weight gradients as one product after it; in a graph, two halves "
+    "of a large batch side by side on two CPU cores",
     "reference": "Keras's loop over the cell's call, one step at a time",
     "graph": "one plain graph loop of core operations, for a SavedModel",
     "litert": "one plain graph loop that converts to LiteRT builtins; it has no gradient",

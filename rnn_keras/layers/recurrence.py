@@ -110,14 +110,15 @@ class Recurrence:
         def run(*arguments):
             # An outer tape must not look into the loops: their gradient is the one below.
             x, state, weights = _unflatten([tf.stop_gradient(a) for a in arguments], sizes)
-            H, final_state, tape = self._forward(x, state, weights, mask, sequences, record)
+            loop = (x, state, weights, mask, sequences)
+            final_state, history, sums = self._forward(*loop, record)
 
             def gradient(*upstream):
-                kept = tape if record else self._forward(x, state, weights, mask, False, True)[2]
+                kept = (history, sums) if record else self._forward(*loop, True)[1:]
                 d_H, d_final = (upstream[0], upstream[1:]) if sequences else (None, upstream)
-                return self._backward(x, state, weights, mask, kept, d_H, d_final)
+                return self._gradient(x, state, weights, mask, kept, d_H, d_final)
 
-            return ((H,) if sequences else ()) + tuple(final_state), gradient
+            return ((history[0][1:],) if sequences else ()) + tuple(final_state), gradient
 
         results = run(*(tf.convert_to_tensor(a) for a in (*x, *state, *weights)))
         return (results[0], results[1:]) if sequences else (None, results)
@@ -129,7 +130,9 @@ class Recurrence:
             x, state, weights, mask, sequences: as in `__call__`.
             buffers: `Arrays` for a graph of core operations, `InPlace` for LiteRT's converter.
         """
-        return self._forward_loop(x, state, weights, mask, sequences, False, buffers)[:2]
+        loop = (x, state, weights, mask, sequences, False, buffers)
+        final_state, history, _ = self._forward_loop(*loop)
+        return (history[0][1:] if sequences else None), final_state
 
     def _forward_loop(self, x, state, weights, mask, sequences, record, buffers=InPlace):
         T = tf.shape(x[0])[0]
@@ -166,83 +169,101 @@ class Recurrence:
             loop = tf.while_loop(lambda t, *_: t < T, body, loop, maximum_iterations=T)
         _, final_state, history, sums = loop
         history, sums = [tuple(buffers.read(b) for b in kept) for kept in (history, sums)]
-        H = history[0][1:] if sequences else None
-        return H, final_state, (history, sums)
+        return final_state, history, sums
 
-    def _backward_loop(self, x, state, weights, mask, kept, d_H, d_final):
+    def _gradient(self, x, state, weights, mask, kept, d_H, d_final):
+        """The gradients of x, state and weights, one after the other."""
         history, sums = kept
+        # A product with a matrix that is transposed on the fly takes up to twice the time.
+        transposed = tuple(tf.transpose(W) if W.shape.rank == 2 else W for W in weights)
+        arguments = (x, weights, transposed, mask, history, sums, d_H, d_final)
+        d_state, d_sums, operands, d_x, d_weights = self._backward(*arguments)
+
+        # The first step, in the open, tells what the sums were made of.
+        replay = _Replay(*(tuple(a[0] for a in kept) for kept in (sums, x)), weights, transposed)
+        self._step(replay.x, state, weights, replay.affine)
+        for i, k in replay.absorbed.items():
+            d_x[i] = _add(d_x.get(i), d_sums[k])
+        for k, (addend, operand, W) in enumerate(replay.calls):
+            if operands[k] is None:
+                operand = history[_index(operand, state)][:-1]
+            else:
+                operand = operands[k]
+            # Outside the compiled loop, as XLA first transposes the operand on a CPU.
+            d_W = tf.matmul(_rows(operand), _rows(d_sums[k]), transpose_a=True)
+            i = _index(W, weights)
+            d_weights[i] = _add(d_weights.get(i), d_W)
+            i = _index(addend, weights)
+            if i is not None:
+                d_weights[i] = _add(d_weights.get(i), tf.reduce_sum(d_sums[k], (0, 1)))
+        return (
+            *(d_x.get(i, tf.zeros_like(a)) for i, a in enumerate(x)),
+            *d_state,
+            *(d_weights.get(i, tf.zeros_like(a)) for i, a in enumerate(weights)),
+        )
+
+    def _backward_loop(self, x, weights, transposed, mask, history, sums, d_H, d_final):
+        """Differentiates the steps from the last to the first.
+
+        Returns:
+            `(d_state, d_sums, operands, d_x, d_weights)`: the gradient of the initial state; of
+            each sum, over all time steps; what each sum multiplied, None where that is a state;
+            and by index, where there are any, the gradients of x and weights that did not pass
+            through a sum.
+        """
         T = tf.shape(x[0])[0]
-        transposed = {id(W): tf.transpose(W) for W in weights if W.shape.rank == 2}
 
         def reverse(t, d_state):
             """The vector-Jacobian product of step t."""
-            x_t = tuple(tf.gather(piece, t) for piece in x)
             state_t = tuple(tf.gather(h, t) for h in history)
-            replay = _Replay(tuple(tf.gather(a, t) for a in sums), x_t, weights, transposed)
+            sums_t, x_t = (tuple(tf.gather(a, t) for a in all_t) for all_t in (sums, x))
+            replay = _Replay(sums_t, x_t, weights, transposed)
+            watched = (replay.x, state_t, weights)
             with tf.GradientTape() as tape:
-                tape.watch((x_t, state_t, weights))
-                new_state = self._step(x_t, state_t, weights, replay.affine)
+                tape.watch(watched)
+                new_state = self._step(replay.x, state_t, weights, replay.affine)
                 new_state = _keep_masked(mask, t, new_state, state_t)
             if d_H is not None:
                 d_state = (d_state[0] + tf.gather(d_H, t), *d_state[1:])
-            d_x, d_state, d_weights = tape.gradient(
-                new_state, (x_t, state_t, weights), output_gradients=d_state
-            )
+            d_x, d_state, d_weights = tape.gradient(new_state, watched, output_gradients=d_state)
             d_state = tuple(tf.zeros_like(s) if d is None else d for d, s in zip(d_state, state_t))
-            return d_state, d_x, d_weights, replay
+            return d_state, d_x, d_weights, replay.d_sums
 
         # One step in the open tells which gradients there are at all.
-        _, d_x0, d_weights0, replay0 = reverse(T - 1, d_final)
-        direct = [i for i, d in enumerate(d_x0) if d is not None]
-        elementwise = [i for i, d in enumerate(d_weights0) if d is not None]
+        _, some_d_x, some_d_weights, _ = reverse(T - 1, d_final)
+        d_x = {i: tf.zeros_like(x[i]) for i, d in enumerate(some_d_x) if d is not None}
+        d_weights = {
+            i: tf.zeros_like(weights[i]) for i, d in enumerate(some_d_weights) if d is not None
+        }
 
-        def body(t, d_state, d_sums, d_direct, d_elementwise):
-            d_state, d_x, d_weights, replay = reverse(t, d_state)
-            d_sums = tuple(InPlace.write(b, t, d) for b, d in zip(d_sums, replay.d_sums))
-            d_direct = tuple(InPlace.write(b, t, d_x[i]) for b, i in zip(d_direct, direct))
-            d_elementwise = tuple(
-                total + d_weights[i] for total, i in zip(d_elementwise, elementwise)
-            )
-            return t - 1, d_state, d_sums, d_direct, d_elementwise
+        def body(t, d_state, d_sums, d_x, d_weights):
+            d_state, d_x_t, d_weights_t, d_sums_t = reverse(t, d_state)
+            d_sums = tuple(InPlace.write(b, t, d) for b, d in zip(d_sums, d_sums_t))
+            d_x = {i: InPlace.write(b, t, d_x_t[i]) for i, b in d_x.items()}
+            d_weights = {i: total + d_weights_t[i] for i, total in d_weights.items()}
+            return t - 1, d_state, d_sums, d_x, d_weights
 
-        loop = (
-            T - 1,
-            tuple(d_final),
-            tuple(tf.zeros_like(a) for a in sums),
-            tuple(tf.zeros_like(x[i]) for i in direct),
-            tuple(tf.zeros_like(weights[i]) for i in elementwise),
+        d_sums = tuple(tf.zeros_like(a) for a in sums)
+        _, d_state, d_sums, d_x, d_weights = tf.while_loop(
+            lambda t, *_: t >= 0,
+            body,
+            (T - 1, tuple(d_final), d_sums, d_x, d_weights),
+            maximum_iterations=T,
         )
-        _, d_state, d_sums, d_direct, d_elementwise = tf.while_loop(
-            lambda t, *_: t >= 0, body, loop, maximum_iterations=T
-        )
-
-        d_x = dict(zip(direct, d_direct))
-        for i, k in replay0.absorbed.items():
-            d_x[i] = d_x[i] + d_sums[k] if i in d_x else d_sums[k]
-        d_weights = dict(zip(elementwise, d_elementwise))
-        replay = _Replay(sums, x, weights, transposed)
         past = tuple(h[:-1] for h in history)
+        replay = _Replay(sums, x, weights, transposed)
         self._step(x, past, weights, replay.affine)
-        for (addend, operand, W), d_sum in zip(replay.calls, d_sums):
-            for i, weight in enumerate(weights):
-                if weight is W:
-                    d = tf.einsum("tbi,tbj->ij", operand, d_sum)
-                elif weight is addend:
-                    d = tf.reduce_sum(d_sum, (0, 1))
-                else:
-                    continue
-                d_weights[i] = d_weights[i] + d if i in d_weights else d
-        return (
-            *(d_x.get(i, tf.zeros_like(piece)) for i, piece in enumerate(x)),
-            *d_state,
-            *(d_weights.get(i, tf.zeros_like(w)) for i, w in enumerate(weights)),
+        operands = tuple(
+            operand if _index(operand, past) is None else None for _, operand, _ in replay.calls
         )
+        return d_state, d_sums, operands, d_x, d_weights
 
 
 class _Replay:
     """An `affine` that returns kept sums and takes the gradients of those sums out.
 
     Attributes:
+        x: the projected inputs, for the step.
         calls: `(addend, operand, W)` of each call, in order.
         d_sums: the gradient of each sum, once the step was differentiated.
         absorbed: `{i: k}`: the projected input `i` is the addend of call `k`, and there gets the
@@ -250,11 +271,9 @@ class _Replay:
     """
 
     def __init__(self, sums, x, weights, transposed):
-        self.calls, self.absorbed = [], {}
+        self.x, self.calls, self.absorbed = x, [], {}
         self.d_sums = [tf.zeros_like(a) for a in sums]
-        self._sums, self._transposed = sums, transposed
-        self._inputs = {id(piece): i for i, piece in enumerate(x)}
-        self._weights = {id(weight) for weight in weights}
+        self._sums, self._weights, self._transposed = sums, weights, transposed
 
     def affine(self, addend, operand, W):
         k = len(self.calls)
@@ -264,17 +283,30 @@ class _Replay:
         def recall(operand):
             def gradient(d_sum):
                 self.d_sums[k] = d_sum
-                return tf.matmul(d_sum, self._transposed[id(W)])
+                return tf.matmul(d_sum, self._transposed[_index(W, self._weights)])
 
             return tf.identity(self._sums[k]), gradient
 
         kept = recall(operand)
-        i = self._inputs.get(id(addend))
+        i = _index(addend, self.x)
         if i is not None and i not in self.absorbed:
             self.absorbed[i] = k
-        elif tf.is_tensor(addend) and id(addend) not in self._weights:
+        elif tf.is_tensor(addend) and _index(addend, self._weights) is None:
             kept += addend - tf.stop_gradient(addend)  # nothing, but with the addend's gradient
         return kept
+
+
+def _index(value, values):
+    """Where `values` holds this very object, or None."""
+    return next((i for i, other in enumerate(values) if other is value), None)
+
+
+def _add(total, value):
+    return value if total is None else total + value
+
+
+def _rows(a):
+    return tf.reshape(a, (-1, a.shape[-1]))
 
 
 def _keep_masked(mask, t, new_state, state):

@@ -1,0 +1,75 @@
+"""Two halves of a batch side by side, each on a core of its own.
+
+XLA runs a product as small as that of one time step on one core, and two loops of one compiled
+function one after the other. Two compiled functions within a plain graph run at the same time.
+"""
+
+import contextlib
+import contextvars
+import math
+import os
+
+import tensorflow as tf
+from tensorflow.python.ops import control_flow_util  # the only one to know of an XLA context
+
+# Below so many multiply-adds in the product of a step, two loops cost more than they gain.
+WORTHWHILE = 2**18
+ASSUMED_BATCH = 32
+
+_beside_another = contextvars.ContextVar("beside_another", default=False)
+
+
+@contextlib.contextmanager
+def beside_another():
+    """Inside, layers run side by side with one another as it is, and need not be halved."""
+    token = _beside_another.set(True)
+    try:
+        yield
+    finally:
+        _beside_another.reset(token)
+
+
+def pay(sequences, weights):
+    """Whether a loop over `sequences` `(batch, time, inputs)` is faster in two halves here.
+
+    Args:
+        sequences: the input of the layer.
+        weights: its recurrent weights.
+    """
+    batch, time, _ = sequences.shape
+    batch = ASSUMED_BATCH if batch is None else batch
+    return (
+        batch > 1
+        and time != 1
+        and batch * sum(math.prod(W.shape) for W in weights) >= WORTHWHILE
+        and _cores() > 1
+        and not _beside_another.get()
+        and not tf.executing_eagerly()
+        and not control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+        and not tf.config.list_physical_devices("GPU")
+    )
+
+
+def run(function, arguments):
+    """`function(*arguments)`, by halves of the batch.
+
+    Args:
+        function: takes and returns nests of tensors `(batch, ...)` and None.
+        arguments: tuple of such nests.
+    """
+    batch = arguments[0].shape[0]
+    middle = (tf.shape(arguments[0])[0] if batch is None else batch) // 2
+    halves = [
+        function(*_each(lambda a, half=half: a[half], arguments))
+        for half in (slice(None, middle), slice(middle, None))
+    ]
+    return _each(lambda *pair: tf.concat(pair, 0), *halves)
+
+
+def _each(function, *nests):
+    return tf.nest.map_structure(lambda *a: None if a[0] is None else function(*a), *nests)
+
+
+def _cores():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores, tf.config.threading.get_inter_op_parallelism_threads() or cores)
