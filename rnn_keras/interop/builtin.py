@@ -107,11 +107,11 @@ def _to_ours(layer):
             "of these, or write its equation as the cell of a RecurrentLayer.",
         )
     if not isinstance(layer.cell, keras.layers.StackedRNNCells):
-        return _layer(layer, OUR_LAYERS, layer.cell, **_options(layer))
+        return _made(layer, OUR_LAYERS, layer.cell, **_options(layer))
     options = _options(layer)
     inside = {name: options.pop(name) for name in ("unroll", "zero_output_for_mask")}
     return DeepRNN(
-        [_layer(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
+        [_made(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
         dtype=layer.dtype_policy,
         **options,
     )
@@ -134,7 +134,7 @@ def _to_builtin(layer):
     if stacked:
         cells = [_cell(layer, cell) for cell in cells]
         return keras.layers.RNN(cells, dtype=layer.dtype_policy, **_options(layer))
-    return _layer(layer, KERAS_LAYERS, layer.cell, **_options(layer))
+    return _made(layer, KERAS_LAYERS, layer.cell, **_options(layer))
 
 
 def _stack(deep):
@@ -191,24 +191,19 @@ def _both_directions(layer, wrapper, exchange):
     )
 
 
-def _layer(layer, classes, cell, **options):
-    """A layer of the class for `cell`; `layer` is the one that the cell is in."""
-    return _made(layer, classes, cell, _cell_options(cell) | options)
-
-
 def _cell(layer, cell, dropout=0.0):
     """Keras's cell for `cell`, whose input is dropped at a further rate."""
-    options = {**_cell_options(cell), "name": cell.name}
-    options["dropout"] = 1 - (1 - options.get("dropout", 0.0)) * (1 - dropout)
-    return _made(layer, KERAS_CELLS, cell, options)
+    dropout = 1 - (1 - getattr(cell, "dropout", 0.0)) * (1 - dropout)
+    return _made(layer, KERAS_CELLS, cell, name=cell.name, dropout=dropout)
 
 
-def _made(layer, classes, cell, options):
+def _made(layer, classes, cell, **options):
+    """The layer or cell of `classes` for `cell`, with its options; `layer` is where it is in."""
     if type(cell) not in classes:
         raise refusal(
             layer,
-            f"its cell is a {type(cell).__name__}; those of SimpleRNN, GRU and LSTM "
-            "only have a counterpart.",
+            f"its cell is a {type(cell).__name__}; only those of SimpleRNN, GRU and LSTM have a "
+            "counterpart.",
         )
     if cell.dtype_policy != layer.dtype_policy:
         raise refusal(
@@ -216,14 +211,17 @@ def _made(layer, classes, cell, options):
             f"its dtype is {layer.dtype_policy.name} and that of its cell "
             f"{cell.dtype_policy.name}; give both the same.",
         )
+    # As objects rather than by a configuration, so that any function serves.
+    names = [*inspect.signature(KERAS_CELLS[type(cell)]).parameters, "trainable"]
+    of_cell = {name: getattr(cell, name) for name in names if name != "kwargs"}
     try:
-        return classes[type(cell)](dtype=layer.dtype_policy, **options)
+        return classes[type(cell)](dtype=layer.dtype_policy, **of_cell | options)
     except ValueError as error:
         raise refusal(layer, str(error)) from error
 
 
 def _options(layer):
-    """What a recurrent layer knows beside its cell; as objects, so that any function serves."""
+    """What a recurrent layer knows beside its cell."""
     names = (
         "return_sequences",
         "return_state",
@@ -236,11 +234,6 @@ def _options(layer):
         "trainable",
     )
     return {name: getattr(layer, name) for name in names}
-
-
-def _cell_options(cell):
-    names = set(cell.get_config()) - {"name", "dtype"}
-    return {name: getattr(cell, name) for name in names}
 
 
 def _again(layer):

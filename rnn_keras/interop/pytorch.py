@@ -81,14 +81,15 @@ def from_torch(
         if key.startswith(prefix) and WEIGHT.fullmatch(key.removeprefix(prefix))
     }
     gates, units, inputs, places = _layout(weights, prefix)
+    module = source if prefix == "" else None  # what holds it among other things tells nothing
     layer_class, options, order = KINDS[gates]
     if gates == 1:
-        options = {"activation": _phi(source, nonlinearity)}
+        options = {"activation": _phi(module, nonlinearity)}
     elif nonlinearity is not None:
         raise ValueError(
             f"`nonlinearity` is for an nn.RNN, but `source` is an nn.{layer_class.__name__}."
         )
-    options |= {"use_bias": "bias_ih_l0" in weights, "dtype": dtype}
+    options = {**options, "use_bias": "bias_ih_l0" in weights, "dtype": dtype}
     returned = {"return_sequences": return_sequences, "return_state": return_state}
 
     def one_layer(directions, name=None, **changes):
@@ -99,9 +100,8 @@ def from_torch(
     if len(places) == 1:
         layer = one_layer(places[0], name, **returned)
     else:
-        dropout = getattr(source, "dropout", 0.0) if prefix == "" else 0.0
-        layers = [one_layer(directions) for directions in places]
-        layer = DeepRNN(layers, dropout=dropout, name=name, dtype=dtype, **returned)
+        layers, dropout = map(one_layer, places), getattr(module, "dropout", 0.0)
+        layer = DeepRNN([*layers], dropout=dropout, name=name, dtype=dtype, **returned)
     layer.build((None, None, inputs))
     layer.set_weights(
         [w for directions in places for place in directions for w in _packed(weights, place, order)]
@@ -123,7 +123,8 @@ def _prefix(state, prefix):
 
 def _array(value):
     """A tensor or an array in float64, which NumPy has for every type of PyTorch's."""
-    return np.asarray(value.detach().cpu().double() if hasattr(value, "detach") else value, float)
+    is_tensor = hasattr(value, "detach")
+    return np.asarray(value.detach().cpu().double().numpy() if is_tensor else value, float)
 
 
 def _layout(weights, prefix):
@@ -141,7 +142,7 @@ def _layout(weights, prefix):
     rows, inputs = weights[FIRST].shape
     units = weights["weight_hh_l0"].shape[-1] if "weight_hh_l0" in weights else rows
     gates = rows // units
-    if gates not in KINDS:
+    if gates not in KINDS or gates * units != rows:
         raise ValueError(
             f"`{prefix}{FIRST}` has {rows} rows, which with {units} units are not the 1, 3 or 4 "
             "gates of an nn.RNN, nn.GRU or nn.LSTM."
@@ -150,17 +151,17 @@ def _layout(weights, prefix):
     for i, place in ((i, place) for i, directions in enumerate(places) for place in directions):
         shapes[f"weight_ih_{place}"] = (rows, len(ways) * units if i else inputs)
         shapes[f"weight_hh_{place}"] = (rows, units)
-        if "bias_ih_l0" in weights:
+        if any(key.startswith("bias") for key in weights):
             shapes |= {f"bias_ih_{place}": (rows,), f"bias_hh_{place}": (rows,)}
     for key, shape in shapes.items():
         got = weights[key].shape if key in weights else "none"
         if got != shape:
-            raise ValueError(f"`{prefix}{key}` must be of shape {shape}, there is {got}.")
+            raise ValueError(f"`{prefix}{key}` must be of shape {shape}; there is {got}.")
     return gates, units, inputs, places
 
 
-def _phi(source, nonlinearity):
-    phi = getattr(source, "nonlinearity", nonlinearity)
+def _phi(module, nonlinearity):
+    phi = getattr(module, "nonlinearity", nonlinearity)
     if phi not in ("tanh", "relu") or nonlinearity not in (None, phi):
         raise ValueError(
             "`nonlinearity` of an nn.RNN must be 'tanh' or 'relu', and that of the module if one "
