@@ -207,9 +207,10 @@ def _from_tfds(name):
     builder = tfds_builder(name, ["text", "label"])
     parts = {}
     for split in ("train", "test"):
-        if split not in builder.info.splits:
-            raise InputError(f"tfds:{name} has no {split} split")
-        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        try:
+            examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        except (KeyError, ValueError) as error:
+            raise InputError(f"tfds:{name} has no {split} split") from error
         texts = [example["text"].decode("utf-8", "replace") for example in examples]
         parts[f"tfds:{name} {split}"] = texts, [example["label"] for example in examples]
     return parts

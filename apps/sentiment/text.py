@@ -14,14 +14,15 @@ PAD_ID, UNKNOWN_ID = 0, 1
 # What stands alone on lower-cased text: the endings of English contractions, as in the Penn
 # Treebank ("is n't", "it 's"), and every mark of punctuation and symbol.
 _ALONE = r"n't\b|'(?:s|re|ve|ll|d|m)\b|[\p{P}\p{S}]"
-_BLANK = r"<br\s*/?>|[^\p{L}\p{M}\p{N}\p{P}\p{S}]+"
+_BLANK = r"<br\s*/?>|\x{fffd}|[^\p{L}\p{M}\p{N}\p{P}\p{S}]+"
 
 
 def split_words(text):
     """Lower-cased words and marks.
 
-    Bytes that are not UTF-8 and control characters count as blanks, like HTML's `<br />`, and
-    like whatever is not a letter, a digit, punctuation or a symbol.
+    Bytes that are not UTF-8 (also where they were replaced by U+FFFD) and control characters
+    count as blanks, like HTML's `<br />`, and like whatever is not a letter, a digit, punctuation
+    or a symbol.
 
     Args:
         text: strings, shape `(batch,)`.
