@@ -2,6 +2,8 @@
 
 import keras
 
+from rnn_keras.export.folded import FoldedTime
+
 
 def as_functional(model):
     """A sequential model as a functional one, of the same layers.
@@ -20,7 +22,7 @@ def as_functional(model):
 
 
 def for_inference(model, open_time=False):
-    """The same model with an open batch size, without `stateful`, in float32.
+    """The same model for an open batch size, without `stateful`, in float32, time folded.
 
     Args:
         model: a functional model.
@@ -61,6 +63,9 @@ def _changed(config, open_time):
     if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
         return {**config, "config": {**config["config"], "name": "float32"}}
     changed = {key: _changed(value, open_time) for key, value in config.items()}
+    if (config.get("module"), config.get("class_name")) == ("keras.layers", "TimeDistributed"):
+        folded = {"module": FoldedTime.__module__, "class_name": FoldedTime.__name__}
+        changed |= folded | {"registered_name": keras.saving.get_registered_name(FoldedTime)}
     if changed.get("stateful"):
         changed["stateful"] = False
     for key in ("batch_shape", "build_input_shape"):

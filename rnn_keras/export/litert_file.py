@@ -8,6 +8,7 @@ from pathlib import Path
 from rnn_keras.export import convert
 from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel
 from rnn_keras.export.process import run_script
+from rnn_keras.export.record import NAME, record
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
     ExportError,
@@ -45,7 +46,7 @@ def write_litert(
 
     The file holds LiteRT builtins only, with dynamic batch and time where the signatures leave
     them open. It is run on examples and compared with the functions before it replaces an older
-    one.
+    one. Beside it, in `<file>.json`, is what it takes and gives, and the largest differences.
 
     Args:
         functions: `tf.function`s by signature name, each with an `input_signature` of named
@@ -87,11 +88,13 @@ def write_litert(
         if vocabulary is not None:
             vocabulary.save(folder / VOCABULARY)
             append_file(new, VOCABULARY, (folder / VOCABULARY).read_bytes())
-        differences = max_differences(
-            expected_outputs(functions, examples, expected), _outputs(new, examples), tolerance
-        )
+        expected = expected_outputs(functions, examples, expected)
+        differences = max_differences(expected, _outputs(new, examples), tolerance)
+        facts = {"quantization": quantization, "tolerance": tolerance}
+        (folder / NAME).write_text(record(functions, expected, differences, **facts), "utf-8")
         size = new.stat().st_size
         os.replace(new, file)
+        os.replace(folder / NAME, file.with_name(f"{file.name}.json"))
     return LiteRTReport(file, size, differences)
 
 

@@ -9,6 +9,7 @@ from rnn_keras.export.saved_model_folder import write_saved_model
 from rnn_keras.export.signatures import serving_default, step
 from rnn_keras.export.streamable import check_streamable
 from rnn_keras.export.verify import random_examples
+from rnn_keras.interop import from_keras
 
 SIGNATURES = ("serving_default", "step")
 
@@ -119,14 +120,14 @@ class Export:
                 f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
             )
         original = as_functional(model)
-        self.model = for_inference(original, open_time="step" in signatures)
+        self.model = for_inference(from_keras(original), open_time="step" in signatures)
         below = _below(self.model)
         self.functions = {}
         if "serving_default" in signatures:
             self.functions["serving_default"] = serving_default(self.model, original)
         if "step" in signatures:
             check_streamable(self.model, below)
-            self.functions["step"] = step(self.model)
+            self.functions["step"] = step(self.model, original)
         self.examples = {
             name: random_examples(function, below=below)
             for name, function in self.functions.items()

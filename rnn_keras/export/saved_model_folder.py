@@ -9,6 +9,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from rnn_keras.export import replay
 from rnn_keras.export.process import run_script
+from rnn_keras.export.record import NAME, record
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
     ExportError,
@@ -17,6 +18,9 @@ from rnn_keras.export.verify import (
     with_random_examples,
 )
 from rnn_keras.export.workspace import replace_folder, workspace
+
+# TensorFlow's place for what it does not load.
+EXTRA = "assets.extra"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ def write_saved_model(
 
     The graph holds operations of core TensorFlow only and nothing that demands XLA. It is
     reloaded in a fresh process that does not see this package, run on examples, and compared
-    with the functions, before it replaces an older one.
+    with the functions, before it replaces an older one. `assets.extra/export.json` in it says
+    what it takes and gives, and the largest differences.
 
     Args:
         functions: `tf.function`s by signature name, each with an `input_signature` of named
@@ -67,9 +72,11 @@ def write_saved_model(
         save_traced(functions, trackables, "graph", new, default=next(iter(functions)))
         check_graph(new)
         actual = replayed(new, examples, folder)
-        differences = max_differences(
-            expected_outputs(functions, examples, expected), actual, tolerance
-        )
+        expected = expected_outputs(functions, examples, expected)
+        differences = max_differences(expected, actual, tolerance)
+        (new / EXTRA).mkdir()
+        facts = record(functions, expected, differences, tolerance=tolerance)
+        (new / EXTRA / NAME).write_text(facts, "utf-8")
         replace_folder(new, target, folder)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     return SavedModelReport(target, size, differences)

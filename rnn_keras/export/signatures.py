@@ -14,22 +14,23 @@ def serving_default(exported, model):
 
     Args:
         exported: the model that computes, of `for_inference`.
-        model: the one whose input shapes the function has, but for an open batch.
+        model: the one whose input shapes and names the function has, but for an open batch.
 
     Returns:
         A `tf.function` with an `input_signature`.
     """
-    specs = _specs(exported, model)
+    specs = _specs(model, model.inputs)
     return tf.function(
         lambda *inputs: named_outputs(exported, inputs), input_signature=specs, autograph=False
     )
 
 
-def step(exported):
+def step(exported, model):
     """The streaming function: the next time steps and the states, to the outputs and the states.
 
     Args:
-        exported: a model of `for_inference`, with open time.
+        exported: the model that computes, of `for_inference`, with open time.
+        model: the one whose input names the function has.
 
     Returns:
         A `tf.function` with an `input_signature`: the inputs of the model, then the states of its
@@ -39,7 +40,7 @@ def step(exported):
     Raises:
         ValueError: no recurrent layer has a state, or a name is that of two things.
     """
-    specs = _specs(exported, exported)
+    specs = _specs(model, exported.inputs)
     zeros = [tf.zeros([n or 1 for n in spec.shape], spec.dtype) for spec in specs]
     with use_plan("reference"), carried_states() as states:
         outputs = named_outputs(exported, zeros)
@@ -78,10 +79,10 @@ def named_outputs(model, inputs):
     return dict(zip(_names(model.output), outputs))
 
 
-def _specs(exported, model):
+def _specs(model, inputs):
     return [
         tf.TensorSpec([None, *x.shape[1:]], x.dtype, name)
-        for x, name in zip(model.inputs, _names(exported.input))
+        for x, name in zip(inputs, _names(model.input))
     ]
 
 

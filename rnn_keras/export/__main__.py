@@ -1,0 +1,137 @@
+"""`python -m rnn_keras.export MODEL.keras`: a saved Keras model as SavedModel and LiteRT files."""
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def parse(argv=None):
+    """The options; nothing heavy is imported for them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rnn_keras.export",
+        description="Export a Keras model with recurrent layers, Keras's own or those of "
+        "rnn_keras. Every file is compared with the model before it replaces an older one.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="what model.save wrote")
+    parser.add_argument(
+        "--saved-model", type=Path, metavar="DIR", help="write the SavedModel DIR/VERSION/"
+    )
+    parser.add_argument(
+        "--version", type=int, default=1, metavar="N", help="version of the SavedModel"
+    )
+    parser.add_argument("--litert", type=Path, metavar="FILE", help="write the LiteRT file FILE")
+    parser.add_argument(
+        "--quantization",
+        choices=("none", "dynamic", "float16"),
+        default="none",
+        help="weights of the LiteRT file: float32, int8, or float16",
+    )
+    parser.add_argument(
+        "--signatures",
+        nargs="+",
+        choices=("serving_default", "step"),
+        default=["serving_default"],
+        metavar="NAME",
+        help="serving_default: the whole sequence; step: streaming, with the states as inputs "
+        "and outputs",
+    )
+    parser.add_argument(
+        "--vocabulary", type=Path, metavar="FILE", help="vocab.txt to put into the LiteRT file"
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="Python module that registers layers of your own; may be given more than once",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="export and compare, but keep nothing; both formats, unless one is named",
+    )
+    options = parser.parse_args(argv)
+    if not (options.saved_model or options.litert or options.check):
+        parser.error("nothing to write: give --saved-model DIR, --litert FILE, or --check")
+    if options.vocabulary and not (options.litert or options.check):
+        parser.error("--vocabulary goes into a LiteRT file: give --litert FILE")
+    return options
+
+
+def load(file, imports=()):
+    """The model in a `.keras` file, read in Keras's safe mode: no code in it is run.
+
+    Raises:
+        ValueError: there is no such file, or it cannot be read so.
+    """
+    if file.suffix != ".keras" or not file.is_file():
+        raise ValueError(f"{file} must be an existing .keras file, as model.save writes it")
+    import keras
+
+    import rnn_keras.layers  # noqa: F401  registers them
+
+    for module in imports:
+        importlib.import_module(module)
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        words = str(error).strip().partition("\n")[0]
+        raise ValueError(f"cannot read {file}: {words}") from error
+
+
+def run(options):
+    """Exports as the options say, and prints a line per export."""
+    model = load(options.model, options.imports)
+    from rnn_keras import export
+    from rnn_keras.data import Vocabulary
+
+    both = options.check and not (options.saved_model or options.litert)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.saved_model or both:
+            report = export.saved_model(
+                model,
+                Path(folder, "saved_model") if options.check else options.saved_model,
+                signatures=options.signatures,
+                version=options.version,
+            )
+            tell("SavedModel" if options.check else report.directory, report)
+        if options.litert or both:
+            vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
+            report = export.litert(
+                model,
+                Path(folder, "model.tflite") if options.check else options.litert,
+                options.quantization,
+                options.signatures,
+                vocabulary,
+            )
+            tell("LiteRT" if options.check else report.file, report)
+
+
+def tell(what, report):
+    """Prints the size and the differences of an export."""
+    differences = ", ".join(f"{name} {value:.1e}" for name, value in report.differences.items())
+    print(
+        f"{what}: {report.bytes / 1e3:,.0f} kB; largest difference from the Keras model: "
+        f"{differences}"
+    )
+
+
+def main(argv=None):
+    """The command; a bad model or a failed export is one line on stderr and exit code 2."""
+    options = parse(argv)
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        run(options)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

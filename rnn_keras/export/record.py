@@ -1,0 +1,36 @@
+"""What was verified, in JSON, to lie beside an export."""
+
+import json
+
+NAME = "export.json"
+
+
+def record(functions, outputs, differences, **facts):
+    """The JSON text of an export.
+
+    Args:
+        functions: its `tf.function`s by signature name.
+        outputs: what was expected of them: by name, lists of dictionaries of arrays.
+        differences: by name, the largest difference from that.
+        **facts: what else to say.
+
+    Returns:
+        An object of the facts and `signatures`: by name the `inputs` with their shapes (null is
+        any size) and types, the `outputs` with their types, and `max_difference`.
+    """
+    signatures = {
+        name: {
+            "inputs": {
+                spec.name: {"shape": list(spec.shape), "dtype": spec.dtype.name}
+                for spec in function.input_signature
+            },
+            "outputs": {name: _type(value) for name, value in outputs[name][0].items()},
+            "max_difference": differences[name],
+        }
+        for name, function in functions.items()
+    }
+    return json.dumps({**facts, "signatures": signatures}, indent=1) + "\n"
+
+
+def _type(array):
+    return "string" if array.dtype.kind == "S" else array.dtype.name
