@@ -166,6 +166,23 @@ PRESETS = {
         "two GRUs of 64 units, for daily prices and 2 cores",
         StockConfig(epochs=30, layers=2, batch_size=128, ema=0.99, patience=10),
     ),
+    "long": (
+        "a segment-wise GRU over all columns for long horizons; the protocol of ETTh1",
+        StockConfig(
+            target=ALL,
+            scaling="train",
+            split=(8640, 11520, 14400),
+            reach_back=True,
+            model="segment",
+            lookback=720,
+            horizon=96,
+            units=128,
+            quantiles=(0.5,),
+            batch_size=64,
+            epochs=8,
+            clip_norm=None,
+        ),
+    ),
     "large": (
         "three LSTMs of 256 units, for thousands of series and a GPU",
         StockConfig(

@@ -111,7 +111,7 @@ class Segments(keras.layers.Layer):
     The window is cut into segments of `segment` rows, each projected, $X_i = \mathrm{ReLU}(x_i W +
     b)$, so that the GRU takes `lookback / segment` steps instead of `lookback`. From its last state
     one step of the same GRU, which reads the position of a segment of the horizon and the column,
-    leads to each of those segments, all in parallel.
+    leads to each of those segments, all in parallel. The output layer starts at zero.
 
     Args:
         segment: rows of a segment; divides the number of rows.
@@ -131,7 +131,7 @@ class Segments(keras.layers.Layer):
         self.project = keras.layers.Dense(units, activation="relu")
         self.gru = GRU(units, reset_after=reset_after, dtype=self.dtype_policy)
         self.drop = keras.layers.Dropout(dropout)
-        self.head = keras.layers.Dense(segment * outputs, dtype="float32", name="head")
+        self.head = _head(segment * outputs)
 
     def build(self, shape):
         units, segment = self.options["units"], self.options["segment"]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_keras.data import contiguous_streams, sliding_windows
+from rnn_keras.data import contiguous_streams, sliding_windows, window_starts
 
 
 def test_contiguous_streams_small_example():
@@ -46,6 +46,14 @@ def test_sliding_windows_with_stride_of_the_steps_predict_every_position_once():
     assert Y.ravel().tolist() == list(range(1, 21))
 
 
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(1, 4), st.integers(0, 40))
+def test_window_starts_are_all_that_fit(lookback, horizon, stride, extra):
+    rows = lookback + horizon + extra
+    starts = window_starts(rows, lookback, horizon, stride)
+    fits = [i for i in range(0, rows, stride) if i + lookback + horizon <= rows]
+    assert starts.tolist() == fits and starts.dtype == np.int64
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -57,6 +65,8 @@ def test_sliding_windows_with_stride_of_the_steps_predict_every_position_once():
         (lambda: contiguous_streams(np.zeros((3, 3)), 1, 1), r"shape \(n,\), got shape \(3, 3\)"),
         (lambda: sliding_windows(np.arange(32), 32), "at least 33 ids, got 32"),
         (lambda: sliding_windows(np.arange(32), 3, 0), "stride must be positive, got 0"),
+        (lambda: window_starts(64, 60, 5), "60 \\+ 5 rows needs at least 65 rows, got 64"),
+        (lambda: window_starts(64, 60, 0), "horizon must be positive, got 0"),
     ],
 )
 def test_refusals(call, message):
