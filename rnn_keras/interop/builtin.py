@@ -106,7 +106,7 @@ def _to_ours(layer):
             "only SimpleRNN, GRU, LSTM and RNN over their cells have a counterpart here; use one "
             "of these, or write its equation as the cell of a RecurrentLayer.",
         )
-    if not isinstance(layer.cell, keras.layers.StackedRNNCells):
+    if type(layer.cell) is not keras.layers.StackedRNNCells:
         return _made(layer, OUR_LAYERS, layer.cell, **_options(layer))
     options = _options(layer)
     inside = {name: options.pop(name) for name in ("unroll", "zero_output_for_mask")}
@@ -125,7 +125,7 @@ def _to_builtin(layer):
         return _stack(layer)
     if not isinstance(layer, keras.layers.RNN):
         return None
-    stacked = isinstance(layer.cell, keras.layers.StackedRNNCells)
+    stacked = type(layer.cell) is keras.layers.StackedRNNCells
     cells = layer.cell.cells if stacked else [layer.cell]
     if not any(isinstance(cell, DocumentedCell) for cell in cells):
         return None
@@ -153,6 +153,7 @@ def _stack(deep):
         stateful=deep.stateful,
         unroll=top.unroll,
         zero_output_for_mask=top.zero_output_for_mask,
+        activity_regularizer=deep.activity_regularizer,
         name=deep.name,
         dtype=deep.dtype_policy,
     )
@@ -223,16 +224,9 @@ def _made(layer, classes, cell, **options):
 def _options(layer):
     """What a recurrent layer knows beside its cell."""
     names = (
-        "return_sequences",
-        "return_state",
-        "go_backwards",
-        "stateful",
-        "unroll",
-        "zero_output_for_mask",
-        "activity_regularizer",
-        "name",
-        "trainable",
-    )
+        "return_sequences", "return_state", "go_backwards", "stateful", "unroll",
+        "zero_output_for_mask", "activity_regularizer", "name", "trainable",
+    )  # fmt: skip
     return {name: getattr(layer, name) for name in names}
 
 

@@ -135,6 +135,8 @@ def _transfer(old, new, exchanged):
         return
     if not new.built:
         new.build_from_config(old.get_build_config())
+    for old_weight, new_weight in zip(old.weights, new.weights, strict=True):
+        new_weight.trainable = old_weight.trainable
     if exchanged:
         new.set_weights(old.get_weights())
         _assign(_carried(old), _carried(new))

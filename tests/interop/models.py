@@ -40,7 +40,7 @@ def every_layer():
         layers.GRU(4, reset_after=False, go_backwards=True),
         layers.SimpleRNN(4, activation="relu"),
         layers.RNN(layers.LSTMCell(4), zero_output_for_mask=True),
-        layers.RNN(layers.SimpleRNNCell(4)),
+        layers.RNN(layers.SimpleRNNCell(4, trainable=False)),
         stacked_cells(),
         stacked_cells(go_backwards=True, return_sequences=True, name="backwards"),
         layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode="sum"),

@@ -20,6 +20,10 @@ class CustomCell(layers.GRUCell):
     """As may this."""
 
 
+class CustomStack(layers.StackedRNNCells):
+    """And this."""
+
+
 class Reader(keras.Model):
     """A subclassed model: its `call` is code."""
 
@@ -58,6 +62,10 @@ FROM_KERAS = {
     "stacked_cell": (
         lambda: layers.RNN([layers.LSTMCell(3), CustomCell(3)], name="mine"),
         "`mine` .RNN. .*CustomCell",
+    ),
+    "stack": (
+        lambda: layers.RNN(CustomStack([layers.LSTMCell(3)]), name="mine"),
+        "`mine` .RNN. .*CustomStack",
     ),
     "convolution": (lambda: layers.ConvLSTM1D(3, 2, name="film"), "`film` .ConvLSTM1D."),
     "within_bidirectional": (
