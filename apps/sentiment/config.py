@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, is_integer
 
 Pooling = Literal["max", "mean", "max+mean", "attention", "last"]
 
@@ -72,6 +72,13 @@ class SentimentConfig(TrainingConfig):
     """Norm of the worst-case change of a review's normalised word vectors that training adds
     (Miyato et al. 2017); 0 adds none."""
 
+    pretraining: int = 0
+    """Passes over the training reviews as a language model, before any label is seen; one layer
+    if bidirectional."""
+
+    pretraining_learning_rate: float = 3e-3
+    """Step size of the optimizer in these."""
+
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
@@ -88,6 +95,18 @@ class SentimentConfig(TrainingConfig):
             0 < self.validation_fraction < 0.5, "validation_fraction", "a number between 0 and 0.5"
         )
         self.check(0 <= self.split_seed < 2**32, "split_seed", "an integer in [0, 2**32)")
+        self.check(
+            is_integer(self.pretraining) and self.pretraining >= 0,
+            "pretraining",
+            "zero or a positive integer",
+        )
+        self.check(
+            # A second layer would be told each word by what reads it from the other side.
+            not (self.pretraining and self.bidirectional and self.layers > 1),
+            "pretraining",
+            "0 with more than one bidirectional layer",
+        )
+        self.check_positive("pretraining_learning_rate")
         self.check(self.adversarial >= 0, "adversarial", "zero or a positive number")
         self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
 

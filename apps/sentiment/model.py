@@ -26,20 +26,22 @@ def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) ->
         vocab_size: number of tokens.
         dtype: precision of all layers; None takes the policy that `environment.prepare` has set.
     """
-    vectors, judge = _word_vectors(config, vocab_size, dtype), _judge(config, dtype)
+    vectors, judge = word_vectors(config, vocab_size, dtype), _judge(config, dtype)
     ids = keras.Input((None,), dtype="int32", name="ids")
     model = AdversarialModel(ids, judge(vectors(ids)), name="sentiment")
     model.radius = config.adversarial
     return model
 
 
-def _word_vectors(config, vocab_size, dtype):
+def word_vectors(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> keras.Model:
     """Ids to vectors of mean 0 and variance 1, so that a change of them has a scale; and a mask."""
     embed = keras.layers.Embedding(
         vocab_size,
         config.embedding,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
+        # Small, so that the first steps of the optimizer turn the vectors already.
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
         dtype=dtype,
+        name="embedding",
     )
     normalise = keras.layers.LayerNormalization(center=False, scale=False, dtype=dtype)
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -47,24 +49,31 @@ def _word_vectors(config, vocab_size, dtype):
     return keras.Model(ids, outputs, name="word_vectors")
 
 
-def _judge(config, dtype):
-    """Vectors and the mask of the words to the logit."""
-    X = keras.Input((None, config.embedding), name="vectors")
-    mask = keras.Input((None,), dtype="bool", name="mask")
+def recurrent_layers(
+    config: SentimentConfig, dtype: str | None = None, return_sequences: bool = True
+) -> DeepRNN:
+    """The recurrent layers on top of one another."""
 
     def layer():
         one = LAYERS[config.cell](config.units, dtype=dtype)
         return Bidirectional(one, dtype=dtype) if config.bidirectional else one
 
-    recurrent = DeepRNN(
+    return DeepRNN(
         [layer() for _ in range(config.layers)],
         dropout=config.dropout,
-        return_sequences=config.pooling != "last",
+        return_sequences=return_sequences,
         dtype=dtype,
+        name="recurrent",
     )
+
+
+def _judge(config, dtype):
+    """Vectors and the mask of the words to the logit."""
+    X = keras.Input((None, config.embedding), name="vectors")
+    mask = keras.Input((None,), dtype="bool", name="mask")
     H = _dropout(config.word_dropout, (None, None, 1), dtype)(X)
     H = _dropout(config.embedding_dropout, (None, 1, None), dtype)(H)
-    H = recurrent(H, mask=mask)
+    H = recurrent_layers(config, dtype, return_sequences=config.pooling != "last")(H, mask=mask)
     if config.pooling != "last":
         H = MaskedPooling(config.pooling, dtype=dtype)(H, mask=mask)
     H = _dropout(config.dropout, None, dtype)(H)

@@ -32,6 +32,7 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     from apps.sentiment.data import load
     from apps.sentiment.examples import write_examples
     from apps.sentiment.model import build
+    from apps.sentiment.pretraining import pretrain
     from apps.sentiment.text import learn_vocabulary
 
     data = load(config, run)
@@ -49,6 +50,8 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     print(f"{run}: {len(data.train):,} reviews to train on, {len(data.validation):,} to validate, "
           f"{len(data.test):,} to test; {len(vocabulary):,} tokens; "
           f"{model.count_params():,} weights", flush=True)  # fmt: skip
+    if config.pretraining and not run.state.exists():
+        pretrain(model, config, len(vocabulary), training, validation, run)
     fit(
         model,
         train=training.batches,

@@ -1,0 +1,160 @@
+"""Pretraining as a language model: each word of the training reviews from those around it.
+
+The word vectors and the recurrent layers then know the language before they meet a label, which
+25,000 labels cannot teach (Dai & Le, *Semi-supervised Sequence Learning*, 2015).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.common.fit import fit
+from apps.common.optimizer import adamw
+from apps.common.run import Run
+from apps.sentiment.batches import Encoded
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.model import recurrent_layers, word_vectors
+from apps.sentiment.text import PAD_ID
+
+STEPS, ROWS, SAMPLES, DROPOUT = 128, 128, 1_000, 0.1
+JUDGED = 8  # rows at once in validation, which scores the whole vocabulary
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class WordModel(keras.Model):
+    r"""The nats of each word, given the states of the recurrent layers around it.
+
+    $$P(x_t) = \mathrm{softmax}(E\,(W [\overrightarrow H_{t-1}, \overleftarrow H_{t+1}] + b) + c)$$
+
+    in both directions, or from $H_{t-1}$ alone. E is the table of the word vectors. In training
+    the softmax is over `SAMPLES` words that are drawn for each batch (Jean et al. 2015).
+
+    Args:
+        config: the fields of a `SentimentConfig`.
+        vocab_size: number of tokens.
+
+    Call arguments:
+        ids: int32 `(batch, time)`, time at least 3.
+
+    Returns:
+        Float32 `(batch, time - 2)`: of the words that have one on either side.
+    """
+
+    def __init__(self, config, vocab_size, **options):
+        super().__init__(**options)
+        self._settings, self._vocab_size = config, vocab_size
+        config = SentimentConfig.from_json(config)
+        self._bidirectional = config.bidirectional
+        self.vectors = word_vectors(config, vocab_size)
+        self.recurrent = recurrent_layers(config)
+        self.project = keras.layers.Dense(config.embedding)
+        self.drop_vectors = keras.layers.Dropout(DROPOUT, noise_shape=(None, 1, None))
+        self.drop_states = keras.layers.Dropout(DROPOUT)
+        self.bias = self.add_weight(shape=(vocab_size,), initializer="zeros", name="bias")
+
+    def call(self, ids, training=False):
+        V, _ = self.vectors(ids)
+        H = self.recurrent(self.drop_vectors(V, training=training), training=training)
+        H = _around(H) if self._bidirectional else H[:, :-2]
+        H = tf.cast(self.project(self.drop_states(H, training=training)), tf.float32)
+        words, inputs = tf.reshape(ids[:, 1:-1], [-1]), tf.reshape(H, [-1, H.shape[-1]])
+        table = tf.convert_to_tensor(self.vectors.get_layer("embedding").embeddings)
+        bias = tf.convert_to_tensor(self.bias)
+        if training:
+            labels = tf.expand_dims(tf.cast(words, tf.int64), 1)
+            samples = min(SAMPLES, self._vocab_size - 1)
+            nats = tf.nn.sampled_softmax_loss(
+                table, bias, labels, inputs, samples, self._vocab_size
+            )
+        else:
+            logits = tf.matmul(inputs, table, transpose_b=True) + bias
+            nats = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+        return tf.reshape(nats, tf.shape(ids[:, 1:-1]))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Keras's hook: the mean of what `call` gives."""
+        return tf.reduce_mean(y_pred)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "config": self._settings,
+            "vocab_size": self._vocab_size,
+        }
+
+
+def _around(H):
+    """The states before and after each word but the first and the last, of `[→H, ←H]`."""
+    forward, backward = tf.split(H, 2, axis=-1)
+    return tf.concat([forward[:, :-2], backward[:, 2:]], axis=-1)
+
+
+def pretrain(
+    model: keras.Model,
+    config: SentimentConfig,
+    vocab_size: int,
+    training: Encoded,
+    validation: Encoded,
+    run: Run,
+) -> None:
+    """Give a model of `model.build` the word vectors and recurrent layers of a `WordModel`.
+
+    That is trained for `config.pretraining` epochs in a run of its own, `pretraining/words` in
+    the directory of `run`, where it also continues after an interruption.
+
+    Args:
+        model: the classifier.
+        config: its configuration.
+        vocab_size: number of tokens.
+        training: the reviews to learn the language from.
+        validation: those to judge it on.
+        run: the run of the classifier.
+    """
+    settings = replace(
+        config,
+        epochs=config.pretraining,
+        learning_rate=config.pretraining_learning_rate,
+        ema=None,
+        patience=None,
+        run="words",
+    )
+    folder = run.path / "pretraining"
+    inner = Run("pretraining", folder / "words")
+    if not inner.config_file.exists():
+        inner = Run.create("pretraining", settings, root=run.path)
+    words = WordModel(config.to_json(), vocab_size, name="word_model")
+    words(np.zeros((1, 3), "int32"))
+    words.compile(adamw(settings, len(_rows(training.ids, config.seed, 0)), beta_2=0.99))
+    print(f"pretraining: {words.count_params():,} weights, "
+          f"{sum(map(len, training.ids)):,} tokens", flush=True)  # fmt: skip
+    fit(
+        words,
+        train=lambda epoch: tf.data.Dataset.from_tensor_slices(
+            _rows(training.ids, config.seed, epoch)
+        ),
+        validation=tf.data.Dataset.from_tensor_slices(_rows(validation.ids, 0, 0, JUDGED)[:50]),
+        config=settings,
+        run=inner,
+    )
+    model.get_layer("word_vectors").set_weights(words.vectors.get_weights())
+    judge = model.get_layer("judge")
+    judge.get_layer("recurrent").set_weights(words.recurrent.get_weights())
+
+
+def _rows(texts: Sequence[np.ndarray], seed: int, epoch: int, rows: int = ROWS) -> np.ndarray:
+    """All texts in a row, a `PAD_ID` after each, cut into batches `(n, rows, STEPS)`.
+
+    Their order, and where they are cut, are a function of seed and epoch; the number of batches
+    is not.
+    """
+    random = np.random.default_rng((seed, epoch))
+    end = np.array([PAD_ID], np.int32)
+    stream = np.concatenate(
+        [part for i in random.permutation(len(texts)) for part in (texts[i], end)]
+    )
+    count = (len(stream) - STEPS) // (rows * STEPS)
+    stream = stream[random.integers(STEPS) :][: count * rows * STEPS].reshape(-1, STEPS)
+    return random.permutation(stream).reshape(count, rows, STEPS)
