@@ -10,6 +10,7 @@ from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
 from rnn_keras.data import window_starts
 
+SMALLEST = 1e-6  # of the lowest price in training: what a price cannot fall to
 PARTS = ("train", "validation", "test")
 
 
@@ -109,13 +110,15 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
         rows: boolean `(rows,)`: the training rows.
 
     Returns:
-        By name, a float per column: `mean` and `std` of the values; `floor`, the smallest positive
-        value; `change`, the standard deviation of the change of the logarithm, where smaller
-        values count as the floor.
+        By name, a float per column: `mean` and `std` of the values; `floor`, the smallest value
+        that has a logarithm; `change`, the standard deviation of the change of the logarithm,
+        where smaller values count as the floor.
     """
     values, series = panel.values[rows], panel.series[rows]
-    floor = np.where(values > 0, values, np.inf).min(axis=0)
-    floor = np.where(np.isfinite(floor), floor, 1.0)
+    smallest = np.where(values > 0, values, np.inf).min(axis=0)
+    smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+    # A price may fall below all that training saw; a volume of nothing counts as the smallest.
+    floor = np.where((values > 0).all(axis=0), SMALLEST * smallest, smallest)
     change = np.diff(np.log(np.maximum(values, floor)), axis=0)[np.diff(series) == 0]
     return {
         "mean": values.mean(axis=0).tolist(),

@@ -113,7 +113,7 @@ class Scaling(keras.layers.Layer):
         return log[:, 1:] - log[:, :-1]
 
     def _g(self, values):
-        """The logarithm, of at least the smallest value in training; or the values themselves."""
+        """The logarithm, of at least the floor; or the values themselves."""
         if self.kind != "returns":
             return values
         return ops.log(ops.maximum(values, self._statistic("floor", values)))

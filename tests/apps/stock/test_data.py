@@ -79,7 +79,15 @@ def test_statistics_are_those_of_the_training_rows_whatever_comes_later(tmp_path
     assert found[0].statistics["mean"][0] == pytest.approx(values[:70].mean())
     assert found[0].statistics["std"][0] == pytest.approx(values[:70].std())
     assert found[0].statistics["change"][0] == pytest.approx(np.diff(np.log(values[:70])).std())
-    assert found[0].statistics["floor"][0] == pytest.approx(values[:70].min())
+    assert found[0].statistics["floor"][0] == pytest.approx(1e-6 * values[:70].min())
+
+
+def test_a_volume_of_nothing_counts_as_the_smallest(tmp_path):
+    volume = np.where(np.arange(100) % 9 == 0, 0.0, 500.0 + np.arange(100))
+    path = write(tmp_path / "a.csv", 50 + np.sin(np.arange(100)), volume=volume)
+    loaded = data.load(replace(CONFIG, data=path, columns=("volume",)))
+    assert loaded.statistics["floor"][1] == 501
+    assert loaded.statistics["change"][1] < 0.1
 
 
 def test_statistics_do_not_step_from_one_series_to_the_next(tmp_path):
