@@ -11,7 +11,7 @@ from apps.stock.scaling import Scaling
 
 PERSISTENCE = "persistence"
 LINEAR = "linear (ridge)"
-PENALTIES = np.logspace(-2, 5, 8)
+PENALTIES = np.logspace(-4, 1, 6)  # per window
 
 Windows = tuple[np.ndarray, np.ndarray]
 """Raw windows `(n, lookback, columns)` and their futures `(n, horizon, targets)`."""
@@ -83,7 +83,8 @@ def _ridge(scaling: Scaling, train: Windows, validation: Windows):
 
     def inputs(window):
         x = _numpy(scaling(window))
-        return _fold(x) if own else x.reshape(len(x), -1)
+        # Normal equations of hundreds of columns need the digits.
+        return (_fold(x) if own else x.reshape(len(x), -1)).astype("float64")
 
     def future(windows):
         return _fold(_numpy(scaling.scale(*windows)))
@@ -93,7 +94,7 @@ def _ridge(scaling: Scaling, train: Windows, validation: Windows):
 
     x, z = inputs(train[0]), future(train)
     x_validation, z_validation = inputs(validation[0]), future(validation)
-    models = [Ridge(alpha, solver="cholesky").fit(x, z) for alpha in PENALTIES]
+    models = [Ridge(penalty * len(x), solver="cholesky").fit(x, z) for penalty in PENALTIES]
     errors = [np.square(m.predict(x_validation) - z_validation).mean() for m in models]
     best = models[int(np.argmin(errors))]
 

@@ -7,6 +7,8 @@ from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.scaling import Scaling
 
+SPREAD_WINDOWS = 10_000  # about as many windows, evenly spaced, give the spread
+
 
 def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
     """The training batches of an epoch: raw windows and their futures in network units.
@@ -28,6 +30,24 @@ def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
     return dataset(config, data, data.windows["validation"], config.batch_size).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
+
+
+def spread(config: StockConfig, data: Data) -> list[list[float]] | None:
+    """Quantiles of the training windows' futures in network units, `(horizon, levels)`.
+
+    Of all targets together. None for a model with a single output, and for one that does not
+    forecast changes.
+    """
+    if len(config.levels) == 1 or not config.residual:
+        return None
+    scaling = scaling_of(config, data)
+    starts = data.windows["train"]
+    starts = starts[:: max(1, len(starts) // SPREAD_WINDOWS)]
+    futures = [
+        scaling.scale(window, future).numpy()
+        for window, future in dataset(config, data, starts, SPREAD_WINDOWS)
+    ]
+    return np.quantile(np.concatenate(futures), config.levels, axis=(0, 2)).T.tolist()
 
 
 def dataset(

@@ -160,7 +160,7 @@ class StockConfig(TrainingConfig):
 PRESETS = {
     "tiny": (
         "a GRU of 32 units on Google's prices of 2004-2008, half a minute on 2 cores",
-        StockConfig(epochs=15, units=32, lookback=40, batch_size=64, learning_rate=2e-3, ema=0.98),
+        StockConfig(epochs=10, units=32, lookback=40, ema=0.98),
     ),
     "base": (
         "two GRUs of 64 units, for daily prices and 2 cores",

@@ -5,11 +5,13 @@ targets, outputs)`.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from rnn_keras.layers import GRU, LSTM, DeepRNN, GRUCell, LSTMCell, VanillaRNN, VanillaRNNCell
 
 LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+SMALLEST_GAP = 1e-2  # between two quantiles at the start, in network units
 CELLS = {"vanilla": VanillaRNNCell, "gru": GRUCell, "lstm": LSTMCell}
 
 
@@ -171,20 +173,24 @@ class Segments(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class InOrder(keras.layers.Layer):
-    r"""Makes outputs quantiles that never cross: $q_{j+1} = q_j + \mathrm{softplus}(o_{j+1})$.
+    r"""Makes outputs quantiles that never cross.
 
-    Upwards and downwards from the point output, which stays as it is.
+    $q_{j+1} = q_j + \mathrm{softplus}(o_{j+1} + a_{j+1})$ upwards from the point output, which
+    stays as it is, and the same downwards. Where the outputs are zero, the constants $a$ make them
+    the quantiles `spread` around a point of zero: persistence, and how far it was off in training.
 
     Args:
         point: position of the median among the outputs.
+        spread: rising quantiles at each step, `(horizon, outputs)`, lists; None for $a = 0$.
     """
 
-    def __init__(self, point, **options):
+    def __init__(self, point, spread=None, **options):
         super().__init__(**{"dtype": "float32", **options})
-        self.point = point
+        self.point, self.spread = point, spread
 
     def call(self, outputs):
-        o = [outputs[..., j : j + 1] for j in range(outputs.shape[-1])]
+        start = outputs if self.spread is None else outputs + self._constants()
+        o = [start[..., j : j + 1] for j in range(outputs.shape[-1])]
         q = list(o)
         for j in range(self.point + 1, len(o)):
             q[j] = q[j - 1] + ops.softplus(o[j])
@@ -192,8 +198,16 @@ class InOrder(keras.layers.Layer):
             q[j] = q[j + 1] - ops.softplus(o[j])
         return ops.concatenate(q, axis=-1)
 
+    def _constants(self):
+        """`a`, `(horizon, 1, outputs)`."""
+        quantiles = np.array(self.spread)
+        quantiles[:, self.point] = 0
+        gaps = np.maximum(np.diff(quantiles, axis=1), SMALLEST_GAP)
+        a = np.insert(np.log(np.expm1(gaps)), self.point, 0, axis=1)
+        return a[:, None].astype("float32")
+
     def get_config(self):
-        return {**super().get_config(), "point": self.point}
+        return {**super().get_config(), "point": self.point, "spread": self.spread}
 
 
 def _head(size):

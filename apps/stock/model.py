@@ -13,7 +13,13 @@ from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
 from apps.stock.scaling import Scaling
 
 
-def build(config: StockConfig, columns: int, targets: int, statistics: Mapping) -> keras.Model:
+def build(
+    config: StockConfig,
+    columns: int,
+    targets: int,
+    statistics: Mapping,
+    spread: list[list[float]] | None = None,
+) -> keras.Model:
     """The model that is trained, from raw windows to quantiles in network units.
 
     Args:
@@ -21,6 +27,7 @@ def build(config: StockConfig, columns: int, targets: int, statistics: Mapping) 
         columns: number of columns of a window; those to forecast come first.
         targets: number of columns to forecast.
         statistics: of the training rows (`apps.stock.data.statistics`).
+        spread: quantiles of the training windows' changes, to start from (`batches.spread`).
 
     Returns:
         A model from `(batch, lookback, columns)`, raw values, to `(batch, horizon, targets,
@@ -29,7 +36,8 @@ def build(config: StockConfig, columns: int, targets: int, statistics: Mapping) 
     window = keras.Input((config.lookback, columns), name="window")
     x = Scaling.of(config, targets, statistics)(window)
     outputs = _network(config, targets)(x)
-    return keras.Model(window, InOrder(config.point, name="quantiles")(outputs), name="stock")
+    quantiles = InOrder(config.point, spread, name="quantiles")(outputs)
+    return keras.Model(window, quantiles, name="stock")
 
 
 class Pinball(keras.losses.Loss):

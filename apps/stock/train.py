@@ -36,7 +36,9 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
 
     data = load(config, run)
     panel, windows = data.panel, data.windows
-    model = build(config, len(panel.columns), panel.targets, data.statistics)
+    model = build(
+        config, len(panel.columns), panel.targets, data.statistics, batches.spread(config, data)
+    )
     compile_model(model, config, len(batches.train(config, data, epoch=0)))
 
     if run is None:

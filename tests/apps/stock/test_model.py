@@ -92,6 +92,14 @@ def test_quantiles_never_cross_and_the_point_stays(outputs, point):
     np.testing.assert_allclose(up, np.logaddexp(0, outputs[..., point + 1 :]), atol=1e-3)
 
 
+def test_outputs_of_zero_are_the_spread():
+    spread = [[-1.5, -0.5, 0.1, 0.6, 1.7], [-2.0, -1.0, -0.2, 1.0, 3.0]]
+    start = InOrder(2, spread)(np.zeros((1, 2, 1, 5), "float32")).numpy()[0, :, 0]
+    wanted = np.array(spread)
+    wanted[:, 2] = 0
+    np.testing.assert_allclose(start, wanted, atol=1e-6)
+
+
 def test_pinball_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     y, q = rng.normal(size=(8, 3, 1)), rng.normal(size=(8, 3, 1, 2))
@@ -221,7 +229,11 @@ def test_a_saved_model_is_the_same(options, tmp_path):
 
 
 def test_layers_know_their_configuration():
-    for layer in (Direct("gru", 2, 4, 0.1, 3, 1, 5), Segments(4, 6, 0.1, 7, 2), InOrder(1)):
+    for layer in (
+        Direct("gru", 2, 4, 0.1, 3, 1, 5),
+        Segments(4, 6, 0.1, 7, 2),
+        InOrder(1, [[0.0, 1.0]]),
+    ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
