@@ -27,7 +27,7 @@ class AdversarialModel(keras.Model):
     def train_step(self, data):
         if not self.radius:
             return super().train_step(data)
-        ids, labels = data
+        ids, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         weights = self.trainable_variables
 
         with tf.GradientTape() as tape:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.errors import InputError
 from apps.common.fit import fit
 from apps.common.optimizer import adamw
 from apps.common.run import Run
@@ -20,7 +21,7 @@ from apps.sentiment.model import recurrent_layers, word_vectors
 from apps.sentiment.text import PAD_ID
 
 STEPS, ROWS, SAMPLES, DROPOUT = 128, 128, 1_000, 0.1
-JUDGED = 8  # rows at once in validation, which scores the whole vocabulary
+JUDGED = 400  # rows of validation, which goes over the whole vocabulary and is slow
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -112,6 +113,9 @@ def pretrain(
         training: the reviews to learn the language from.
         validation: those to judge it on.
         run: the run of the classifier.
+
+    Raises:
+        InputError: there is too little text.
     """
     settings = replace(
         config,
@@ -127,15 +131,19 @@ def pretrain(
         inner = Run.create("pretraining", settings, root=run.path)
     words = WordModel(config.to_json(), vocab_size, name="word_model")
     words(np.zeros((1, 3), "int32"))
-    words.compile(adamw(settings, len(_rows(training.ids, config.seed, 0)), beta_2=0.99))
+
+    def batches(epoch):
+        rows = _rows(training.ids, config.seed, epoch)
+        return tf.data.Dataset.from_tensor_slices(rows).batch(ROWS)
+
+    judged = _rows(validation.ids, 0, 0)[:JUDGED]
+    words.compile(adamw(settings, len(batches(0)), beta_2=0.99))
     print(f"pretraining: {words.count_params():,} weights, "
           f"{sum(map(len, training.ids)):,} tokens", flush=True)  # fmt: skip
     fit(
         words,
-        train=lambda epoch: tf.data.Dataset.from_tensor_slices(
-            _rows(training.ids, config.seed, epoch)
-        ),
-        validation=tf.data.Dataset.from_tensor_slices(_rows(validation.ids, 0, 0, JUDGED)[:50]),
+        train=batches,
+        validation=tf.data.Dataset.from_tensor_slices(judged).batch(8),
         config=settings,
         run=inner,
     )
@@ -144,17 +152,24 @@ def pretrain(
     judge.get_layer("recurrent").set_weights(words.recurrent.get_weights())
 
 
-def _rows(texts: Sequence[np.ndarray], seed: int, epoch: int, rows: int = ROWS) -> np.ndarray:
-    """All texts in a row, a `PAD_ID` after each, cut into batches `(n, rows, STEPS)`.
+def _rows(texts: Sequence[np.ndarray], seed: int, epoch: int) -> np.ndarray:
+    """All texts one after the other, a `PAD_ID` after each, cut into rows `(n, STEPS)`.
 
-    Their order, and where they are cut, are a function of seed and epoch; the number of batches
-    is not.
+    Their order, and where they are cut, are a function of seed and epoch; the number of rows is
+    not.
+
+    Raises:
+        InputError: that is less than one row.
     """
     random = np.random.default_rng((seed, epoch))
     end = np.array([PAD_ID], np.int32)
-    stream = np.concatenate(
-        [part for i in random.permutation(len(texts)) for part in (texts[i], end)]
-    )
-    count = (len(stream) - STEPS) // (rows * STEPS)
-    stream = stream[random.integers(STEPS) :][: count * rows * STEPS].reshape(-1, STEPS)
-    return random.permutation(stream).reshape(count, rows, STEPS)
+    order = random.permutation(len(texts))
+    stream = np.concatenate([part for text in order for part in (texts[text], end)])
+    count = len(stream) // STEPS - 1
+    if count < 1:
+        raise InputError(
+            f"too little text for --pretraining: a part has {len(stream):,} tokens, "
+            f"{2 * STEPS:,} are needed"
+        )
+    rows = stream[random.integers(STEPS) :][: count * STEPS].reshape(count, STEPS)
+    return random.permutation(rows)
