@@ -1,15 +1,8 @@
-"""Turning next-token distributions into sequences.
-
-Every strategy works on a *step callable* and a state, never on a model:
-
-    logits, state = step(tokens, state)
-
-with tokens `(batch,)` int32, logits `(batch, vocabulary)` float32, and any structure of tensors
-as the state. All run in a batch, in eager mode and inside `tf.function`, and so in exported
-graphs.
-"""
+"""Sampling: drawing each next token at random, from all or from the likely ones."""
 
 import tensorflow as tf
+
+from rnn_keras.decoding.hypotheses import column
 
 
 def filter_logits(logits, temperature=1.0, top_k=0, top_p=1.0):
@@ -30,14 +23,14 @@ def filter_logits(logits, temperature=1.0, top_k=0, top_p=1.0):
         `(batch, vocabulary)` float32, removed tokens at minus infinity.
     """
     batch, vocabulary = tf.unstack(tf.shape(logits))
-    logits = logits / _column(temperature, tf.float32)
-    k = _column(top_k, tf.int32)
+    logits = logits / column(temperature, tf.float32)
+    k = column(top_k, tf.int32)
     k = tf.broadcast_to(tf.where(k <= 0, vocabulary, tf.minimum(k, vocabulary)), [batch, 1])
     descending = tf.sort(logits, direction="DESCENDING")
     threshold = tf.gather(descending, k - 1, batch_dims=1)
     descending = tf.where(descending >= threshold, descending, -tf.float32.max)
     mass_before = tf.cumsum(tf.nn.softmax(descending), axis=-1, exclusive=True)
-    p = _column(top_p, tf.float32)
+    p = column(top_p, tf.float32)
     # Rounding may bring the mass to 1 before the last token, so p = 1 is not left to it.
     inside = tf.logical_or(mass_before < p, p >= 1)
     kept = tf.math.count_nonzero(inside, axis=-1, keepdims=True, dtype=tf.int32)
@@ -60,7 +53,7 @@ def sample_token(logits, seeds, temperature=1.0, top_k=0, top_p=1.0):
         `(batch,)` int32.
     """
     vocabulary = tf.shape(logits)[-1]
-    temperature = _column(temperature, tf.float32)
+    temperature = column(temperature, tf.float32)
     greedy = temperature <= 0
     allowed = filter_logits(logits, tf.where(greedy, 1.0, temperature), top_k, top_p)
     tiny = 1e-20  # uniform noise may be 0
@@ -103,8 +96,3 @@ def sample(step, logits, state, length, seeds, temperature=1.0, top_k=0, top_p=1
         lambda t, *_: t < length, draw, (0, tokens, logits, state)
     )
     return tf.transpose(tf.ensure_shape(tokens.stack(), [None, None])[1:]), logits, state
-
-
-def _column(value, dtype):
-    """A scalar or a `(batch,)` vector as something that broadcasts over `(batch, vocabulary)`."""
-    return tf.reshape(tf.cast(value, dtype), [-1, 1])

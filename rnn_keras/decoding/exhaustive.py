@@ -1,0 +1,72 @@
+"""Exhaustive search: every sequence there is."""
+
+import numpy as np
+import tensorflow as tf
+
+from rnn_keras.decoding.hypotheses import checked, nothing_yet, put, ranked, take
+
+
+def exhaustive_search(
+    step, tokens, state, max_length, end_id, *, alpha=0.75, nbest=1, limit=100_000
+):
+    r"""Scores every sequence, so the best it returns is the best there is.
+
+    With |Y| tokens and T the maximum length these are $(|Y| - 1)^{t-1}$ that end at step t, and
+    $(|Y| - 1)^T$ that are cut off: for tests and for small vocabularies. Source: Dive into Deep
+    Learning, section 10.8.
+
+    Args:
+        step: the step callable, `logits, state = step(tokens, state)`; it is called with
+            `batch * (|Y| - 1)**t` rows, those of one row of the batch being neighbours.
+        tokens: `(batch,)` int32, what the first step reads, such as the id of `<bos>`.
+        state: the state that the first step reads; any structure of tensors, batch first.
+        max_length: the longest sequence, an int, the end token counted.
+        end_id: the id that ends a sequence, such as that of `<eos>`, an int.
+        alpha: the α of the score, 0 or more, scalar or `(batch,)`.
+        nbest: how many hypotheses of each row to return, an int.
+        limit: the most sequences to score for a row, an int.
+
+    Returns:
+        `Hypotheses`, `nbest` of each row, no two of a row the same.
+
+    Raises:
+        ValueError: the tree is too large, a value is out of range, or the logits are not as
+            documented.
+    """
+    _, alpha = checked(max_length, alpha)
+    batch = tf.shape(tokens)[0]
+    token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
+    log_p = tf.zeros_like(token, tf.float32)
+    best = nothing_yet(batch, nbest, max_length, end_id)
+    sequences = tf.fill([batch, 1, max_length], end_id)
+    for t in range(max_length):
+        logits, state = step(tf.reshape(token, [-1]), state)
+        vocabulary = logits.shape[1]
+        _refuse_large(vocabulary, max_length, limit)
+        parents = (vocabulary - 1) ** t
+        gains = tf.reshape(tf.nn.log_softmax(logits), [-1, parents, vocabulary])
+        log_p = tf.reshape(tf.expand_dims(log_p, 2) + gains, [-1, parents * vocabulary])
+        children = np.tile(np.arange(vocabulary, dtype="int32"), parents)
+        token = tf.broadcast_to(children, tf.shape(log_p))
+        sequences = put(tf.repeat(sequences, vocabulary, axis=1), t, token)
+        finished = token == end_id
+        complete = finished | (t + 1 == max_length)
+        order = tf.argsort(log_p, direction="DESCENDING", stable=True)
+        candidates = [take(x, order) for x in (sequences, log_p, complete, finished)]
+        best = ranked(best, *candidates, t + 1, alpha)
+
+        live = np.flatnonzero(children != end_id)
+        token, log_p, sequences = (tf.gather(x, live, axis=1) for x in (token, log_p, sequences))
+        state = tf.nest.map_structure(
+            lambda x, siblings=vocabulary - 1: tf.repeat(x, siblings, axis=0), state
+        )
+    return best.hypotheses
+
+
+def _refuse_large(vocabulary, max_length, limit):
+    sequences = sum((vocabulary - 1) ** t for t in range(max_length + 1))
+    if sequences > limit:
+        raise ValueError(
+            f"`exhaustive_search` would score {sequences:,} sequences for each row ({vocabulary:,} "
+            f"tokens, `max_length` {max_length}), more than `limit` {limit:,}; use `beam_search`."
+        )

@@ -1,0 +1,67 @@
+"""Greedy search: the likeliest token, one after the other."""
+
+import tensorflow as tf
+
+from rnn_keras.decoding.hypotheses import (
+    Hypotheses,
+    any_batch,
+    checked,
+    likeliest,
+    penalized_score,
+    put,
+)
+
+
+def greedy_search(step, tokens, state, max_length, end_id, *, alpha=0.75):
+    r"""Takes the most likely token at each step.
+
+    $$y_t = \operatorname{argmax}_y P(y \mid y_1, \ldots, y_{t-1})$$
+
+    The sequence need not be the most likely one. Source: Dive into Deep Learning, section 10.8.
+
+    Args:
+        step: the step callable, `logits, state = step(tokens, state)`.
+        tokens: `(batch,)` int32, what the first step reads, such as the id of `<bos>`.
+        state: the state that the first step reads; any structure of tensors, batch first.
+        max_length: the longest sequence, int32, scalar or `(batch,)`, the end token counted.
+        end_id: the id that ends a sequence, such as that of `<eos>`, int32 scalar.
+        alpha: the α of the score, which plays no part in the choice; scalar or `(batch,)`.
+
+    Returns:
+        `Hypotheses`, one of each row.
+
+    Raises:
+        ValueError: a value is out of range, or the logits are not as documented.
+    """
+    max_length, alpha = checked(max_length, alpha)
+    end_id = tf.cast(end_id, tf.int32)
+    token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
+    sequence = tf.fill([tf.shape(token)[0], 1, tf.reduce_max(max_length)], end_id)
+    state = tf.nest.map_structure(tf.convert_to_tensor, state)
+
+    def advance(t, rows):
+        token, state, live, log_p, length, sequence = rows
+        logits, state = step(tf.squeeze(token, 1), state)
+        gain, token = likeliest(logits, 1)
+        token = tf.where(live, token, end_id)
+        log_p += tf.where(live, gain, 0.0)
+        length += tf.cast(live, tf.int32)
+        sequence = put(sequence, t, token)
+        live = live & (token != end_id) & (t + 1 < max_length)
+        return t + 1, (token, state, live, log_p, length, sequence)
+
+    rows = (
+        token,
+        state,
+        tf.ones_like(token, tf.bool),
+        tf.zeros_like(token, tf.float32),
+        tf.zeros_like(token),
+        sequence,
+    )
+    _, (_, _, _, log_p, length, sequence) = tf.while_loop(
+        lambda _, rows: tf.reduce_any(rows[2]),
+        advance,
+        (tf.constant(0), rows),
+        shape_invariants=(tf.TensorShape([]), any_batch(rows)),
+    )
+    return Hypotheses(sequence, length, penalized_score(log_p, length, alpha))

@@ -1,0 +1,156 @@
+"""What the searches share: hypotheses, their score, and the best ones found so far."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+# The log-probability of what does not exist. Not minus infinity, which the LiteRT converter turns
+# into this where it stands as a constant, so that files would no longer compute the same.
+IMPOSSIBLE = tf.float32.min
+# The key of hypotheses that were cut off: below every score, above what does not exist.
+_CUT_OFF = -1e30
+
+
+class Hypotheses(NamedTuple):
+    """Decoded sequences; of each row the best first: finished ones before those cut off.
+
+    Attributes:
+        tokens: `(batch, n, length)` int32, each ending with the end token, or cut off at the
+            maximum length; what follows the end is filled with end tokens.
+        lengths: `(batch, n)` int32, the tokens of each, the end token counted.
+        scores: `(batch, n)` float32, `penalized_score` of each. Where there are fewer than n
+            hypotheses, the missing ones have length 0 and score `tf.float32.min`.
+    """
+
+    tokens: tf.Tensor
+    lengths: tf.Tensor
+    scores: tf.Tensor
+
+
+class Best(NamedTuple):
+    """The best complete hypotheses so far, and the keys `(batch, n)` they are sorted by."""
+
+    hypotheses: Hypotheses
+    keys: tf.Tensor
+
+
+def penalized_score(log_p, length, alpha=0.75):
+    r"""The log-probability of a sequence, with less of a disadvantage for long ones.
+
+    $$\frac{1}{L^\alpha} \log P(y_1, \ldots, y_L) =
+      \frac{1}{L^\alpha} \sum_{t=1}^{L} \log P(y_t \mid y_1, \ldots, y_{t-1})$$
+
+    Source: Dive into Deep Learning, section 10.8. The end token counts in the sum, and so in L.
+
+    Args:
+        log_p: float32, the sum.
+        length: integer, L, at least 1.
+        alpha: α, 0 or more; 0 is the log-probability itself, 1 its mean per token. Sizes that
+            are not scalars must broadcast.
+
+    Returns:
+        float32.
+    """
+    return log_p / tf.pow(tf.cast(length, tf.float32), alpha)
+
+
+def checked(max_length, alpha):
+    """The limits of a search as columns: `(batch or 1, 1)` int32 and float32.
+
+    Raises:
+        ValueError: a maximum length below 1 or a negative α, where the value is known.
+    """
+    max_length, alpha = column(max_length, tf.int32), column(alpha, tf.float32)
+    lengths, alphas = tf.get_static_value(max_length), tf.get_static_value(alpha)
+    if lengths is not None and not (lengths >= 1).all():
+        raise ValueError(f"`max_length` must be at least 1, got {lengths.min()}.")
+    if alphas is not None and not (alphas >= 0).all():
+        raise ValueError(f"`alpha` must be 0 or more, got {alphas.min()}.")
+    return max_length, alpha
+
+
+def column(value, dtype):
+    """A scalar or a `(batch,)` vector as something that broadcasts over `(batch, n)`."""
+    return tf.reshape(tf.cast(value, dtype), [-1, 1])
+
+
+def likeliest(logits, k):
+    """The k most likely tokens of each row.
+
+    Args:
+        logits: `(rows, vocabulary)` float32; the vocabulary's size must be known.
+        k: an int; at most the vocabulary's size are returned.
+
+    Returns:
+        `(log_p, tokens)`, each `(rows, k)`; the likeliest first, of equals the smaller id.
+
+    Raises:
+        ValueError: the step's logits are not as documented.
+    """
+    if logits.shape.rank != 2 or logits.shape[1] is None:
+        raise ValueError(
+            f"`step` must return logits (batch, vocabulary) of known size, got {logits.shape}."
+        )
+    best, tokens = tf.math.top_k(logits, min(k, logits.shape[1]))
+    # The logarithm of softmax, for these tokens only; not tf.reduce_logsumexp, which LiteRT lacks.
+    largest = best[:, :1]
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(logits - largest), axis=1, keepdims=True))
+    # By rounding, the logarithm of a probability near 1 may come out above 0.
+    return tf.minimum(best - largest - log_sum, 0.0), tokens
+
+
+def put(sequences, t, tokens):
+    """`sequences` `(batch, n, length)` with `tokens` `(batch, n)` at position t of each."""
+    here = tf.range(tf.shape(sequences)[2]) == t
+    return tf.where(here, tf.expand_dims(tokens, 2), sequences)
+
+
+def take(values, indices):
+    """Of `values` `(batch, m, ...)` those at `indices` `(batch, n)`, row by row."""
+    return tf.gather(values, indices, batch_dims=1)
+
+
+def nothing_yet(batch, n, length, end_id):
+    """A `Best` of n hypotheses that do not exist."""
+    lengths = tf.zeros([batch, n], tf.int32)
+    missing = tf.fill([batch, n], IMPOSSIBLE)
+    tokens = tf.fill([batch, n, length], tf.cast(end_id, tf.int32))
+    return Best(Hypotheses(tokens, lengths, missing), missing)
+
+
+def ranked(best, sequences, log_p, complete, finished, length, alpha):
+    """The best of those so far and of some more.
+
+    Args:
+        best: a `Best` of n.
+        sequences: `(batch, m, length)` int32, more hypotheses, the likeliest first.
+        log_p: `(batch, m)` float32; those of `IMPOSSIBLE` do not exist.
+        complete: `(batch, m)` bool, which of them are candidates at all.
+        finished: `(batch, m)` bool, which of them end with the end token.
+        length: the tokens of each, an integer.
+        alpha: `(batch or 1, 1)` float32.
+
+    Returns:
+        A `Best` of n.
+    """
+    old, n = best.hypotheses, best.keys.shape[1]
+    scores = penalized_score(log_p, length, alpha)
+    # What is cut off comes after all that is finished: one key for all that are, which keeps them
+    # in the order that they have here, as top_k takes the first of equals.
+    keys = tf.where(finished, scores, _CUT_OFF)
+    keys = tf.where(complete & (log_p > IMPOSSIBLE), keys, IMPOSSIBLE)
+    keys, chosen = tf.math.top_k(tf.concat([best.keys, keys], axis=1), n)
+    lengths = tf.fill(tf.shape(log_p), length)
+    return Best(
+        Hypotheses(
+            take(tf.concat([old.tokens, sequences], axis=1), chosen),
+            take(tf.concat([old.lengths, lengths], axis=1), chosen),
+            take(tf.concat([old.scores, scores], axis=1), chosen),
+        ),
+        keys,
+    )
+
+
+def any_batch(tree):
+    """The shapes of a tree of tensors for `tf.while_loop`, the batch left open."""
+    return tf.nest.map_structure(lambda x: tf.TensorShape([None]).concatenate(x.shape[1:]), tree)
