@@ -32,14 +32,14 @@ def evaluate(run: Run) -> dict:
     """
     from apps.common.card import markdown_table
     from apps.common.history import best_row, read_history
-    from apps.stock import data as data_
+    from apps.stock import data as data_module
     from apps.stock import leaks, plots, report
     from apps.stock.backtest import backtest
     from apps.stock.metrics import per_step
     from apps.stock.model import Forecaster, load
 
     config, trained = load(run)
-    data = data_.load(config, run)
+    data = data_module.load(config, run)
     forecasts, truth = backtest(config, data, Forecaster(config, trained))
     measures = {name: per_step(each, truth, config.levels) for name, each in forecasts.items()}
     figures = {name: report.summary(each) for name, each in measures.items()}
@@ -100,7 +100,8 @@ def _last_window(config, data, forecasts) -> dict:
     origin, end = first + config.lookback, first + config.lookback + config.horizon
     panel = data.panel
     return {
-        "name": f"{panel.names[panel.series[first]]}: {panel.columns[0]}",
+        "series": panel.names[panel.series[first]],
+        "column": panel.columns[0],
         "dates": panel.dates[first:origin],
         "values": panel.values[first:origin, 0],
         "ahead": panel.dates[origin:end],

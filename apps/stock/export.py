@@ -42,13 +42,13 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
         InputError: the run's files do not fit together, its data are gone, or the export failed.
     """
     import_tensorflow()
-    from apps.stock import data as data_
+    from apps.stock import data as data_module
     from apps.stock.backtest import arrays
     from apps.stock.model import Forecaster, load
     from rnn_keras.export import ExportError, write_litert, write_saved_model
 
     config, trained = load(run)
-    data = data_.load(config, run)
+    data = data_module.load(config, run)
     forecaster = Forecaster(config, trained)
     functions = {"forecast": forecaster.forecast}
     test, _ = arrays(config, data, data.windows["test"][:: max(1, len(data.windows["test"]) // 7)])

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -20,6 +20,7 @@ from apps.common.files import write_text
 from apps.common.run import Run
 
 PICTURED = 6  # series in the chart
+PRINTED = 40  # rows of the table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class ForecastOptions:
     the run's directory."""
 
 
-def forecast(run: Run, options: ForecastOptions):
+def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], list[float]]:
     """The forecast of the rows after the last one, in the units of the data.
 
     Args:
@@ -50,9 +51,9 @@ def forecast(run: Run, options: ForecastOptions):
         options: the values of the command line.
 
     Returns:
-        A `pandas.DataFrame`, a row per series, column and step: `series`, `column`, `step`, `date`
-        (a row number for data without dates), and a column per quantile such as `q0.05`, or `mean`
-        for a model of the mean; and the panels of its fan chart (see `plots.fan_chart`).
+        A forecast per series and target: `series`, `column`; `dates` and `values` of the known
+        rows; `ahead`, the dates to come (row numbers for data without dates); and `quantiles`,
+        `(horizon, levels)`. And the levels; a model of the mean has the one level 0.5.
 
     Raises:
         InputError: the run is not exported, what was exported is damaged, or the data cannot be
@@ -61,64 +62,71 @@ def forecast(run: Run, options: ForecastOptions):
     make = f"make it with python -m apps.stock.export {shlex.quote(str(run))}"
     try:
         spec = json.loads((run.path / "export.json").read_text(encoding="utf-8"))
-        columns, lookback, levels = spec["columns"], spec["lookback"], spec["levels"]
+        columns, lookback, horizon = spec["columns"], spec["lookback"], spec["horizon"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{run} has no export that can be read; {make}") from error
-    import pandas as pd
+    import numpy as np
 
     from apps.stock.config import StockConfig
     from apps.stock.dates import coming
     from apps.stock.panel import load_panel
 
     config = run.read_config(StockConfig)
-    data, ticker = options.data or config.data, options.ticker or config.ticker
-    if options.data and not options.ticker:
-        ticker = None
-    panel = load_panel(replace(config, data=data, ticker=ticker), columns)
-    import numpy as np
-
-    known = [np.flatnonzero(panel.series == i) for i in range(len(panel.names))]
-    long_enough = [i for i, rows in enumerate(known) if len(rows) >= lookback]
-    if not long_enough:
+    if options.data:
+        config = replace(config, data=options.data, ticker=None)
+    if options.ticker:
+        config = replace(config, ticker=options.ticker)
+    panel = load_panel(config, columns)
+    rows_of = [np.flatnonzero(panel.series == i) for i in range(len(panel.names))]
+    series = [i for i, rows in enumerate(rows_of) if len(rows) >= lookback]
+    if not series:
+        longest = max(map(len, rows_of))
         raise InputError(
-            f"{data} is too short: a forecast needs {lookback} rows, got {max(map(len, known))}"
+            f"{config.data} is too short: a forecast needs {lookback} rows, got {longest}"
         )
-    windows = np.stack([panel.values[known[i][-lookback:]] for i in long_enough])
+    windows = np.stack([panel.values[rows_of[i][-lookback:]] for i in series])
     quantiles = _run(run, options.source, windows.astype("float32"), make)
-    if quantiles.ndim == 3:
-        quantiles = quantiles[:, :, None]
-
-    names = [f"q{level:g}" for level in levels] if len(levels) > 1 else [_single(config)]
-    rows, panels = [], []
-    for i, fan in zip(long_enough, quantiles):
-        dates = panel.dates[known[i]]
-        ahead = coming(dates[-1], panel.step, config.horizon)
-        for target in range(panel.targets):
-            for step, date in enumerate(ahead):
-                values = dict(zip(names, fan[step, target].tolist()))
-                rows.append(
-                    {
-                        "series": panel.names[i],
-                        "column": panel.columns[target],
-                        "step": step + 1,
-                        "date": date,
-                        **values,
-                    }
-                )
-            panels.append(
-                {
-                    "name": f"{panel.names[i]}: {panel.columns[target]}",
-                    "dates": dates,
-                    "values": panel.values[known[i], target],
-                    "ahead": ahead,
-                    "quantiles": fan[:, target],
-                }
-            )
-    return pd.DataFrame(rows), panels, levels
+    # With a single target there is no axis of targets.
+    quantiles = quantiles.reshape(len(series), horizon, panel.targets, -1)
+    forecasts = []
+    for i, fan in zip(series, quantiles):
+        dates = panel.dates[rows_of[i]]
+        forecasts += [
+            {
+                "series": panel.names[i],
+                "column": panel.columns[target],
+                "dates": dates,
+                "values": panel.values[rows_of[i], target],
+                "ahead": coming(dates[-1], panel.step, horizon),
+                "quantiles": fan[:, target],
+            }
+            for target in range(panel.targets)
+        ]
+    return forecasts, spec["levels"]
 
 
-def _single(config) -> str:
-    return "mean" if config.loss == "mse" else "q0.5"
+def as_table(forecasts: Sequence[dict[str, Any]], names: Sequence[str]):
+    """Forecasts as a `pandas.DataFrame`, a row per series, column and step.
+
+    Args:
+        forecasts: what `forecast` returns.
+        names: of the columns of quantiles.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "series": each["series"],
+                "column": each["column"],
+                "step": step + 1,
+                "date": each["ahead"][step],
+                **dict(zip(names, each["quantiles"][step].tolist())),
+            }
+            for each in forecasts
+            for step in range(len(each["ahead"]))
+        ]
+    )
 
 
 def _run(run: Run, source: str, windows, make: str):
@@ -150,16 +158,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "Not financial advice.",
     )
     run = Run.open("stock", options.run, trained=False)
-    table, panels, levels = forecast(run, options)
+    forecasts, levels = forecast(run, options)
     from apps.stock.plots import fan_chart
 
+    names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
+    table = as_table(forecasts, names)
     output = options.output or run.path / "forecast"
     file, picture = output.with_name(output.name + ".csv"), output.with_name(output.name + ".png")
     write_text(file, table.to_csv(index=False, lineterminator="\n"))
-    fan_chart(picture, panels[:PICTURED], levels, "Forecast (not financial advice)")
-    print(table.head(40).to_string(index=False, float_format="{:.6g}".format))
-    if len(table) > 40:
-        print(f"... {len(table) - 40:,} more rows in {file}")
+    fan_chart(picture, forecasts[:PICTURED], levels, "Forecast (not financial advice)")
+    print(table.head(PRINTED).to_string(index=False, float_format="{:.6g}".format))
+    if len(table) > PRINTED:
+        print(f"... {len(table) - PRINTED:,} more rows in {file}")
     print(f"written to {file} and {picture}; not financial advice")
 
 

@@ -37,7 +37,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
-class Test:
+class Comparison:
     """A test of equal accuracy: the statistic, negative if the model is better, and its p."""
 
     statistic: float
@@ -107,7 +107,9 @@ def _direction(point, truth, step):
     return right, float(interval.low), float(interval.high)
 
 
-def diebold_mariano(loss: np.ndarray, other: np.ndarray, times: np.ndarray, horizon: int) -> Test:
+def diebold_mariano(
+    loss: np.ndarray, other: np.ndarray, times: np.ndarray, horizon: int
+) -> Comparison:
     """Whether a model's losses differ from another's by more than chance (two-sided).
 
     The variance of the mean difference allows for autocorrelation (Newey & West 1987, Bartlett
@@ -125,7 +127,7 @@ def diebold_mariano(loss: np.ndarray, other: np.ndarray, times: np.ndarray, hori
     d = np.bincount(when, loss - other) / np.bincount(when)
     n = len(d)
     if n <= horizon + 1 or np.ptp(d) == 0:
-        return Test(0.0, 1.0)
+        return Comparison(0.0, 1.0)
     centred = d - d.mean()
     lags = min(max(horizon - 1, int(4 * (n / 100) ** (2 / 9))), n - 1)
     autocovariance = [centred[k:] @ centred[: n - k] / n for k in range(lags + 1)]
@@ -133,7 +135,7 @@ def diebold_mariano(loss: np.ndarray, other: np.ndarray, times: np.ndarray, hori
     variance = float(np.dot(weights, autocovariance)) / n
     correction = max(n + 1 - 2 * horizon + horizon * (horizon - 1) / n, 0.0) / n
     statistic = float(d.mean() / math.sqrt(variance) * math.sqrt(correction))
-    return Test(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)))
+    return Comparison(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)))
 
 
 def nearest_lag(forecasts: Forecasts, truth: Truth) -> int:

@@ -15,8 +15,9 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
 
     Args:
         path: the PNG file.
-        panels: one per series: `name`; `dates` and `values` of the known rows; `ahead`, the dates
-            to come; `quantiles` `(horizon, levels)`; and perhaps `actual` `(horizon,)`.
+        panels: one per series: its `series` and `column`; `dates` and `values` of the known rows;
+            `ahead`, the dates to come; `quantiles` `(horizon, levels)`; and perhaps `actual`
+            `(horizon,)`.
         levels: of the quantiles, rising, with 0.5 among them.
         title: the heading.
     """
@@ -46,7 +47,7 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         axes.plot(ahead, fan[:, point], color="tab:blue", label="forecast")
         if "actual" in panel:
             axes.plot(panel["ahead"], panel["actual"], color="tab:red", linewidth=1, label="actual")
-        axes.set_title(panel["name"], fontsize=10)
+        axes.set_title(f"{panel['series']}: {panel['column']}", fontsize=10)
         axes.tick_params(axis="x", labelrotation=20)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="best")

@@ -9,7 +9,7 @@ import numpy as np
 
 from apps.stock.baselines import PERSISTENCE
 from apps.stock.config import StockConfig
-from apps.stock.metrics import Forecasts, Test, Truth, diebold_mariano, scaled_errors
+from apps.stock.metrics import Comparison, Forecasts, Truth, diebold_mariano, scaled_errors
 
 SIGNIFICANT = 0.05
 STEPS_SHOWN = 8  # of the horizon; backtest.csv has all
@@ -54,7 +54,7 @@ def step_rows(measures: Mapping[str, Measures]) -> list[dict]:
     return rows
 
 
-def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Test]) -> str:
+def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Comparison]) -> str:
     """All measures at all steps: a row per model and step; the test is the first model's."""
     text = io.StringIO()
     writer = None
@@ -72,7 +72,7 @@ def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Test]) -> str
 
 def tests_against_persistence(
     config: StockConfig, forecasts: Mapping[str, Forecasts], truth: Truth
-) -> tuple[Test, list[Test]]:
+) -> tuple[Comparison, list[Comparison]]:
     """Diebold-Mariano tests of the first model: over all steps together, and at each step.
 
     The loss is the absolute scaled error, or for a model of the mean its square.
@@ -94,7 +94,7 @@ def tests_against_persistence(
 
 def verdict(
     figures: Mapping[str, Mapping[str, float]],
-    test: Test,
+    test: Comparison,
     *,
     levels: Sequence[float],
     lagged_copy: bool,

@@ -213,7 +213,7 @@ OTHERS = {
     ),
     "segments": (  # of all columns of both tickers, of the mean
         ["--model", "segment", "--segment", "4", "--target", "all", "--scaling", "train"]
-        + ["--reach-back", "--loss", "mse"], 2 * 2 * 3, "mean",
+        + ["--reach-back", "--loss", "mse"], 2 * 2 * 3, "forecast",
     ),
 }  # fmt: skip
 
