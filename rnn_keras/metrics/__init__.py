@@ -1,5 +1,6 @@
 """Scores that the field reports."""
 
+from rnn_keras.metrics.bleu import CorpusBLEU, bleu, corpus_bleu
 from rnn_keras.metrics.perplexity import Perplexity
 
-__all__ = ["Perplexity"]
+__all__ = ["CorpusBLEU", "Perplexity", "bleu", "corpus_bleu"]

@@ -1,0 +1,101 @@
+"""BLEU: the documented formula for a sentence, sacreBLEU for a corpus."""
+
+import math
+from collections import Counter
+from typing import NamedTuple
+
+
+def bleu(prediction, label, k=2):
+    r"""BLEU of one sentence, by the documented formula.
+
+    $$\exp\left(\min\left(0, 1 - \frac{\mathrm{len}_{label}}{\mathrm{len}_{pred}}\right)\right)
+      \prod_{n=1}^{k} p_n^{1/2^n}$$
+
+    with p_n the precision of n-grams: the number of matched n-grams, each of the label's matched
+    once at most, over the number of n-grams of the prediction. n goes no further than the length
+    of the prediction, as a longer n-gram it cannot have. Source: Dive into Deep Learning, section
+    10.7.6. It is no corpus BLEU, for which see `corpus_bleu`.
+
+    Args:
+        prediction, label: sequences of tokens; a string is split at white space. Without the end
+            token.
+        k: the longest n-grams to match, an int.
+
+    Returns:
+        A float from 0 to 1; an empty prediction has 0.
+
+    Raises:
+        ValueError: an empty label, or k below 1.
+
+    Example:
+
+    >>> bleu("il est calme .", "il est calme .")
+    1.0
+    >>> round(bleu("A B B C D".split(), "A B C D E F".split()), 3)  # p_1 = 4/5, p_2 = 3/4
+    0.681
+    """
+    prediction, label = (x.split() if isinstance(x, str) else list(x) for x in (prediction, label))
+    if not label:
+        raise ValueError("`label` must have at least one token.")
+    if k < 1:
+        raise ValueError(f"`k` must be at least 1, got {k}.")
+    if not prediction:
+        return 0.0
+    score = math.exp(min(0, 1 - len(label) / len(prediction)))
+    for n in range(1, min(k, len(prediction)) + 1):
+        matched = _ngrams(prediction, n) & _ngrams(label, n)
+        score *= (matched.total() / (len(prediction) - n + 1)) ** (1 / 2**n)
+    return score
+
+
+def _ngrams(tokens, n):
+    return Counter(zip(*(tokens[i:] for i in range(n))))
+
+
+class CorpusBLEU(NamedTuple):
+    """The BLEU of a corpus, from 0 to 100, and sacreBLEU's signature, which says what it is."""
+
+    score: float
+    signature: str
+
+
+def corpus_bleu(hypotheses, references, **options):
+    """BLEU of a corpus, by sacreBLEU (Post 2018), comparable with published figures.
+
+    Args:
+        hypotheses: a list of strings, one per sentence; they may be empty.
+        references: by sentence, its reference, a string, or its references, a list of strings,
+            whose number may differ from sentence to sentence.
+        **options: of `sacrebleu.metrics.BLEU`, such as `lowercase=True`, or `tokenize="none"` for
+            text whose tokens are separated by spaces already.
+
+    Returns:
+        A `CorpusBLEU`, `(score, signature)`.
+
+    Raises:
+        ValueError: no sentence, not one entry of references for each hypothesis, or a sentence
+            without a reference.
+
+    Example:
+
+    >>> score, signature = corpus_bleu(["Il est calme ."], [["Il est calme .", "Il est serein ."]])
+    >>> round(score, 6), signature  # doctest: +ELLIPSIS
+    (100.0, 'nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:...')
+    """
+    from sacrebleu.metrics import BLEU
+
+    references = [[of_one] if isinstance(of_one, str) else list(of_one) for of_one in references]
+    if not hypotheses or len(hypotheses) != len(references):
+        raise ValueError(
+            "There must be as many hypotheses as entries of references, and at least one, got "
+            f"{len(hypotheses)} and {len(references)}."
+        )
+    for i, of_one in enumerate(references):
+        if not of_one:
+            raise ValueError(f"Sentence {i} has no reference.")
+    most = max(map(len, references))
+    # sacreBLEU takes the first references of all sentences, then the second, ...; None is missing.
+    streams = [[r[i] if i < len(r) else None for r in references] for i in range(most)]
+    metric = BLEU(**options)
+    score = metric.corpus_score(list(hypotheses), streams).score
+    return CorpusBLEU(score, str(metric.get_signature()))
