@@ -66,10 +66,11 @@ def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=
         finished = token == end_id
         complete = finished | (t + 1 >= max_length)
         best = ranked(best, sequences, log_p, complete, finished, t + 1, alpha)
-        # What a live hypothesis can reach: its log P <= 0 only falls, and its length L stays
-        # within max_length, so log P / L^alpha is at most what it is now over max_length^alpha.
-        # One that cannot pass the worst of the best is dropped. That changes no result: any that
-        # can has a larger log P, so it never had to give way to the dropped one or its heirs.
+        # What a live hypothesis can reach: its log P <= 0 only falls and its length L stays within
+        # max_length, so with alpha >= 0, log P / L^alpha stays at most log P / max_length^alpha of
+        # now. One that cannot pass the worst of the best is dropped, and a row whose hypotheses
+        # are all gone is done. No result changes: what can still pass has a larger log P than what
+        # cannot, so in no step does it give way to heirs of what is dropped here.
         reachable = penalized_score(log_p, max_length, alpha)
         dead = complete | (reachable <= best.keys[:, -1:])
         log_p = tf.where(dead, IMPOSSIBLE, log_p)
