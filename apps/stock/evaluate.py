@@ -43,7 +43,7 @@ def evaluate(run: Run) -> dict:
     forecasts, truth = backtest(config, data, Forecaster(config, trained))
     measures = {name: per_step(each, truth, config.levels) for name, each in forecasts.items()}
     figures = {name: report.summary(each) for name, each in measures.items()}
-    together, steps = report.tests_against_persistence(config, forecasts, truth)
+    together, steps = report.tests_against_persistence(forecasts, truth)
 
     own = next(iter(forecasts))
     alarms = leaks.check_data(config, data, trained.get_layer("scaling").statistics)

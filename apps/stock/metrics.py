@@ -81,13 +81,13 @@ def per_step(forecasts: Forecasts, truth: Truth, levels: tuple[float, ...]) -> d
     return {name: values.tolist() for name, values in measures.items()}
 
 
-def scaled_errors(point: np.ndarray, truth: Truth, power: int = 1) -> np.ndarray:
-    """Absolute errors over `truth.naive`, to a power; `(windows, horizon)`, mean over the targets.
+def scaled_errors(point: np.ndarray, truth: Truth) -> np.ndarray:
+    """Absolute errors over `truth.naive`, `(windows, horizon)`, mean over the targets.
 
     A window that does not move at all has no scale; it counts in units of the mean window.
     """
     naive = np.where(truth.naive > 0, truth.naive, truth.naive.mean(axis=0))
-    return ((np.abs(point - truth.actual) / naive[:, None]) ** power).mean(axis=2)
+    return (np.abs(point - truth.actual) / naive[:, None]).mean(axis=2)
 
 
 def _direction(point, truth, step):

@@ -1,14 +1,12 @@
 """What a backtest says: figures over all steps, the tables, and the verdict in words."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from apps.stock.baselines import PERSISTENCE
-from apps.stock.config import StockConfig
 from apps.stock.metrics import Comparison, Forecasts, Truth, diebold_mariano, scaled_errors
 
 SIGNIFICANT = 0.05
@@ -55,40 +53,30 @@ def step_rows(measures: Mapping[str, Measures]) -> list[dict]:
 
 
 def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Comparison]) -> str:
-    """All measures at all steps: a row per model and step; the test is the first model's."""
-    text = io.StringIO()
-    writer = None
-    for number, (name, values) in enumerate(measures.items()):
-        for step in range(len(values["mase"])):
-            row = {"model": name, "step": step + 1}
-            row |= {key: f"{each[step]:.6g}" for key, each in values.items()}
-            row["dm_p"] = f"{tests[step].p:.4g}" if number == 0 else ""
-            if writer is None:
-                writer = csv.DictWriter(text, list(row), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(row)
-    return text.getvalue()
+    """All measures at all steps: a row per model and step; the tests are the first model's."""
+    frames = [
+        pd.DataFrame({"model": name, "step": range(1, len(values["mase"]) + 1), **values})
+        for name, values in measures.items()
+    ]
+    frames[0]["dm_p"] = [test.p for test in tests]
+    return pd.concat(frames).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def tests_against_persistence(
-    config: StockConfig, forecasts: Mapping[str, Forecasts], truth: Truth
+    forecasts: Mapping[str, Forecasts], truth: Truth
 ) -> tuple[Comparison, list[Comparison]]:
     """Diebold-Mariano tests of the first model: over all steps together, and at each step.
 
-    The loss is the absolute scaled error, or for a model of the mean its square.
+    The loss is the absolute scaled error, whose mean is the MASE.
     """
-    power = 2 if config.loss == "mse" else 1
     own, persistence = (
-        scaled_errors(forecasts[name].point, truth, power)
-        for name in (next(iter(forecasts)), PERSISTENCE)
+        scaled_errors(forecasts[name].point, truth) for name in (next(iter(forecasts)), PERSISTENCE)
     )
+    horizon = own.shape[1]
     steps = [
-        diebold_mariano(own[:, s], persistence[:, s], truth.times, s + 1)
-        for s in range(config.horizon)
+        diebold_mariano(own[:, s], persistence[:, s], truth.times, s + 1) for s in range(horizon)
     ]
-    together = diebold_mariano(
-        own.mean(axis=1), persistence.mean(axis=1), truth.times, config.horizon
-    )
+    together = diebold_mariano(own.mean(axis=1), persistence.mean(axis=1), truth.times, horizon)
     return together, steps
 
 
