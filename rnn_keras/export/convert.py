@@ -1,6 +1,6 @@
 """A script of its own: converts a SavedModel to LiteRT with builtin operations only.
 
-    python convert.py SAVED_MODEL FILE QUANTIZATION SIGNATURE...
+    python convert.py SAVED_MODEL FILE QUANTIZATION EXAMPLES.npz SIGNATURE...
 
 A process of its own because the converter leaks memory and can crash. What it has to say about a
 failure goes to stdout, in one line.
@@ -10,18 +10,21 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 # "Flex ops: FlexA, FlexB", "Custom ops: C"; details in brackets may follow in lines of their own.
 _UNSUPPORTED = re.compile(r"^(?:Flex|Custom) ops: (.+)$", re.MULTILINE)
 
 
-def convert(saved_model, quantization, signatures):
+def convert(saved_model, quantization, examples, signatures):
     """The bytes of the LiteRT model.
 
     Args:
         saved_model: folder of the SavedModel.
-        quantization: "none", "dynamic" (int8 weights) or "float16" (float16 weights).
+        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
+            (weights and activations).
+        examples: file of arrays `signature/example/argument`, by which "int8" takes its scales.
         signatures: names of the signatures to convert.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
@@ -30,7 +33,21 @@ def convert(saved_model, quantization, signatures):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: read_examples(examples)
     return converter.convert()
+
+
+def read_examples(file):
+    """Pairs of a signature and its arguments, a dictionary of arrays."""
+    calls = {}
+    with np.load(file) as saved:
+        for key in saved.files:
+            name, i, argument = key.split("/")
+            calls.setdefault((name, i), {})[argument] = saved[key]
+    for (name, _), arguments in calls.items():
+        yield name, arguments
 
 
 def explain(error):
@@ -44,10 +61,10 @@ def explain(error):
     return " | ".join((named or lines)[:2]) or type(error).__name__
 
 
-def main(saved_model, file, quantization, *signatures):
+def main(saved_model, file, quantization, examples, *signatures):
     """Converts; leaves with code 1 if the converter refuses."""
     try:
-        content = convert(saved_model, quantization, list(signatures))
+        content = convert(saved_model, quantization, examples, list(signatures))
     except Exception as error:  # the converter raises whatever its passes raise
         print(explain(error))
         sys.exit(1)

@@ -14,12 +14,13 @@ from rnn_keras.export.verify import (
     ExportError,
     expected_outputs,
     max_differences,
+    save_examples,
     with_random_examples,
 )
 from rnn_keras.export.workspace import workspace
 
 # By quantization, the difference allowed, relative to the largest value where that is above 1.
-TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02}
+TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02, "int8": 0.1}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def write_litert(
             `TensorSpec`s, returning a dictionary of tensors; traced without AutoGraph.
         trackables: the Keras models and layers, variables and tables that they use.
         file: the file to create or replace.
-        quantization: of the weights: "none", "dynamic" (int8), or "float16".
+        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
+            (int8 weights and activations; inputs and outputs stay floats), which takes its
+            scales from `examples`, and so needs real ones, of real length.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
@@ -72,19 +75,18 @@ def write_litert(
             stays as it is.
     """
     check_functions(functions)
-    if quantization not in TOLERANCES:
-        raise ValueError(
-            f"`quantization` must be one of {', '.join(TOLERANCES)}, got {quantization!r}."
-        )
+    check_quantization(quantization, functions, examples)
     tolerance = TOLERANCES[quantization] if tolerance is None else tolerance
     examples = with_random_examples(functions, examples)
     file = Path(file)
     with workspace(file) as folder:
         new = folder / file.name
         save_traced(functions, trackables, "litert", folder / "traced")
+        save_examples(folder / "examples.npz", examples)
         run_script(
-            "the conversion to LiteRT", convert, folder / "traced", new, quantization, *functions
-        )
+            "the conversion to LiteRT", convert,
+            folder / "traced", new, quantization, folder / "examples.npz", *functions,
+        )  # fmt: skip
         if vocabulary is not None:
             vocabulary.save(folder / VOCABULARY)
             append_file(new, VOCABULARY, (folder / VOCABULARY).read_bytes())
@@ -96,6 +98,29 @@ def write_litert(
         os.replace(new, file)
         os.replace(folder / NAME, file.with_name(f"{file.name}.json"))
     return LiteRTReport(file, size, differences)
+
+
+def check_quantization(quantization, functions, examples):
+    """Refuses a quantization that is none, or one that lacks examples.
+
+    Args:
+        quantization: what to check.
+        functions: the names of the functions that must have examples, if any must.
+        examples: lists of inputs by function name, or None.
+
+    Raises:
+        ValueError: the message says what would be right.
+    """
+    if quantization not in TOLERANCES:
+        raise ValueError(
+            f"`quantization` must be one of {', '.join(TOLERANCES)}, got {quantization!r}."
+        )
+    missing = [name for name in functions if name not in (examples or {})]
+    if quantization == "int8" and missing:
+        raise ValueError(
+            "`quantization` 'int8' takes its scales from `examples`: give real inputs of "
+            f"{', '.join(missing)}."
+        )
 
 
 def append_file(file, name, content):

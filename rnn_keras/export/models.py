@@ -1,13 +1,14 @@
 """Keras models as files: `saved_model` and `litert`."""
 
 import keras
+import numpy as np
 
 from rnn_keras.export.inference import as_functional, for_inference
-from rnn_keras.export.litert_file import write_litert
+from rnn_keras.export.litert_file import check_quantization, write_litert
 from rnn_keras.export.original import original_outputs
 from rnn_keras.export.saved_model_folder import write_saved_model
 from rnn_keras.export.signatures import serving_default, step
-from rnn_keras.export.streamable import check_streamable
+from rnn_keras.export.streamable import check_streamable, stream
 from rnn_keras.export.verify import random_examples
 from rnn_keras.interop import from_keras
 
@@ -29,7 +30,7 @@ def saved_model(
             "step", which streams: see `Export`.
         version: positive integer; an existing one is replaced.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named.
+            that are not named, but for `step` pieces of those of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
     Returns:
@@ -64,12 +65,14 @@ def litert(
     Args:
         model: a functional or sequential model, of Keras's own recurrent layers or of ours.
         file: the file to create or replace.
-        quantization: of the weights: "none", "dynamic" (int8), or "float16".
+        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
+            (int8 weights and activations; inputs and outputs stay floats), which takes its
+            scales from `examples`, and so needs real ones, of real length.
         signatures: what to write, of "serving_default", the model over the whole sequence, and
             "step", which streams: see `Export`. They share the weights.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named.
+            that are not named, but for `step` pieces of those of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization.
 
@@ -81,6 +84,7 @@ def litert(
         ExportError: the converter refused or crashed, or the values are not right; an older file
             stays as it is.
     """
+    check_quantization(quantization, signatures[:1], examples)
     export = Export(model, signatures, examples)
     return write_litert(
         export.functions, [export.model], file, quantization, vocabulary, tolerance=tolerance,
@@ -128,17 +132,31 @@ class Export:
         if "step" in signatures:
             check_streamable(self.model, below)
             self.functions["step"] = step(self.model, original)
-        self.examples = {
-            name: random_examples(function, below=below)
-            for name, function in self.functions.items()
-        } | dict(examples or {})
+        self.examples = dict(examples or {})
+        if "step" in signatures and "serving_default" in self.examples:
+            self.examples.setdefault("step", self._streamed())
+        for name, function in self.functions.items():
+            if name not in self.examples:
+                self.examples[name] = random_examples(function, below=below)
         self.expected = {}
-        if "serving_default" in self.functions and _computes_in_float32(original):
-            specs = self.functions["serving_default"].input_signature
+        if "serving_default" in signatures and _computes_in_float32(original):
             self.expected["serving_default"] = [
-                original_outputs(original, [example[spec.name] for spec in specs])
-                for example in self.examples["serving_default"]
+                original_outputs(original, inputs) for inputs in self._inputs()
             ]
+
+    def _inputs(self):
+        """The examples of the whole sequence, each as a list in the order of the inputs."""
+        specs = self.functions["serving_default"].input_signature
+        return [[one[spec.name] for spec in specs] for one in self.examples["serving_default"]]
+
+    def _streamed(self):
+        """Examples of `step`: pieces of those of the whole sequence, with the states there."""
+        names = [spec.name for spec in self.functions["step"].input_signature]
+        return [
+            dict(zip(names, [*piece, *map(np.asarray, states.values())]))
+            for inputs in self._inputs()
+            for piece, states, _ in stream(self.model, inputs)
+        ]
 
 
 def _below(model):

@@ -15,6 +15,7 @@ from rnn_keras.export.verify import (
     ExportError,
     expected_outputs,
     max_differences,
+    save_examples,
     with_random_examples,
 )
 from rnn_keras.export.workspace import replace_folder, workspace
@@ -128,13 +129,7 @@ def replayed(directory, examples, folder):
         ExportError: it does not load or run.
     """
     inputs, outputs = folder / "inputs.npz", folder / "outputs.npz"
-    arrays = {
-        f"{name}/{i}/{argument}": value
-        for name, inputs_of in examples.items()
-        for i, example in enumerate(inputs_of)
-        for argument, value in example.items()
-    }
-    np.savez(inputs, **arrays)
+    save_examples(inputs, examples)
     run_script("reloading the SavedModel", replay, directory, inputs, outputs)
     results = {name: [{} for _ in inputs_of] for name, inputs_of in examples.items()}
     with np.load(outputs) as saved:

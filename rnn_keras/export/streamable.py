@@ -1,5 +1,7 @@
 """Whether a model goes on where it stopped: in pieces it answers what it answers in one."""
 
+from itertools import count
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 from rnn_keras.export.signatures import named_outputs
 from rnn_keras.layers import carried_states, use_plan
 
-LENGTH, PIECES = 6, (1, 2, 3)
+LENGTH = 6
 
 
 def check_streamable(model, below=2):
@@ -36,19 +38,39 @@ def check_streamable(model, below=2):
     raise ValueError(f"`{model.name}` cannot stream: its output piece by piece is another.")
 
 
+def stream(model, inputs):
+    """Runs a model on pieces of 1, 2, 3, ... time steps, from zero states, on Keras's loop.
+
+    Args:
+        model: a model of `for_inference`, with open time.
+        inputs: tensors or arrays in the order of `model.inputs`. Those with a time dimension
+            are cut, the others go with every piece.
+
+    Yields:
+        The inputs of the piece, the states before it by name, and the outputs by name.
+    """
+    cut = [x.shape[1:2] == (None,) for x in model.inputs]
+    length = next(x.shape[1] for x, is_cut in zip(inputs, cut) if is_cut)
+    states, start = {}, 0
+    for size in count(1):
+        piece = [x[:, start : start + size] if is_cut else x for x, is_cut in zip(inputs, cut)]
+        with use_plan("reference"), carried_states(states) as new_states:
+            outputs = named_outputs(model, [tf.convert_to_tensor(x) for x in piece])
+        if not states:
+            states = {name: tf.zeros_like(state) for name, state in new_states.items()}
+        yield piece, states, outputs
+        states, start = new_states, start + size
+        if start >= length:
+            return
+
+
 def _goes_on(model, inputs):
     with use_plan("reference"), carried_states():
         whole = named_outputs(model, inputs)
-    pieces, states, start = [], {}, 0
-    for length in PIECES:
-        stop = start + length
-        given = [x[:, start:stop] if _has_time(of) else x for x, of in zip(inputs, model.inputs)]
-        with use_plan("reference"), carried_states(states) as states:
-            try:
-                pieces.append(named_outputs(model, given))
-            except (ValueError, tf.errors.InvalidArgumentError):  # it takes no such length
-                return False
-        start = stop
+    try:
+        pieces = [outputs for _, _, outputs in stream(model, inputs)]
+    except (ValueError, tf.errors.InvalidArgumentError):  # it takes no such length
+        return False
     return all(
         _same(value.numpy(), [piece[name].numpy() for piece in pieces])
         for name, value in whole.items()
@@ -57,13 +79,10 @@ def _goes_on(model, inputs):
 
 def _same(whole, pieces):
     """Whether the pieces, joined if they are sequences, are the whole; else the last one."""
-    lengths = [piece.shape[1] if piece.ndim > 1 else None for piece in pieces]
-    joined = np.concatenate(pieces, axis=1) if lengths == list(PIECES) else pieces[-1]
+    lengths = [piece.shape[1] if piece.ndim > 1 else 0 for piece in pieces]
+    is_sequence = lengths == list(range(1, len(pieces) + 1))
+    joined = np.concatenate(pieces, axis=1) if is_sequence else pieces[-1]
     return joined.shape == whole.shape and np.allclose(joined, whole, rtol=1e-3, atol=1e-4)
-
-
-def _has_time(tensor):
-    return tensor.shape[1:2] == (None,)
 
 
 def _random_inputs(model, below):

@@ -61,6 +61,17 @@ def with_random_examples(functions, examples):
     }
 
 
+def save_examples(file, examples):
+    """Writes examples as arrays `signature/example/argument`, for the scripts that read them."""
+    arrays = {
+        f"{name}/{i}/{argument}": value
+        for name, inputs_of in examples.items()
+        for i, example in enumerate(inputs_of)
+        for argument, value in example.items()
+    }
+    np.savez(file, **arrays)
+
+
 def expected_outputs(functions, examples, expected=None):
     """What is given as expected, and what the other functions answer, on Keras's own time loop.
 

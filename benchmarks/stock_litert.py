@@ -1,0 +1,30 @@
+"""A script of its own: what TensorFlow's converter makes of a Keras model as it is.
+
+    python -m benchmarks.stock_litert MODEL.keras FILE.tflite QUANTIZATION
+
+A process of its own because the converter leaks memory and can crash.
+"""
+
+import sys
+from pathlib import Path
+
+
+def convert(model, quantization):
+    """The bytes of the LiteRT model of a Keras model of a fixed batch and length."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if quantization == "dynamic":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return converter.convert()
+
+
+def main(model, file, quantization):
+    """Converts."""
+    import keras
+
+    Path(file).write_bytes(convert(keras.saving.load_model(model, compile=False), quantization))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
