@@ -164,7 +164,7 @@ PRESETS = {
     ),
     "base": (
         "two GRUs of 64 units, for daily prices and 2 cores",
-        StockConfig(epochs=30, layers=2, batch_size=128, ema=0.99, patience=10),
+        StockConfig(epochs=15, layers=2, batch_size=128, ema=0.99, patience=5),
     ),
     "long": (
         "a segment-wise GRU over all columns for long horizons; the protocol of ETTh1",
