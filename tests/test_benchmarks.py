@@ -147,7 +147,7 @@ def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
     assert "ERROR VanillaRNN, forward, 2x3x5x7" in "\n".join(layers.tables([row]))
 
 
-@pytest.mark.parametrize("name", ["layers", "scaling", "training"])
+@pytest.mark.parametrize("name", ["decoding", "layers", "scaling", "training"])
 def test_options_are_read_before_tensorflow(name):
     program = (
         f"import sys; from benchmarks import {name}; {name}.parse([]);"
