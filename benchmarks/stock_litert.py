@@ -1,6 +1,6 @@
 """A script of its own: what TensorFlow's converter makes of a Keras model as it is.
 
-    python -m benchmarks.stock_litert MODEL.keras FILE.tflite QUANTIZATION
+    python -m benchmarks.stock_litert MODEL.keras FILE.tflite QUANTIZATION [FILE QUANTIZATION ...]
 
 A process of its own because the converter leaks memory and can crash.
 """
@@ -19,11 +19,13 @@ def convert(model, quantization):
     return converter.convert()
 
 
-def main(model, file, quantization):
-    """Converts."""
+def main(model, *files):
+    """Converts to each file."""
     import keras
 
-    Path(file).write_bytes(convert(keras.saving.load_model(model, compile=False), quantization))
+    model = keras.saving.load_model(model, compile=False)
+    for file, quantization in zip(files[::2], files[1::2], strict=True):
+        Path(file).write_bytes(convert(model, quantization))
 
 
 if __name__ == "__main__":

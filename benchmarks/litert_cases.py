@@ -1,0 +1,27 @@
+"""What `benchmarks.litert` compares, and what is good enough: no framework here."""
+
+TIME, INPUTS = 64, 32
+# By name: the class in `keras.layers`, and its options.
+LAYERS = {
+    "LSTM": ("LSTM", {}),
+    "GRU reset-after": ("GRU", {"reset_after": True}),
+    "GRU reset-before": ("GRU", {"reset_after": False}),
+    "RNN": ("SimpleRNN", {}),
+}
+OUTPUTS = ("sequences", "last")
+QUANTIZATIONS = ("none", "dynamic")
+WHO = [f"{side} {quantization}" for side in ("ours", "stock") for quantization in QUANTIZATIONS]
+STREAMING_UNITS, STREAMING_VOCABULARY = 256, 96
+
+# Largest difference from the Keras model, relative to its largest value.
+TOLERANCES = {"none": 1e-4, "dynamic": 0.1}
+
+# Our time over that of the stock file, by output and units.
+TIME_TARGETS = {
+    ("sequences", 128): 0.55,
+    ("sequences", 512): 0.85,
+    ("last", 128): 0.9,
+    ("last", 512): 0.9,
+}
+DYNAMIC_TIME_TARGET, DYNAMIC_SIZE_TARGET = 1.0, 0.4  # over that of the float file
+STREAMING_TARGET = 60e-6  # seconds per character
