@@ -1,12 +1,14 @@
 """The recurrent layer: Keras's `RNN` with the time loop of `recurrence.py`."""
 
 import functools
+import inspect
 
 import keras
 from keras import ops
 
 from rnn_keras.layers import halves, plans
-from rnn_keras.layers.recurrence import Arrays, InPlace, Recurrence
+from rnn_keras.layers.buffers import Arrays, InPlace
+from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
 
 EXPORTABLE = {"graph": Arrays, "litert": InPlace}
@@ -147,7 +149,7 @@ class RecurrentLayer(keras.layers.RNN):
     def __getattr__(self, name):
         # `layer.units`, `layer.dropout`, ...: a cell's options are readable on its layer.
         cell = self.__dict__.get("cell")
-        if cell is None or name.startswith("_") or name not in cell.get_config():
+        if cell is None or name not in _options(type(cell)):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         return getattr(cell, name)
 
@@ -163,6 +165,13 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+@functools.cache
+def _options(cell_class):
+    """The names of all arguments that a cell of this class is made from."""
+    makers = (vars(c)["__init__"] for c in cell_class.__mro__ if "__init__" in vars(c))
+    return {name for maker in makers for name in inspect.signature(maker).parameters}
 
 
 def _check_states(states, sizes, sequences):

@@ -23,54 +23,20 @@ No derivative is written by hand, and a cell of your own gets the same speed. It
 elementwise operation, must address features by their last axis (`split(..., axis=-1)`), and pass
 every product with a weight matrix through `affine`.
 
-How a loop keeps a value per time step depends on what runs it: see `InPlace` and `Arrays`.
+How a loop keeps a value per time step depends on what runs it: see `buffers.py`.
 """
 
 import functools
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla  # the only door to DynamicUpdateSlice
+
+from rnn_keras.layers.buffers import InPlace
+from rnn_keras.layers.replay import Replay, index
 
 
 def affine(addend, operand, W):
     """`addend + operand @ W`: what stands inside each activation of the equations."""
     return addend + tf.matmul(operand, W)
-
-
-class InPlace:
-    """Buffers as one tensor, an entry replaced at a time: in place under XLA and in LiteRT.
-
-    In a plain graph each write copies the whole buffer, quadratic in the number of time steps.
-    """
-
-    @staticmethod
-    def allocate(length, like):
-        return tf.zeros(tf.concat([[length], tf.shape(like)], 0), like.dtype)
-
-    @staticmethod
-    def write(buffer, t, value):
-        start = tf.concat([[t], tf.zeros([value.shape.rank], tf.int32)], 0)
-        return xla.dynamic_update_slice(buffer, tf.expand_dims(value, 0), start)
-
-    @staticmethod
-    def read(buffer):
-        return buffer
-
-
-class Arrays:
-    """Buffers as `tf.TensorArray`: for plain graphs, where its writes cost no copy."""
-
-    @staticmethod
-    def allocate(length, like):
-        return tf.TensorArray(like.dtype, length, element_shape=like.shape)
-
-    @staticmethod
-    def write(buffer, t, value):
-        return buffer.write(t, value)
-
-    @staticmethod
-    def read(buffer):
-        return buffer.stack()
 
 
 class Recurrence:
@@ -180,20 +146,20 @@ class Recurrence:
         d_state, d_sums, operands, d_x, d_weights = self._backward(*arguments)
 
         # The first step, in the open, tells what the sums were made of.
-        replay = _Replay(*(tuple(a[0] for a in kept) for kept in (sums, x)), weights, transposed)
+        replay = Replay(*(tuple(a[0] for a in kept) for kept in (sums, x)), weights, transposed)
         self._step(replay.x, state, weights, replay.affine)
         for i, k in replay.absorbed.items():
             d_x[i] = _add(d_x.get(i), d_sums[k])
         for k, (addend, operand, W) in enumerate(replay.calls):
             if operands[k] is None:
-                operand = history[_index(operand, state)][:-1]
+                operand = history[index(operand, state)][:-1]
             else:
                 operand = operands[k]
             # Outside the compiled loop, as XLA first transposes the operand on a CPU.
             d_W = tf.matmul(_rows(operand), _rows(d_sums[k]), transpose_a=True)
-            i = _index(W, weights)
+            i = index(W, weights)
             d_weights[i] = _add(d_weights.get(i), d_W)
-            i = _index(addend, weights)
+            i = index(addend, weights)
             if i is not None:
                 d_weights[i] = _add(d_weights.get(i), tf.reduce_sum(d_sums[k], (0, 1)))
         return (
@@ -217,7 +183,7 @@ class Recurrence:
             """The vector-Jacobian product of step t."""
             state_t = tuple(tf.gather(h, t) for h in history)
             sums_t, x_t = (tuple(tf.gather(a, t) for a in all_t) for all_t in (sums, x))
-            replay = _Replay(sums_t, x_t, weights, transposed)
+            replay = Replay(sums_t, x_t, weights, transposed)
             watched = (replay.x, state_t, weights)
             with tf.GradientTape() as tape:
                 tape.watch(watched)
@@ -251,54 +217,12 @@ class Recurrence:
             maximum_iterations=T,
         )
         past = tuple(h[:-1] for h in history)
-        replay = _Replay(sums, x, weights, transposed)
+        replay = Replay(sums, x, weights, transposed)
         self._step(x, past, weights, replay.affine)
         operands = tuple(
-            operand if _index(operand, past) is None else None for _, operand, _ in replay.calls
+            operand if index(operand, past) is None else None for _, operand, _ in replay.calls
         )
         return d_state, d_sums, operands, d_x, d_weights
-
-
-class _Replay:
-    """An `affine` that returns kept sums and takes the gradients of those sums out.
-
-    Attributes:
-        x: the projected inputs, for the step.
-        calls: `(addend, operand, W)` of each call, in order.
-        d_sums: the gradient of each sum, once the step was differentiated.
-        absorbed: `{i: k}`: the projected input `i` is the addend of call `k`, and there gets the
-            gradient of the sum, which is not carried twice.
-    """
-
-    def __init__(self, sums, x, weights, transposed):
-        self.x, self.calls, self.absorbed = x, [], {}
-        self.d_sums = [tf.zeros_like(a) for a in sums]
-        self._sums, self._weights, self._transposed = sums, weights, transposed
-
-    def affine(self, addend, operand, W):
-        k = len(self.calls)
-        self.calls.append((addend, operand, W))
-
-        @tf.custom_gradient
-        def recall(operand):
-            def gradient(d_sum):
-                self.d_sums[k] = d_sum
-                return tf.matmul(d_sum, self._transposed[_index(W, self._weights)])
-
-            return tf.identity(self._sums[k]), gradient
-
-        kept = recall(operand)
-        i = _index(addend, self.x)
-        if i is not None and i not in self.absorbed:
-            self.absorbed[i] = k
-        elif tf.is_tensor(addend) and _index(addend, self._weights) is None:
-            kept += addend - tf.stop_gradient(addend)  # nothing, but with the addend's gradient
-        return kept
-
-
-def _index(value, values):
-    """Where `values` holds this very object, or None."""
-    return next((i for i, other in enumerate(values) if other is value), None)
 
 
 def _add(total, value):
