@@ -36,7 +36,7 @@ class Direct(keras.layers.Layer):
         self.rnn = DeepRNN(
             [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)], dropout=dropout
         )
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(horizon * targets * outputs)
         self.shape = keras.layers.Reshape((horizon, targets, outputs))
 
@@ -74,7 +74,7 @@ class Autoregressive(keras.layers.Layer):
             return_state=True,
         )
         self.cells = [CELLS[cell](units, dtype=self.dtype_policy) for _ in range(layers)]
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(targets * outputs)
         self.shape = keras.layers.Reshape((targets, outputs))
 
@@ -130,9 +130,9 @@ class Segments(keras.layers.Layer):
         super().__init__(**options)
         self.options = dict(segment=segment, units=units, dropout=dropout, horizon=horizon,
                             outputs=outputs, reset_after=reset_after)  # fmt: skip
-        self.project = keras.layers.Dense(units, activation="relu")
+        self.project = keras.layers.Dense(units, activation="relu", dtype=self.dtype_policy)
         self.gru = GRU(units, reset_after=reset_after, dtype=self.dtype_policy)
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(segment * outputs)
 
     def build(self, shape):

@@ -19,6 +19,7 @@ def build(
     targets: int,
     statistics: Mapping,
     spread: list[list[float]] | None = None,
+    dtype: str | None = None,
 ) -> keras.Model:
     """The model that is trained, from raw windows to quantiles in network units.
 
@@ -28,6 +29,8 @@ def build(
         targets: number of columns to forecast.
         statistics: of the training rows (`apps.stock.data.statistics`).
         spread: quantiles of the training windows' changes, to start from (`batches.spread`).
+        dtype: precision of the network; None is the one that `environment.prepare` has set. Raw
+            values are float32 in any case.
 
     Returns:
         A model from `(batch, lookback, columns)`, raw values, to `(batch, horizon, targets,
@@ -35,7 +38,7 @@ def build(
     """
     window = keras.Input((config.lookback, columns), name="window")
     x = Scaling.of(config, targets, statistics)(window)
-    outputs = _network(config, targets)(x)
+    outputs = _network(config, targets, dtype)(x)
     quantiles = InOrder(config.point, spread, name="quantiles")(outputs)
     return keras.Model(window, quantiles, name="stock")
 
@@ -100,6 +103,8 @@ class Forecaster:
 def load(run: Run) -> tuple[StockConfig, keras.Model]:
     """The configuration and the trained model of a run.
 
+    The model computes in float32, whatever it was trained in.
+
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
@@ -112,14 +117,30 @@ def load(run: Run) -> tuple[StockConfig, keras.Model]:
     found = trained.input_shape[1], trained.output_shape[1], trained.output_shape[-1]
     if wanted != found:
         raise InputError(f"{run.config_file} is not of the model in {run.best}: {wanted} {found}")
-    return config, trained
+    return config, _in_float32(config, trained)
 
 
-def _network(config: StockConfig, targets: int) -> keras.layers.Layer:
+def _in_float32(config: StockConfig, trained: keras.Model) -> keras.Model:
+    if config.dtype_policy == "float32":
+        return trained
+    scaling, quantiles = trained.get_layer("scaling"), trained.get_layer("quantiles")
+    columns = trained.input_shape[-1]
+    model = build(config, columns, scaling.targets, scaling.statistics, quantiles.spread, "float32")
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def _network(config: StockConfig, targets: int, dtype: str | None) -> keras.layers.Layer:
     outputs = len(config.levels)
     if config.model == "segment":
         return Segments(
-            config.segment, config.units, config.dropout, config.horizon, outputs, name="network"
+            config.segment,
+            config.units,
+            config.dropout,
+            config.horizon,
+            outputs,
+            name="network",
+            dtype=dtype,
         )
     options = dict(
         cell=config.cell,
@@ -130,6 +151,7 @@ def _network(config: StockConfig, targets: int) -> keras.layers.Layer:
         targets=targets,
         outputs=outputs,
         name="network",
+        dtype=dtype,
     )
     if config.model == "autoregressive":
         return Autoregressive(point=config.point, **options)

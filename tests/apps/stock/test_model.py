@@ -11,9 +11,10 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mean_pinball_loss
 
 from apps.common.errors import InputError
+from apps.common.run import Run
 from apps.stock.config import StockConfig
 from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
-from apps.stock.model import Forecaster, MeanSquared, Pinball, build
+from apps.stock.model import Forecaster, MeanSquared, Pinball, build, load
 from apps.stock.scaling import Scaling
 from rnn_keras.layers import gru_reset_after_step, use_plan
 
@@ -226,6 +227,26 @@ def test_a_saved_model_is_the_same(options, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "a.keras", compile=False)
     window = windows()
     np.testing.assert_allclose(loaded(window), made.trained(window), rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["direct", "autoregressive", "segment"])
+def test_a_run_trained_in_low_precision_is_loaded_in_float32(model, tmp_path):
+    config = replace(CONFIG, model=model, scaling="window", dtype_policy="mixed_bfloat16")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        trained = build(config, 1, 1, STATISTICS)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rng = np.random.default_rng(0)
+    trained.set_weights([0.3 * rng.normal(size=w.shape) for w in trained.get_weights()])
+    run = Run.create("stock", config, root=tmp_path)
+    trained.save(run.best)
+    _, loaded = load(run)
+    layers = loaded._flatten_layers()
+    assert {layer.compute_dtype for layer in layers if layer.weights} == {"float32"}
+    exact, rough = loaded(windows()).numpy(), trained(windows()).numpy()
+    np.testing.assert_allclose(exact, rough, atol=0.1)
+    assert (exact != rough).any()
 
 
 def test_layers_know_their_configuration():
