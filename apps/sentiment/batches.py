@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import expit
 
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
@@ -49,13 +48,12 @@ class Encoded:
         dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
 
-    def probabilities(self, model: keras.Model) -> np.ndarray:
-        """The probability `(n,)` of being positive that a model gives to each review."""
-        probability = np.empty(len(self.ids))
+    def logits(self, model: keras.Model) -> np.ndarray:
+        """The log-odds `(n,)` of being positive that a model gives to each review."""
+        logits = np.empty(len(self.ids))
         for rows in self._rows(None):
-            logits = model.predict_on_batch(self._padded(rows))[:, 0]
-            probability[rows] = expit(logits.astype("float64"))
-        return probability
+            logits[rows] = model.predict_on_batch(self._padded(rows))[:, 0]
+        return logits
 
     def _rows(self, random):
         return bucket_by_length(

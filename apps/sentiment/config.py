@@ -79,6 +79,10 @@ class SentimentConfig(TrainingConfig):
     pretraining_learning_rate: float = 3e-3
     """Step size of the optimizer in these."""
 
+    ngrams: int = 0
+    """Buckets that hold the hashed pairs of words of a linear part beside the network; 0 for a
+    network alone."""
+
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
@@ -107,6 +111,12 @@ class SentimentConfig(TrainingConfig):
             "0 with more than one bidirectional layer",
         )
         self.check_positive("pretraining_learning_rate")
+        self.check(is_integer(self.ngrams) and 0 <= self.ngrams < 2**30, "ngrams", "in [0, 2**30)")
+        self.check(
+            not self.ngrams or self.vocabulary <= 50_000,
+            "vocabulary",
+            "at most 50,000 with --ngrams",
+        )
         self.check(self.adversarial >= 0, "adversarial", "zero or a positive number")
         self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
 

@@ -32,6 +32,7 @@ def evaluate(run: Run) -> dict:
         InputError: the data are gone or not those of the run, or the model cannot be read.
     """
     import numpy as np
+    from scipy.special import expit
 
     from apps.common.card import markdown_table, model_card
     from apps.common.history import best_row, read_history
@@ -41,24 +42,30 @@ def evaluate(run: Run) -> dict:
     from apps.sentiment.batches import Encoded
     from apps.sentiment.data import load
     from apps.sentiment.model import load as load_model
+    from apps.sentiment.pretraining import pretraining_run
     from apps.sentiment.scores import accuracy_interval, by_length, calibration, scores
 
     config, vocabulary, model = load_model(run)
     data = load(config, run)
     labels = data.test.labels
-    name = f"{'bidirectional ' * config.bidirectional}{config.cell} {config.layers}x{config.units}"
+    encoded = Encoded(config, vocabulary, data.test)
+    judges = _judges(config, model)
+    name = next(iter(judges))
     probabilities = {
-        name: Encoded(config, vocabulary, data.test).probabilities(model),
+        **{who: expit(encoded.logits(judge)) for who, judge in judges.items()},
         "bag of bigrams, logistic regression": bag_of_bigrams(
             data.train, data.validation, data.test
         ),
         "majority class": np.full(len(labels), data.train.labels.mean()),
     }
     figures = {who: scores(labels, p) for who, p in probabilities.items()}
-    ours, bigrams, majority = figures.values()
+    ours, *parts, bigrams, majority = figures.values()
     low, high = accuracy_interval(labels, probabilities[name])
     history = read_history(run.history)
     best = best_row(history, "val_accuracy", "max")
+    if config.pretraining:
+        history += read_history(pretraining_run(run).history)
+    minutes = sum(row["seconds"] for row in history) / 60
     metrics = {
         **ours,
         "accuracy_low": low,
@@ -66,9 +73,10 @@ def evaluate(run: Run) -> dict:
         "baseline": "bag of words and bigrams, TF-IDF, logistic regression",
         **{f"baseline_{key}": value for key, value in bigrams.items()},
         "majority_accuracy": majority["accuracy"],
+        **({"network_accuracy": parts[0]["accuracy"]} if parts else {}),
         "validation_accuracy": best["val_accuracy"],
         "best_epoch": best["epoch"],
-        "training_minutes": sum(row["seconds"] for row in history) / 60,
+        "training_minutes": minutes,
         "weights": model.count_params(),
         "reviews": len(labels),
         "calibration": calibration(labels, probabilities[name]),
@@ -119,6 +127,23 @@ def evaluate(run: Run) -> dict:
     )
     print(markdown_table(table), flush=True)
     return metrics
+
+
+def _judges(config, model):
+    """By name, the model; and its parts alone, if it has any."""
+    import keras
+
+    network = (
+        f"{'bidirectional ' * config.bidirectional}{config.cell} {config.layers}x{config.units}"
+    )
+    if not config.ngrams:
+        return {network: model}
+    ngrams = keras.Model(model.input, model.get_layer("ngrams").output)
+    return {
+        f"{network} and n-grams": model,
+        "the network alone": model.get_layer("sentiment"),
+        "its n-grams alone": ngrams,
+    }
 
 
 def _worst(test, probability):

@@ -5,6 +5,7 @@ from keras import ops
 
 from apps.common.errors import InputError
 from apps.common.run import Run
+from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.pooling import MaskedPooling
@@ -92,8 +93,8 @@ def in_float32(config: SentimentConfig, trained: keras.Model, vocab_size: int) -
     return model
 
 
-def load(run: Run) -> tuple[SentimentConfig, Vocabulary, AdversarialModel]:
-    """The configuration, the vocabulary and the trained model of a run, in float32.
+def load_network(run: Run) -> tuple[SentimentConfig, Vocabulary, AdversarialModel]:
+    """The configuration, the vocabulary and the trained network of a run, in float32.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
@@ -109,3 +110,15 @@ def load(run: Run) -> tuple[SentimentConfig, Vocabulary, AdversarialModel]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {run.best}: {reason}") from error
+
+
+def load(run: Run) -> tuple[SentimentConfig, Vocabulary, keras.Model]:
+    """As `load_network`, the network with the n-grams beside it if the run has them.
+
+    Raises:
+        InputError: a file is damaged, or they do not fit together.
+    """
+    config, vocabulary, network = load_network(run)
+    if config.ngrams:
+        network = ngrams.load(run, network, config.ngrams, len(vocabulary))
+    return config, vocabulary, network

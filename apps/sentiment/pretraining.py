@@ -125,8 +125,7 @@ def pretrain(
         patience=None,
         run="words",
     )
-    folder = run.path / "pretraining"
-    inner = Run("pretraining", folder / "words")
+    inner = pretraining_run(run)
     if not inner.config_file.exists():
         inner = Run.create("pretraining", settings, root=run.path)
     words = WordModel(config.to_json(), vocab_size, name="word_model")
@@ -150,6 +149,11 @@ def pretrain(
     model.get_layer("word_vectors").set_weights(words.vectors.get_weights())
     judge = model.get_layer("judge")
     judge.get_layer("recurrent").set_weights(words.recurrent.get_weights())
+
+
+def pretraining_run(run: Run) -> Run:
+    """The run of the language model in the run of a classifier."""
+    return Run("pretraining", run.path / "pretraining" / "words")
 
 
 def _rows(texts: Sequence[np.ndarray], seed: int, epoch: int) -> np.ndarray:

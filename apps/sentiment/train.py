@@ -27,11 +27,11 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
 
     from apps.common.fit import fit
     from apps.common.plots import plot_loss
-    from apps.sentiment import evaluate, export
+    from apps.sentiment import evaluate, export, ngrams
     from apps.sentiment.batches import Encoded
     from apps.sentiment.data import load
     from apps.sentiment.examples import write_examples
-    from apps.sentiment.model import build
+    from apps.sentiment.model import build, load_network
     from apps.sentiment.pretraining import pretrain
     from apps.sentiment.text import learn_vocabulary
 
@@ -61,6 +61,10 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
         monitor="val_accuracy",
         mode="max",
     )
+    if config.ngrams:
+        _, _, network = load_network(run)
+        print("fitting the n-grams", flush=True)
+        ngrams.save(run, ngrams.fit(network, config.ngrams, len(vocabulary), training, validation))
     plot_loss(run, unit="nats per review", monitor="val_accuracy", mode="max")
     evaluate.evaluate(run)
     export.export(run)

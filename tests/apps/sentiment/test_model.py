@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
+from apps.sentiment.batches import Encoded
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.model import build, in_float32
 from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.pretraining import STEPS, WordModel, _rows
+from apps.sentiment.reviews import Reviews
+from apps.sentiment.text import learn_vocabulary
 
 SMALL = SentimentConfig(units=5, embedding=4, vocabulary=9, dropout=0.0, embedding_dropout=0.0)
 
@@ -166,3 +171,53 @@ def test_rows_of_the_stream():
         assert word == 0 or {before, after} <= {0, word}  # whole texts, an end after each
     with pytest.raises(InputError, match="a part has 5 tokens, 256 are needed"):
         _rows(texts[3:4], 0, 0)
+
+
+def test_the_linear_part_sums_distinct_words_and_pairs():
+    layer = ngrams.NgramLogit(9, 7)
+    layer.build((None, None))
+    rng = np.random.default_rng(0)
+    words, pairs, bias = (rng.normal(size=size) for size in ((9,), (7,), ()))
+    layer.set_weights([words, pairs, bias])
+
+    @given(st.lists(st.integers(0, 8), min_size=1, max_size=12))
+    def check(ids):
+        known = {i for i in ids if i}
+        hashes = {(a * 31_337 + b * 7_919) % 7 for a, b in zip(ids, ids[1:]) if a and b}
+        want = words[list(known)].sum() + pairs[list(hashes)].sum() + bias
+        found = layer(np.array([ids, ids], np.int32)).numpy()
+        np.testing.assert_allclose(found, [[want]] * 2, rtol=1e-4, atol=1e-5)
+
+    check()
+
+
+def test_the_linear_part_is_fitted_and_weighed(tmp_path):
+    """Where the network knows nothing, the n-grams decide, as they were fitted."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 300).astype("int32")
+    texts = [
+        f"{'film plot actor'.split()[i % 3]} was {'good' if y else 'bad'}"
+        for i, y in enumerate(labels)
+    ]
+    config = replace(SMALL, ngrams=64, min_count=1)
+    vocabulary = learn_vocabulary(config, texts)
+    training, validation = (
+        Encoded(config, vocabulary, Reviews(texts[rows], labels[rows]))
+        for rows in (slice(200), slice(200, 300))
+    )
+    network = build(config, len(vocabulary))
+    model = ngrams.fit(network, 64, len(vocabulary), training, validation)
+    logits = validation.logits(model)
+    assert ((logits > 0) == labels[200:]).all()
+    (weigh,) = model.get_layer("weigh").get_weights()[0].T
+    linear = keras.Model(model.input, model.get_layer("ngrams").output)
+    parts = np.stack([validation.logits(network), validation.logits(linear)], 1)
+    bias = model.get_layer("weigh").get_weights()[1]
+    np.testing.assert_allclose(logits, parts @ weigh + bias, rtol=1e-3, atol=1e-3)
+
+    run = Run("sentiment", tmp_path)
+    ngrams.save(run, model)
+    again = ngrams.load(run, network, 64, len(vocabulary))
+    np.testing.assert_allclose(validation.logits(again), logits, rtol=1e-5)
+    with pytest.raises(InputError, match="cannot read .*ngrams.npz: .*; train a new run"):
+        ngrams.load(run, network, 32, len(vocabulary))
