@@ -1,5 +1,5 @@
 PYTHON ?= python3
-DEMO_APPS := char_lm stock
+DEMO_APPS := char_lm stock sentiment
 
 INSTALLED := .venv/installed
 BIN := .venv/bin

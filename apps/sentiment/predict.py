@@ -19,6 +19,8 @@ from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
 from apps.common.run import Run
 
+BARS = 20  # of the plot
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
@@ -71,10 +73,10 @@ class PredictOptions:
         ]
         if self.file is not None:
             with reading(self.file, "a file with a text per line"):
-                lines = read_text(self.file).splitlines()
-            if not lines:
+                content = read_text(self.file)
+            if not content:
                 raise InputError(f"{self.file} is empty: it needs a text per line")
-            texts += lines
+            texts += content.removesuffix("\n").split("\n")
         return texts
 
 
@@ -86,7 +88,8 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, or what was exported is damaged.
+        InputError: the run is not exported, what was exported is damaged, a text file cannot be
+            read, or the plot cannot be written.
     """
     texts = options.read()
     judge = load_judge(run, options.source)
@@ -101,7 +104,10 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
         yield explain.describe(reading, parts, options.words, color)
         if i == 0 and options.plot is not None:
             title = f"{explain.verdict(reading)}, probability {reading.probability:.3f}"
-            plots.effects(options.plot, title, explain.strongest(parts, max(options.words, 20)))
+            try:
+                plots.effects(options.plot, title, explain.strongest(parts, BARS))
+            except OSError as error:
+                raise InputError(f"cannot write {options.plot}: {error.strerror}") from error
 
 
 def load_judge(run: Run, source: str):
