@@ -59,7 +59,7 @@ def evaluate(run: Run) -> dict:
         "majority class": np.full(len(labels), data.train.labels.mean()),
     }
     figures = {who: scores(labels, p) for who, p in probabilities.items()}
-    ours, *parts, bigrams, majority = figures.values()
+    ours, *_, bigrams, majority = figures.values()
     low, high = accuracy_interval(labels, probabilities[name])
     history = read_history(run.history)
     best = best_row(history, "val_accuracy", "max")
@@ -73,15 +73,14 @@ def evaluate(run: Run) -> dict:
         "baseline": "bag of words and bigrams, TF-IDF, logistic regression",
         **{f"baseline_{key}": value for key, value in bigrams.items()},
         "majority_accuracy": majority["accuracy"],
-        **({"network_accuracy": parts[0]["accuracy"]} if parts else {}),
         "validation_accuracy": best["val_accuracy"],
         "best_epoch": best["epoch"],
         "training_minutes": minutes,
         "weights": model.count_params(),
         "reviews": len(labels),
         "calibration": calibration(labels, probabilities[name]),
+        "scores": [{"model": who, **values} for who, values in figures.items()],
     }
-    table = [{"model": who, **values} for who, values in figures.items()]
     run.write_json("metrics.json", metrics)
     plots.reliability(run.plots / "reliability.png", labels, probabilities)
     lengths = by_length(data.test.texts, labels, probabilities)
@@ -99,7 +98,7 @@ def evaluate(run: Run) -> dict:
             data=f"`{config.data}`: {len(data.train):,} reviews for training, "
             f"{len(data.validation):,} for choosing the epoch, {len(labels):,} for the scores "
             f"below. {data.about}",
-            scores=table,
+            scores=metrics["scores"],
             limits=LIMITS,
             machine=run.machine,
             picture="plots/loss.png",
@@ -125,7 +124,7 @@ def evaluate(run: Run) -> dict:
             "validation_accuracy": metrics["validation_accuracy"],
         },
     )
-    print(markdown_table(table), flush=True)
+    print(markdown_table(metrics["scores"]), flush=True)
     return metrics
 
 

@@ -75,8 +75,8 @@ def _remark(reading):
     if reading.unknown == count:
         return "  (it knows none of the words, so this says little)"
     remarks = []
-    if reading.words > count:
-        remarks.append(f"read the first and the last {count // 2} of {reading.words:,} tokens")
+    if reading.length > count:
+        remarks.append(f"read the first and the last {count // 2} of {reading.length:,} tokens")
     if reading.unknown:
         remarks.append(f"{reading.unknown} of {count} tokens unknown")
     return f"  ({'; '.join(remarks)})" if remarks else ""

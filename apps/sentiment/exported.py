@@ -20,14 +20,14 @@ class Reading:
     Attributes:
         tokens: those it read.
         ids: theirs, int32 `(tokens,)`.
-        words: number of tokens of the whole text.
+        length: number of tokens of the whole text.
         unknown: number of `tokens` that it does not know.
         logit: log-odds of being positive.
     """
 
     tokens: list[str]
     ids: np.ndarray
-    words: int
+    length: int
     unknown: int
     logit: float
 
@@ -42,10 +42,10 @@ class Judge:
 
     def read(self, text: str) -> Reading:
         """The model's answer to a text."""
-        tokens, ids, words = self._tokenize(tf.constant([text]))
+        tokens, ids, length = self._tokenize(tf.constant([text]))
         logit = float(self.logits(ids[None])[0])
         valid = ids != PAD_ID  # a text without tokens has one step, which is passed over
-        return Reading(tokens, ids[valid], words, int((ids == UNKNOWN_ID).sum()), logit)
+        return Reading(tokens, ids[valid], length, int((ids == UNKNOWN_ID).sum()), logit)
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
         """The log-odds `(batch,)` for ids `(batch, time)`; a `PAD_ID` is passed over."""
@@ -71,7 +71,7 @@ class SavedModelJudge(Judge):
     def _tokenize(self, text):
         found = self._model.signatures["tokenize"](text=text)
         tokens = [token.decode() for token in found["tokens"].numpy()[0] if token]
-        return tokens, found["ids"].numpy()[0], int(found["words"][0])
+        return tokens, found["ids"].numpy()[0], int(found["length"][0])
 
     def _score(self, ids):
         return self._model.signatures["score"](ids=tf.constant(ids))["logit"].numpy()

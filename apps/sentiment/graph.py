@@ -52,7 +52,7 @@ class SentimentGraph:
 
         Returns:
             `tokens` `(batch, time)` strings, empty after the end of a row; their `ids` int32,
-            `PAD_ID` there; and `words` `(batch,)` int32, how many tokens the whole text has, of
+            `PAD_ID` there; and `length` `(batch,)` int32, how many tokens the whole text has, of
             which the model may read but the first and the last ones.
         """
         whole = self._encoder.split(text)
@@ -60,7 +60,7 @@ class SentimentGraph:
         return {
             "tokens": padded(tokens, ""),
             "ids": padded(self._encoder.ids(tokens), PAD_ID),
-            "words": tf.cast(whole.row_lengths(), tf.int32),
+            "length": tf.cast(whole.row_lengths(), tf.int32),
         }
 
     def score(self, ids):

@@ -139,13 +139,16 @@ def pretrain(
     words.compile(adamw(settings, len(batches(0)), beta_2=0.99))
     print(f"pretraining: {words.count_params():,} weights, "
           f"{sum(map(len, training.ids)):,} tokens", flush=True)  # fmt: skip
-    fit(
-        words,
-        train=batches,
-        validation=tf.data.Dataset.from_tensor_slices(judged).batch(8),
-        config=settings,
-        run=inner,
-    )
+    try:
+        fit(
+            words,
+            train=batches,
+            validation=tf.data.Dataset.from_tensor_slices(judged).batch(8),
+            config=settings,
+            run=inner,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; continue with: {run.resume_command}") from None
     model.get_layer("word_vectors").set_weights(words.vectors.get_weights())
     judge = model.get_layer("judge")
     judge.get_layer("recurrent").set_weights(words.recurrent.get_weights())

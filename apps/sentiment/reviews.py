@@ -92,12 +92,12 @@ def read(
 def _checked(name, texts, labels) -> Reviews:
     """Labels as numbers, texts as valid Unicode."""
     values = [str(label).strip().lower().removesuffix(".0") for label in labels]
-    unknown = sorted(set(values) - _CLASS.keys())
-    if unknown:
-        shown = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
+    distinct = sorted(set(values))
+    if len(distinct) > 2 or not set(distinct) <= _CLASS.keys():
+        shown = ", ".join(map(repr, distinct[:5])) + ", ..." * (len(distinct) > 5)
         raise InputError(
             f"{name}: the labels must be two classes, 0 or 1, neg or pos, negative or positive; "
-            f"among them is {shown}"
+            f"they are {shown}"
         )
     numbers = np.array([_CLASS[value] for value in values], np.int32)
     for label, called in ((NEGATIVE, "negative"), (POSITIVE, "positive")):
