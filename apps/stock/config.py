@@ -32,7 +32,7 @@ class StockConfig(TrainingConfig):
     stride: int = 1
     """Rows between the starts of neighbouring training windows."""
 
-    split: tuple[float, ...] = (0.7, 0.85, 1.0)
+    split: tuple[int | float, ...] = (0.7, 0.85, 1.0)
     """Where the training, validation and test rows end: parts of all rows, or row numbers."""
 
     reach_back: bool = False
