@@ -11,7 +11,7 @@ import numpy as np
 from apps.char_lm.config import CharLMConfig
 from apps.char_lm.graph import CharLMGraph
 from apps.char_lm.model import build as build_char_lm
-from benchmarks.litert_cases import INPUTS, LAYERS, QUANTIZATIONS, TIME
+from benchmarks.litert_cases import INPUTS, LAYERS, OUTPUTS, QUANTIZATIONS, TIME
 from rnn_keras import export
 from rnn_keras.data import Vocabulary
 
@@ -35,7 +35,7 @@ def build(layer: str, units: int, output: str, *, fixed: bool) -> keras.Model:
 
 
 def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
-    """Both sides in both quantizations.
+    """Both sides in their quantizations.
 
     Returns:
         The files by name, "ours none", ..., an input, and the Keras model's output for it.
@@ -48,19 +48,21 @@ def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
     stock = build(layer, units, output, fixed=True)
     stock.set_weights(model.get_weights())
     stock.save(folder / "stock.keras")
-    files = {
-        f"{side} {quantization}": folder / f"{side}_{quantization}.tflite"
-        for side in ("ours", "stock")
-        for quantization in QUANTIZATIONS
-    }
-    for quantization in QUANTIZATIONS:
-        export.litert(model, files[f"ours {quantization}"], quantization, tolerance=1)
+    rng = np.random.default_rng(0)
+    examples = [{"x": rng.standard_normal((2, t, INPUTS), np.float32)} for t in (TIME, TIME // 2)]
+    files = {f"ours {q}": folder / f"ours_{q}.tflite" for q in OUTPUTS[output]}
+    files |= {f"stock {q}": folder / f"stock_{q}.tflite" for q in QUANTIZATIONS}
+    for quantization in OUTPUTS[output]:
+        export.litert(
+            model, files[f"ours {quantization}"], quantization,
+            examples={"serving_default": examples}, tolerance=1,
+        )  # fmt: skip
     theirs = [part for q in QUANTIZATIONS for part in (files[f"stock {q}"], q)]
     command = [sys.executable, "-m", "benchmarks.stock_litert", folder / "stock.keras", *theirs]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
         raise RuntimeError(f"stock conversion failed: {run.stderr[-500:]}")
-    x = np.random.default_rng(0).standard_normal((1, TIME, INPUTS), np.float32)
+    x = rng.standard_normal((1, TIME, INPUTS), np.float32)
     return files, x, model(x).numpy()
 
 
