@@ -1,6 +1,6 @@
 """The builtin reviews: written by a grammar, so that what is meant depends on how it is said.
 
-Half of the reviews say plainly what they mean. In the others, what counts is decided by negation,
+A third of the reviews say plainly what they mean. In the others, what counts is told by negation,
 near or far from its word, by contrast ("slow at first, but ..."), by what others say and whether
 they are right, and by the noun, for words that praise one thing and blame another. There, adding
 up words, or pairs of words, is not enough.

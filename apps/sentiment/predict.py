@@ -32,7 +32,7 @@ class PredictOptions:
 
     run: RunArgument
 
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TEXT")] = ()
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TEXT ...")] = ()
     """The texts."""
 
     file: Path | None = None

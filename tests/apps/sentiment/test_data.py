@@ -80,7 +80,7 @@ BAD = {
     "no text column": ("a.csv", csv("words,label"), "has no column 'text' or .* it has 'words'"),
     "no label column": ("a.tsv", csv("text,stars", separator="\t"), "with --label-column"),
     "one class": ("a.csv", csv(labels=["1"] * 4), "there is no negative review"),
-    "three classes": ("a.csv", csv(labels=["1", "0", "2", "0"]), "two classes.* are '0', '1', '2'$"),
+    "three classes": ("a.csv", csv(labels=["1", "0", "2", "0"]), "two classes.* '0', '1', '2'$"),
     "-1 and 0": ("a.csv", csv(labels=["1", "0", "-1", "0"]), "are '-1', '0', '1'$"),
     "text as labels": ("a.csv", csv(labels=TEXTS[1:] + ["x"]), "two classes"),
     "no text": ("a.jsonl", jsonl(text=["a", " "], label=[0, 1]), "review 2 has no text"),
