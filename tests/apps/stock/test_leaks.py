@@ -139,10 +139,10 @@ def test_weekends_filled_before_the_file_was_written(load):
     assert found == ["gaps are filled from the future: weekends hold the values of Monday"]
 
 
-def judged(right, n=1000):
+def judged(right, n=1000, rises=0.5):
     """Measures of forecasts that have the direction right this often."""
     rng = np.random.default_rng(0)
-    actual = rng.choice([-1.0, 1.0], (n, 1, 1))
+    actual = np.where(rng.random((n, 1, 1)) < rises, 1.0, -1.0)
     point = np.where(rng.random(actual.shape) < right, actual, -actual)
     truth = Truth(actual, np.zeros((n, 5, 1)), np.ones((n, 1)), np.ones(1), np.arange(n))
     return per_step(Forecasts(point, point[..., None]), truth, (0.5,))
@@ -154,3 +154,4 @@ def test_an_implausible_accuracy():
     assert "implausible, look for a leak" in alarm
     assert leaks.check_accuracy(judged(0.62), replace(CONFIG, scaling="window")) == []  # no price
     assert leaks.check_accuracy(judged(0.62, n=20), CONFIG) == []  # luck
+    assert leaks.check_accuracy(judged(0.62, rises=0.66), CONFIG) == []  # a market that rises

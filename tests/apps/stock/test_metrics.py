@@ -44,6 +44,7 @@ def test_measures_by_their_definitions():
         ])  # fmt: skip
         assert found["pinball"][step] == pytest.approx(pinball / 4)
         right = (np.sign(point[:, step]) == np.sign(actual[:, step])).mean()
+        assert found["rises"][step] == pytest.approx((actual[:, step] > 0).mean())
         assert found["direction"][step] == pytest.approx(right)
         trials = 40 // (step + 1)
         interval = stats.binomtest(round(right * trials), trials).proportion_ci(method="wilson")
@@ -178,7 +179,8 @@ def test_baseline_quantiles_hold_what_they_say():
 
 def test_the_verdict_in_words():
     def words(mase, p, statistic, **options):
-        figures = {"gru": {"mase": mase, "coverage": 0.88}, "persistence": {"mase": 1.0},
+        own = {"direction": 0.52, "direction_low": 0.49, "direction_high": 0.55, "rises": 0.54}
+        figures = {"gru": {"mase": mase, "coverage": 0.88, **own}, "persistence": {"mase": 1.0},
                    "drift": {"mase": 0.99}}  # fmt: skip
         test = type("Test", (), {"p": p, "statistic": statistic})
         options = {"levels": LEVELS, "lagged_copy": False, "alarms": [], **options}
@@ -189,6 +191,8 @@ def test_the_verdict_in_words():
     assert "gru is worse than persistence" in words(1.2, 0.001, 4)
     assert "A lower MASE than the model's: drift (0.990)." in words(1.2, 0.001, 4)
     assert "lower MASE" not in words(0.9, 0.001, -4)
+    assert "So are, with nothing learnt by a network: drift (0.990)." in words(0.9, 0.001, -4)
+    assert "is right 52.0% [49.0%, 55.0%] of the time; the value rose 54.0%" in words(1, 0.4, 1)
     assert "80% intervals held 88.0%" in words(1.0, 0.4, 1)
     assert "a lagged copy" in words(1.0, 0.4, 1, lagged_copy=True)
     assert words(0.1, 0, -99, alarms=["it peeks"]).startswith(

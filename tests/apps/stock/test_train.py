@@ -218,6 +218,7 @@ OTHERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_other_models(runs, name, monkeypatch):
     options, rows, column = OTHERS[name]
