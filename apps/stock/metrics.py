@@ -58,7 +58,8 @@ def per_step(forecasts: Forecasts, truth: Truth, levels: tuple[float, ...]) -> d
     Returns:
         Lists with a float per step: `mae`, `rmse`, `mase`; `direction`, the part of forecast
         changes with the right sign, with its 95 % interval `direction_low`, `direction_high`, NaN
-        where no change was forecast; and of several levels the `pinball` loss, the mean over
+        where no change was forecast; `rises`, the part of the changes that were up, which is what
+        saying "up" always gets right; and of several levels the `pinball` loss, the mean over
         levels, and the `coverage` of the interval between the outer ones.
     """
     error = forecasts.point - truth.actual
@@ -68,6 +69,8 @@ def per_step(forecasts: Forecasts, truth: Truth, levels: tuple[float, ...]) -> d
         "rmse": np.sqrt(np.square(scaled).mean(axis=(0, 2))),
         "mase": scaled_errors(forecasts.point, truth).mean(axis=0),
     }
+    changes = truth.actual - truth.recent[:, -1:]
+    measures["rises"] = (changes > 0).sum(axis=(0, 2)) / np.maximum(1, (changes != 0).sum((0, 2)))
     directions = [_direction(forecasts.point, truth, step) for step in range(error.shape[1])]
     for name, values in zip(("direction", "direction_low", "direction_high"), zip(*directions)):
         measures[name] = np.array(values)

@@ -24,7 +24,7 @@ def summary(measures: Measures) -> dict[str, float]:
     figures = {name: float(np.mean(values)) for name, values in measures.items()}
     figures["mse"] = float(np.mean(np.square(measures["rmse"])))
     figures["rmse"] = math.sqrt(figures["mse"])
-    for name in ("direction", "direction_low", "direction_high"):
+    for name in ("direction", "direction_low", "direction_high", "rises"):
         figures[name] = measures[name][0]
     return {name: value for name, value in figures.items() if not math.isnan(value)}
 
@@ -110,10 +110,17 @@ def verdict(
         words = [f"{name} is worse than persistence: {beside} ({p})."]
     else:
         words = [f"{name} is better than persistence: {beside} ({p})."]
-    better = [f"{n} ({f['mase']:.3f})" for n, f in figures.items() if f["mase"] < own["mase"]]
-    better = [text for text in better if not text.startswith(PERSISTENCE)]
+        simple = _below(persistence, figures, but=name)
+        if simple:
+            words.append(f"So are, with nothing learnt by a network: {simple}.")
+    better = _below(own["mase"], figures, but=PERSISTENCE)
     if better:
-        words.append(f"A lower MASE than the model's: {', '.join(better)}.")
+        words.append(f"A lower MASE than the model's: {better}.")
+    if "direction" in own:
+        words.append(
+            f"The direction of its first step is right {_interval(own)} of the time; the value "
+            f"rose {own['rises']:.1%} of the time."
+        )
     if "coverage" in own:
         words.append(
             f"Its {levels[-1] - levels[0]:.0%} intervals held {own['coverage']:.1%} of the values."
@@ -127,6 +134,15 @@ def verdict(
         words.insert(0, f"NOT TO BE TRUSTED, {len(alarms)} leak alarm{'s' * (len(alarms) > 1)}:")
         words[1:1] = [f"{alarm}." for alarm in alarms]
     return " ".join(words)
+
+
+def _below(mase: float, figures: Mapping[str, Mapping[str, float]], *, but: str) -> str:
+    """The models of a lower MASE, with it, in one line."""
+    return ", ".join(
+        f"{name} ({each['mase']:.3f})"
+        for name, each in figures.items()
+        if each["mase"] < mase and name != but
+    )
 
 
 def _interval(figures: Mapping[str, float]) -> str:
