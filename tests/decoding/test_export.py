@@ -10,7 +10,8 @@ from rnn_keras.export import LiteRTModel, write_litert, write_saved_model
 from rnn_keras.layers import GRUCell
 from tests.export.flatbuffer import operators
 
-VOCABULARY, UNITS, START, END = 4, 6, 0, 1
+VOCABULARY, UNITS, START, END = 600, 6, 0, 1
+ALLOWED = np.isin(np.arange(VOCABULARY), [END, 300, 599])  # <bos> is not
 
 
 class Decoder(keras.Model):
@@ -38,7 +39,7 @@ class Decoder(keras.Model):
             scores = tf.where(tf.reshape(mask, tf.shape(scores)), scores, -1e9)
             context = tf.reshape(tf.matmul(tf.nn.softmax(scores), memory), [-1, UNITS])
             H, _ = self.cell(tf.concat([self.embed(tokens), context], axis=1), [H])
-            logits = tf.where(tf.range(VOCABULARY) == START, -float("inf"), self.output_(H))
+            logits = tf.where(ALLOWED, self.output_(H), -float("inf"))
             return logits, {"H": (H,), "mask": mask, "t": state["t"] + 1}
 
         return step
@@ -95,8 +96,8 @@ def test_litert_with_builtins_only(decoder, functions, examples, tmp_path):
     found = operators(report.file)
     assert "WHILE" in found and "CUSTOM" not in found
     beam = LiteRTModel(report.file).run("beam", **examples["beam"][1])
-    # The examples are worth something: several lengths, and with a forbidden token and one step,
-    # one hypothesis less than was asked for.
+    # The examples are worth something: several lengths, and with three allowed tokens and one
+    # step, one hypothesis less than was asked for.
     assert len(set(beam["lengths"].ravel())) > 3
     last = LiteRTModel(report.file).run("beam", **examples["beam"][2])
     assert last["lengths"].tolist() == [[1, 1, 1, 0]] * 2

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_keras.decoding import beam_search, exhaustive_search, greedy_search, penalized_score
+from rnn_keras.decoding.hypotheses import IMPOSSIBLE, likeliest
 from tests.decoding import textbook
 from tests.decoding.textbook import END, Table, assert_found
 
@@ -179,6 +180,27 @@ def test_a_dead_end_is_no_hypothesis():
     found = beam_search(step, *start, beam_width=3, nbest=3, alpha=0.0)
     assert found.lengths.numpy().tolist() == [[2, 1, 0]]
     np.testing.assert_allclose(found.scores[0, :2], np.log([0.3, 0.1]), rtol=1e-5)
+
+
+@given(SEEDS, st.sampled_from([20, 640, 1001]), st.integers(1, 7), st.integers(1, 40))
+def test_the_likeliest_of_many_tokens(seed, vocabulary, k, allowed):
+    rng = np.random.default_rng(seed)
+    logits = np.full((3, vocabulary), -np.inf, "float32")
+    for row in logits:
+        some = rng.choice(vocabulary, min(allowed, vocabulary), replace=False)
+        row[some] = rng.normal(0, 5, len(some))
+    log_p, tokens = likeliest(tf.constant(logits), k)
+    order = np.argsort(-logits, axis=1)[:, : min(k, allowed)]
+    np.testing.assert_array_equal(tokens[:, :allowed], order)
+    expected = (
+        logits.astype("float64") - np.logaddexp.reduce(logits.astype("float64"), axis=1)[:, None]
+    )
+    np.testing.assert_allclose(
+        log_p[:, :allowed], np.take_along_axis(expected, order, 1), rtol=1e-5, atol=1e-6
+    )
+    # What is not allowed is no more than impossible, and still a token.
+    assert (log_p[:, allowed:] <= IMPOSSIBLE).numpy().all()
+    assert tokens.shape == (3, k) and tokens.numpy().max() < vocabulary
 
 
 def test_penalized_score_by_hand():
