@@ -112,7 +112,7 @@ def verdict(
         words = [f"{name} is better than persistence: {beside} ({p})."]
         simple = _below(persistence, figures, but=name)
         if simple:
-            words.append(f"So are, with nothing learnt by a network: {simple}.")
+            words.append(f"So are, without a network: {simple}.")
     better = _below(own["mase"], figures, but=PERSISTENCE)
     if better:
         words.append(f"A lower MASE than the model's: {better}.")

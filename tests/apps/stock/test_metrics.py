@@ -191,7 +191,7 @@ def test_the_verdict_in_words():
     assert "gru is worse than persistence" in words(1.2, 0.001, 4)
     assert "A lower MASE than the model's: drift (0.990)." in words(1.2, 0.001, 4)
     assert "lower MASE" not in words(0.9, 0.001, -4)
-    assert "So are, with nothing learnt by a network: drift (0.990)." in words(0.9, 0.001, -4)
+    assert "So are, without a network: drift (0.990)." in words(0.9, 0.001, -4)
     assert "is right 52.0% [49.0%, 55.0%] of the time; the value rose 54.0%" in words(1, 0.4, 1)
     assert "80% intervals held 88.0%" in words(1.0, 0.4, 1)
     assert "a lagged copy" in words(1.0, 0.4, 1, lagged_copy=True)
