@@ -138,12 +138,14 @@ PRESETS = {
     "base": (
         "a bidirectional GRU of 128 units, pretrained, and n-grams; for IMDB and 2 cores",
         SentimentConfig(
-            epochs=3,
-            learning_rate=1e-3,
+            epochs=2,
+            learning_rate=2e-3,
             vocabulary=20_000,
             units=128,
+            pooling="max+mean",
             word_dropout=0.2,
             dropout=0.5,
+            adversarial=1.0,
             pretraining=4,
             ngrams=2**19,
             ema=0.99,
