@@ -16,7 +16,6 @@ _MODULES = {
     "litert": "models",
     "random_examples": "verify",
     "saved_model": "models",
-    "signatures_of": "models",
     "write_litert": "litert_file",
     "write_saved_model": "saved_model_folder",
 }

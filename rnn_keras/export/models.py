@@ -9,10 +9,12 @@ from rnn_keras.export.original import original_outputs
 from rnn_keras.export.saved_model_folder import write_saved_model
 from rnn_keras.export.signatures import serving_default, step
 from rnn_keras.export.streamable import check_streamable, stream
-from rnn_keras.export.verify import random_examples
+from rnn_keras.export.verify import expected_outputs, max_differences, random_examples
 from rnn_keras.interop import from_keras
 
 SIGNATURES = ("serving_default", "step")
+# The difference allowed between the model that is given and the one that is traced.
+REBUILT_TOLERANCE = 1e-4
 
 
 def saved_model(
@@ -116,6 +118,7 @@ class Export:
     Raises:
         ValueError: the model is none that can be exported, or cannot stream; the message names
             the layer.
+        ExportError: on these layers the model does not answer what it answers as it is.
     """
 
     def __init__(self, model, signatures=("serving_default",), examples=None):
@@ -123,47 +126,55 @@ class Export:
             raise ValueError(
                 f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
             )
+        examples = dict(examples or {})
+        if unknown := set(examples) - set(SIGNATURES):
+            raise ValueError(f"`examples` are for signatures there are not: {', '.join(unknown)}.")
         original = as_functional(model)
         self.model = for_inference(from_keras(original), open_time="step" in signatures)
         below = _below(self.model)
-        self.functions = {}
-        if "serving_default" in signatures:
-            self.functions["serving_default"] = serving_default(self.model, original)
+        functions = {"serving_default": serving_default(self.model, original)}
         if "step" in signatures:
             check_streamable(self.model, below)
-            self.functions["step"] = step(self.model, original)
-        self.examples = dict(examples or {})
-        if "step" in signatures and "serving_default" in self.examples:
-            self.examples.setdefault("step", self._streamed())
-        for name, function in self.functions.items():
-            if name not in self.examples:
-                self.examples[name] = random_examples(function, below=below)
-        self.expected = {}
-        if "serving_default" in signatures and _computes_in_float32(original):
-            self.expected["serving_default"] = [
-                original_outputs(original, inputs) for inputs in self._inputs()
-            ]
+            functions["step"] = step(self.model, original)
+            if "serving_default" in examples and "step" not in examples:
+                examples["step"] = _streamed(self.model, functions, examples["serving_default"])
+        for name, function in functions.items():
+            if name not in examples:
+                examples[name] = random_examples(function, below=below)
+        expected = _answers(original, functions["serving_default"], examples["serving_default"])
+        self.functions = {name: functions[name] for name in signatures}
+        self.examples = {name: examples[name] for name in signatures}
+        self.expected = {name: expected[name] for name in signatures if name in expected}
 
-    def _inputs(self):
-        """The examples of the whole sequence, each as a list in the order of the inputs."""
-        specs = self.functions["serving_default"].input_signature
-        return [[one[spec.name] for spec in specs] for one in self.examples["serving_default"]]
 
-    def _streamed(self):
-        """Examples of `step`: pieces of those of the whole sequence, with the states there."""
-        names = [spec.name for spec in self.functions["step"].input_signature]
-        return [
-            dict(zip(names, [*piece, *map(np.asarray, states.values())]))
-            for inputs in self._inputs()
-            for piece, states, _ in stream(self.model, inputs)
+def _streamed(model, functions, examples):
+    """Pieces of examples of the whole sequence, with the states that the model has there."""
+    names = [spec.name for spec in functions["step"].input_signature]
+    inputs = names[: len(model.inputs)]
+    return [
+        dict(zip(names, [*piece, *map(np.asarray, states.values())]))
+        for example in examples
+        for piece, states, _ in stream(model, [example[name] for name in inputs])
+    ]
+
+
+def _answers(original, whole, examples):
+    """What the original model answers by signature, if float32; `whole` must answer the same."""
+    dtypes = {layer.compute_dtype for layer in original._flatten_layers()}
+    if dtypes & {"float16", "bfloat16", "float64"}:
+        return {}
+    names = [spec.name for spec in whole.input_signature]
+    expected = {
+        "serving_default": [
+            original_outputs(original, [example[name] for name in names]) for example in examples
         ]
+    }
+    actual = expected_outputs({"serving_default": whole}, {"serving_default": examples})
+    max_differences(expected, actual, REBUILT_TOLERANCE)
+    return expected
 
 
 def _below(model):
     """What ids must be below: the size of the smallest vocabulary that they may be looked up in."""
     sizes = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
     return min(sizes, default=2)
-
-
-def _computes_in_float32(model):
-    return all(layer.compute_dtype == "float32" for layer in model._flatten_layers())
