@@ -2,8 +2,6 @@
 
 import math
 
-import tyro
-
 from apps.char_lm.config import PRESETS
 from apps.common import cli
 from apps.common.run import Run, runs_root
@@ -158,13 +156,8 @@ def _nats(config, trained, corpus):
 @cli.command
 def main(argv=None) -> None:
     """The command."""
-    name = tyro.cli(
-        cli.RunArgument,
-        args=argv,
-        prog="python -m apps.char_lm.evaluate",
-        description="Score a trained run beside n-grams again, and rewrite its model card.",
-    )
-    run = Run.open("char_lm", name)
+    description = "Score a trained run beside n-grams again, and rewrite its model card."
+    run = cli.parse_run("char_lm", "evaluate", description, argv)
     from apps.common.environment import import_tensorflow
 
     import_tensorflow()

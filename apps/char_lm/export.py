@@ -1,28 +1,12 @@
 """Exports a run: `python -m apps.char_lm.export RUN [--quantization none|dynamic|float16]`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-import tyro
-
-from apps.common.cli import RunArgument, command
+from apps.common.cli import command
 from apps.common.environment import import_tensorflow
-from apps.common.errors import InputError
+from apps.common.exporting import Quantization, export_command, write_exports
 from apps.common.run import Run
-
-Quantization = Literal["none", "dynamic", "float16"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportOptions:
-    """The command line."""
-
-    run: RunArgument
-
-    quantization: Quantization = "none"
-    """Weights of the LiteRT file: none keeps float32, dynamic makes them int8, float16 halves
-    them."""
 
 
 def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
@@ -39,67 +23,35 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     import_tensorflow()
     from apps.char_lm.graph import CharLMGraph
     from apps.char_lm.model import load
-    from rnn_keras.export import ExportError, write_litert, write_saved_model
 
     config, vocabulary, trained = load(run)
     graph = CharLMGraph(config, trained, vocabulary)
     examples = graph.examples()
-    try:
-        saved_model = write_saved_model(
-            graph.saved_model,
-            [graph.streaming],
-            run.saved_model,
-            examples={name: examples[name] for name in graph.saved_model},
-        )
-        litert = write_litert(
-            graph.litert,
-            [graph.streaming],
-            run.tflite,
-            quantization,
-            vocabulary,
-            examples={
+    return write_exports(
+        run,
+        quantization,
+        saved_model={
+            "functions": graph.saved_model,
+            "trackables": [graph.streaming],
+            "examples": {name: examples[name] for name in graph.saved_model},
+        },
+        litert={
+            "functions": graph.litert,
+            "trackables": [graph.streaming],
+            "vocabulary": vocabulary,
+            "examples": {
                 "prefill": examples["prefill"],
                 "step": examples["step"],
                 "score": examples["score_ids"],
             },
-        )
-    except ExportError as error:
-        raise InputError(f"cannot export {run}: {error}") from error
-    report = {
-        "saved_model": _entry(run, asdict(saved_model), "directory"),
-        "litert": _entry(run, asdict(litert), "file"),
-        "quantization": quantization,
-    }
-    run.write_json("export.json", report)
-    return report
+        },
+    )
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
-    options = tyro.cli(
-        ExportOptions,
-        args=argv,
-        prog="python -m apps.char_lm.export",
-        description="Export a trained run to a SavedModel and a LiteRT file.",
-    )
-    run = Run.open("char_lm", options.run)
-    report = export(run, options.quantization)
-    for name in ("saved_model", "litert"):
-        entry = report[name]
-        differences = ", ".join(f"{k} {d:.1e}" for k, d in entry["max_difference"].items())
-        print(
-            f"{run.path / entry['file']}: {entry['bytes'] / 1e3:,.0f} kB, "
-            f"largest difference from the Keras model: {differences}"
-        )
-
-
-def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
-    return {
-        "file": str(report[place].relative_to(run.path)),
-        "bytes": report["bytes"],
-        "max_difference": report["differences"],
-    }
+    export_command("char_lm", export, argv)
 
 
 if __name__ == "__main__":

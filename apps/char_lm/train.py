@@ -58,25 +58,13 @@ def train(config: CharLMConfig, run: Run | None = None) -> Run:
 
 
 def compile_model(model, config: CharLMConfig, batches_per_epoch: int) -> None:
-    """AdamW with a warm-up over the first epoch and a cosine decay over all others."""
+    """The optimizer and the loss."""
     import keras
 
-    steps = batches_per_epoch * config.epochs
-    warmup = min(batches_per_epoch, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, steps - warmup),
-        alpha=0.02,
-        warmup_target=config.learning_rate,
-        warmup_steps=max(1, warmup),
-    )
+    from apps.common.optimizer import adamw
+
     model.compile(
-        keras.optimizers.AdamW(
-            rate,
-            beta_2=0.99,
-            weight_decay=config.weight_decay,
-            global_clipnorm=config.clip_norm,
-        ),
+        adamw(config, batches_per_epoch, config.weight_decay, beta_2=0.99),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
 

@@ -166,3 +166,13 @@ def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str
     lines.append("--resume RUN [--epochs N] continues an interrupted run instead;")
     lines.append("  another N lays the decay of the learning rate out anew, over N epochs in all.")
     return "\n".join(lines)
+
+
+def parse_run(app: str, verb: str, description: str, argv=None) -> Run:
+    """The run that `python -m apps.APP.VERB RUN` names.
+
+    Raises:
+        InputError: there is no such run, or it is not complete.
+    """
+    prog = f"python -m apps.{app}.{verb}"
+    return Run.open(app, tyro.cli(RunArgument, args=argv, prog=prog, description=description))

@@ -1,7 +1,5 @@
 """`python -m apps.sentiment.evaluate RUN`: the test reviews, once, beside two baselines."""
 
-import tyro
-
 from apps.common import cli
 from apps.common.run import Run, runs_root
 from apps.sentiment.config import PRESETS
@@ -171,13 +169,8 @@ def _shortened(text):
 @cli.command
 def main(argv=None) -> None:
     """The command."""
-    name = tyro.cli(
-        cli.RunArgument,
-        args=argv,
-        prog="python -m apps.sentiment.evaluate",
-        description="Score a trained run on its test reviews again, and rewrite its model card.",
-    )
-    run = Run.open("sentiment", name)
+    description = "Score a trained run on its test reviews again, and rewrite its model card."
+    run = cli.parse_run("sentiment", "evaluate", description, argv)
     from apps.common.environment import import_tensorflow
 
     import_tensorflow()

@@ -1,28 +1,12 @@
 """Exports a run: `python -m apps.sentiment.export RUN [--quantization none|dynamic|float16]`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-import tyro
-
-from apps.common.cli import RunArgument, command
+from apps.common.cli import command
 from apps.common.environment import import_tensorflow
-from apps.common.errors import InputError
+from apps.common.exporting import Quantization, export_command, write_exports
 from apps.common.run import Run
-
-Quantization = Literal["none", "dynamic", "float16"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportOptions:
-    """The command line."""
-
-    run: RunArgument
-
-    quantization: Quantization = "none"
-    """Weights of the LiteRT file: none keeps float32, dynamic makes them int8, float16 halves
-    them."""
 
 
 def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
@@ -44,34 +28,27 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     from apps.sentiment.graph import SentimentGraph
     from apps.sentiment.model import load
     from apps.sentiment.text import Encoder
-    from rnn_keras.export import ExportError, write_litert, write_saved_model
 
     config, vocabulary, model = load(run)
     graph = SentimentGraph(model, Encoder(vocabulary, config))
     texts = read_examples(run)
     examples = _examples(graph, texts)
-    try:
-        saved_model = write_saved_model(
-            graph.functions, graph.trackables, run.saved_model, examples=examples
-        )
-        litert = write_litert(
-            graph.litert,
-            [model],
-            run.tflite,
-            quantization,
-            vocabulary,
-            examples={"score": examples["score"]},
-        )
-    except ExportError as error:
-        raise InputError(f"cannot export {run}: {error}") from error
-    report = {
-        "saved_model": _entry(run, asdict(saved_model), "directory"),
-        "litert": _entry(run, asdict(litert), "file"),
-        "quantization": quantization,
-        "reviews": len(texts),
-    }
-    run.write_json("export.json", report)
-    return report
+    return write_exports(
+        run,
+        quantization,
+        saved_model={
+            "functions": graph.functions,
+            "trackables": graph.trackables,
+            "examples": examples,
+        },
+        litert={
+            "functions": graph.litert,
+            "trackables": [model],
+            "vocabulary": vocabulary,
+            "examples": {"score": examples["score"]},
+        },
+        reviews=len(texts),
+    )
 
 
 def _examples(graph, texts):
@@ -88,29 +65,7 @@ def _examples(graph, texts):
 @command
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
-    options = tyro.cli(
-        ExportOptions,
-        args=argv,
-        prog="python -m apps.sentiment.export",
-        description="Export a trained run to a SavedModel and a LiteRT file.",
-    )
-    run = Run.open("sentiment", options.run)
-    report = export(run, options.quantization)
-    for name in ("saved_model", "litert"):
-        entry = report[name]
-        differences = ", ".join(f"{k} {d:.1e}" for k, d in entry["max_difference"].items())
-        print(
-            f"{run.path / entry['file']}: {entry['bytes'] / 1e3:,.0f} kB, largest difference from "
-            f"the Keras model on {report['reviews']} validation reviews: {differences}"
-        )
-
-
-def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
-    return {
-        "file": str(report[place].relative_to(run.path)),
-        "bytes": report["bytes"],
-        "max_difference": report["differences"],
-    }
+    export_command("sentiment", export, argv)
 
 
 if __name__ == "__main__":

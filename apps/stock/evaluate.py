@@ -2,8 +2,6 @@
 
 import sys
 
-import tyro
-
 from apps.common import cli
 from apps.common.run import Run, runs_root
 from apps.stock.config import PRESETS
@@ -171,13 +169,8 @@ def _append_result(run, config, metrics) -> None:
 @cli.command
 def main(argv=None) -> None:
     """The command."""
-    name = tyro.cli(
-        cli.RunArgument,
-        args=argv,
-        prog="python -m apps.stock.evaluate",
-        description="Judge a trained run beside baselines again, and rewrite its model card.",
-    )
-    run = Run.open("stock", name)
+    description = "Judge a trained run beside baselines again, and rewrite its model card."
+    run = cli.parse_run("stock", "evaluate", description, argv)
     from apps.common.environment import import_tensorflow
 
     import_tensorflow()

@@ -65,26 +65,11 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
 
 
 def compile_model(model, config: StockConfig, batches_per_epoch: int) -> None:
-    """AdamW with a warm-up over the first epoch and a cosine decay over all others."""
-    import keras
-
+    """The optimizer and the loss."""
+    from apps.common.optimizer import adamw
     from apps.stock.model import loss_of
 
-    steps = batches_per_epoch * config.epochs
-    warmup = min(batches_per_epoch, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, steps - warmup),
-        alpha=0.02,
-        warmup_target=config.learning_rate,
-        warmup_steps=max(1, warmup),
-    )
-    model.compile(
-        keras.optimizers.AdamW(
-            rate, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
-        ),
-        loss=loss_of(config),
-    )
+    model.compile(adamw(config, batches_per_epoch, config.weight_decay), loss=loss_of(config))
 
 
 @cli.command
