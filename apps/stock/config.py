@@ -68,6 +68,13 @@ class StockConfig(TrainingConfig):
     segment: int = 48
     """Rows of one segment (segment)."""
 
+    column_embedding: bool = True
+    """Tell the network which column it forecasts (segment)."""
+
+    linear_penalty: float | None = None
+    """Add a linear map of the whole window, with this L2 penalty on its weights; None adds none
+    (segment)."""
+
     dropout: float = 0.2
     """Dropout rate of each recurrent layer's output."""
 
@@ -89,6 +96,12 @@ class StockConfig(TrainingConfig):
         self.check(
             is_number(self.weight_decay) and self.weight_decay >= 0,
             "weight_decay",
+            "zero or a positive number",
+        )
+        self.check(
+            self.linear_penalty is None
+            or (is_number(self.linear_penalty) and self.linear_penalty >= 0),
+            "linear_penalty",
             "zero or a positive number",
         )
         self.check(bool(self.target), "target", "a column's name")
@@ -142,7 +155,9 @@ class StockConfig(TrainingConfig):
         )
         if self.target == ALL and self.columns:
             raise InputError("--columns must be left out with --target all, which reads them all")
-        if self.model == "segment":
+        if self.model != "segment":
+            self.check(self.linear_penalty is None, "linear_penalty", "left out without segments")
+        else:
             self.check(
                 not self.columns, "columns", "left out with --model segment, which reads only "
                 "the past of what it forecasts",

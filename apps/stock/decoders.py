@@ -113,27 +113,45 @@ class Segments(keras.layers.Layer):
     The window is cut into segments of `segment` rows, each projected, $X_i = \mathrm{ReLU}(x_i W +
     b)$, so that the GRU takes `lookback / segment` steps instead of `lookback`. From its last state
     one step of the same GRU, which reads the position of a segment of the horizon and the column,
-    leads to each of those segments, all in parallel. The output layer starts at zero.
+    leads to each of those segments, all in parallel. The output layer starts at zero, and so does
+    the linear map of the whole window that may stand beside all this (as in NLinear, Zeng et al.
+    2022), for horizons so long that the GRU overfits.
 
     Args:
         segment: rows of a segment; divides the number of rows.
         units: size of the hidden state, even.
         dropout: rate before the output.
         horizon, outputs: as in the result.
+        column_embedding: whether the decoding step reads the column too.
+        linear_penalty: adds the linear map, with this L2 penalty on its kernel in training; None
+            adds none.
         reset_after: which GRU.
 
     Reference: Lin et al., *SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
     Forecasting*, 2023 (arXiv:2308.11200).
     """
 
-    def __init__(self, segment, units, dropout, horizon, outputs, reset_after=True, **options):
+    def __init__(
+        self,
+        segment,
+        units,
+        dropout,
+        horizon,
+        outputs,
+        column_embedding=True,
+        linear_penalty=None,
+        reset_after=True,
+        **options,
+    ):
         super().__init__(**options)
         self.options = dict(segment=segment, units=units, dropout=dropout, horizon=horizon,
-                            outputs=outputs, reset_after=reset_after)  # fmt: skip
+                            outputs=outputs, column_embedding=column_embedding,
+                            linear_penalty=linear_penalty, reset_after=reset_after)  # fmt: skip
         self.project = keras.layers.Dense(units, activation="relu", dtype=self.dtype_policy)
         self.gru = GRU(units, reset_after=reset_after, dtype=self.dtype_policy)
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(segment * outputs)
+        self.linear = None if linear_penalty is None else _head(horizon * outputs)
 
     def build(self, shape):
         units, segment = self.options["units"], self.options["segment"]
@@ -142,8 +160,12 @@ class Segments(keras.layers.Layer):
         self.head.build((None, units))
         pieces = -(-self.options["horizon"] // segment)
         normal = keras.initializers.RandomNormal(stddev=1.0)
-        self.position = self.add_weight((pieces, units // 2), normal, name="position")
-        self.column = self.add_weight((shape[-1], units - units // 2), normal, name="column")
+        width = units // 2 if self.options["column_embedding"] else units
+        self.position = self.add_weight((pieces, width), normal, name="position")
+        if self.options["column_embedding"]:
+            self.column = self.add_weight((shape[-1], units - width), normal, name="column")
+        if self.linear is not None:
+            self.linear.build((None, shape[1]))
 
     def call(self, x, training=False):
         segment, horizon = self.options["segment"], self.options["horizon"]
@@ -154,17 +176,19 @@ class Segments(keras.layers.Layer):
         H = self.gru(self.project(own), training=training)
 
         # One decoding step for each (window, column, piece).
-        where = ops.concatenate(
-            [
-                ops.tile(self.position, (columns, 1)),
-                ops.repeat(self.column, pieces, axis=0),
-            ],
-            axis=-1,
-        )
+        where = ops.tile(self.position, (columns, 1))
+        if self.options["column_embedding"]:
+            where = ops.concatenate([where, ops.repeat(self.column, pieces, axis=0)], axis=-1)
         H = ops.reshape(ops.repeat(H, pieces, axis=0), (-1, units))
         H, _ = self.gru.cell(ops.tile(where, (batch, 1)), [H], training=training)
         y = self.head(self.drop(H, training=training))
         y = ops.reshape(y, (-1, columns, pieces * segment, outputs))[:, :, :horizon]
+        if self.linear is not None:
+            line = self.linear(ops.reshape(own, (-1, rows)))
+            y = y + ops.reshape(line, (-1, columns, horizon, outputs))
+            if training:  # and not where an epoch is judged
+                penalty = self.options["linear_penalty"]
+                self.add_loss(penalty * ops.sum(ops.square(self.linear.kernel)))
         return ops.transpose(y, (0, 2, 1, 3))
 
     def get_config(self):

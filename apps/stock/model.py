@@ -139,6 +139,8 @@ def _network(config: StockConfig, targets: int, dtype: str | None) -> keras.laye
             config.dropout,
             config.horizon,
             outputs,
+            config.column_embedding,
+            config.linear_penalty,
             name="network",
             dtype=dtype,
         )

@@ -33,6 +33,12 @@ MODELS = {
     "autoregressive": {"model": "autoregressive", "cell": "lstm", "layers": 2},
     "vanilla, by the window": {"cell": "vanilla", "scaling": "window"},
     "segment": {"model": "segment", "scaling": "window"},
+    "segment and line": {
+        "model": "segment",
+        "scaling": "train",
+        "column_embedding": False,
+        "linear_penalty": 0.1,
+    },
     "segment, by the training rows": {"model": "segment", "scaling": "train"},
     "mean": {"loss": "mse", "scaling": "train", "residual": False},
 }
@@ -209,6 +215,19 @@ def test_autoregressive_reads_its_own_point():
         forecast = output[:, 1:2]
 
 
+def test_the_linear_map_stands_beside_the_segments():
+    x = np.random.default_rng(0).normal(size=(2, 12, 3)).astype("float32")
+    layer = Segments(4, 6, 0.0, horizon=5, outputs=1, column_embedding=False, linear_penalty=0.1)
+    assert not layer(x).numpy().any() and layer.losses == []
+    W = np.random.default_rng(1).normal(size=(12, 5)).astype("float32")
+    layer.linear.kernel.assign(W)
+    np.testing.assert_allclose(
+        layer(x).numpy()[..., 0], np.einsum("btc,th->bhc", x, W), atol=1e-5
+    )  # fmt: skip
+    layer(x, training=True)
+    assert float(layer.losses[0]) == pytest.approx(0.1 * np.square(W).sum(), rel=1e-5)
+
+
 def test_columns_of_segments_do_not_see_each_other():
     layer = Segments(segment=4, units=6, dropout=0.0, horizon=4, outputs=1)
     x = np.random.default_rng(0).normal(size=(2, 12, 3)).astype("float32")
@@ -221,7 +240,7 @@ def test_columns_of_segments_do_not_see_each_other():
     assert (before[:, :, 1] != after[:, :, 1]).any()
 
 
-@pytest.mark.parametrize("name", ["deep lstm of two columns", "autoregressive", "segment"])
+@pytest.mark.parametrize("name", ["deep lstm of two columns", "autoregressive", "segment and line"])
 def test_a_saved_model_is_the_same(name, tmp_path):
     options = MODELS[name]
     made = forecaster(1, seed=2, **options)
@@ -233,7 +252,9 @@ def test_a_saved_model_is_the_same(name, tmp_path):
 
 def test_every_decoder_is_litert_builtins(tmp_path):
     """For one window and for several; the values are compared when it is written."""
-    made = {name: forecaster(seed=3, **MODELS[name]) for name in ("autoregressive", "segment")}
+    made = {
+        name: forecaster(seed=3, **MODELS[name]) for name in ("autoregressive", "segment and line")
+    }
     report = write_litert(
         {name: each.forecast for name, each in made.items()},
         [each.trained for each in made.values()],
@@ -284,6 +305,7 @@ def test_layers_know_their_configuration():
         ({"model": "segment", "scaling": "window", "lookback": 13}, "--lookback must be a multip"),
         ({"model": "autoregressive", "horizon": 101}, "--horizon must be at most 100"),
         ({"target": "all", "columns": ("open",)}, "--columns must be left out with --target all"),
+        ({"linear_penalty": 0.1}, "--linear-penalty must be left out without segments"),
         ({"lookback": 1}, "--lookback must be at least 2"),
         ({"season": 0}, "--season must be a positive integer"),
         ({"scaling": "minmax"}, "--scaling must be returns or window or train, got 'minmax'"),
