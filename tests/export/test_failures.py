@@ -103,8 +103,8 @@ def test_functions_that_are_none(tmp_path):
             with pytest.raises(ValueError, match=words):
                 write(functions, [], tmp_path / "model")
     function = {"f": signature(lambda x: {"y": x})}
-    with pytest.raises(ValueError, match="none, dynamic, float16, got 'int8'"):
-        write_litert(function, [], tmp_path / "model", "int8")
+    with pytest.raises(ValueError, match="none, dynamic, float16, int8, got 'int4'"):
+        write_litert(function, [], tmp_path / "model", "int4")
     with pytest.raises(ValueError, match="positive integer, got 0"):
         write_saved_model(function, [], tmp_path / "model", version=0)
     with pytest.raises(ValueError, match="there are not: g"):
