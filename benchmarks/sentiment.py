@@ -123,6 +123,7 @@ def measure(cell: str, arguments: argparse.Namespace) -> Row:
         cell=cell,
         layers=1,
         max_length=arguments.length,
+        ngrams=0,
         adversarial=0.0,
         pretraining=0,
     )

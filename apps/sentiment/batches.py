@@ -26,20 +26,23 @@ class Encoded:
     def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
         self.ids = Encoder(vocabulary, config).encode(reviews.texts)
         self.labels = reviews.labels
+        self._cropped = [crop(ids, config.train_length) for ids in self.ids]
         self._config = config
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
         """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, bucketed by length.
 
         Args:
-            epoch: of the training, which draws its own order; None keeps one order, for judging.
+            epoch: of the training, which crops to `config.train_length` and draws its own order;
+                None keeps one order, for judging.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
-        batches = self._rows(random)
+        texts = self.ids if epoch is None else self._cropped
+        batches = self._rows(texts, random)
 
         def generate():
             for rows in batches:
-                yield self._padded(rows), self.labels[rows, None].astype("float32")
+                yield self._padded(texts, rows), self.labels[rows, None].astype("float32")
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
@@ -51,14 +54,19 @@ class Encoded:
     def logits(self, model: keras.Model) -> np.ndarray:
         """The log-odds `(n,)` of being positive that a model gives to each review."""
         logits = np.empty(len(self.ids))
-        for rows in self._rows(None):
-            logits[rows] = model.predict_on_batch(self._padded(rows))[:, 0]
+        for rows in self._rows(self.ids, None):
+            logits[rows] = model.predict_on_batch(self._padded(self.ids, rows))[:, 0]
         return logits
 
-    def _rows(self, random):
-        return bucket_by_length(
-            [len(ids) for ids in self.ids], self._config.batch_size, self._config.bucket, random
-        )
+    def _rows(self, texts, random):
+        lengths = [len(ids) for ids in texts]
+        return bucket_by_length(lengths, self._config.batch_size, self._config.bucket, random)
 
-    def _padded(self, rows):
-        return pad([self.ids[row] for row in rows], self._config.bucket)
+    def _padded(self, texts, rows):
+        return pad([texts[row] for row in rows], self._config.bucket)
+
+
+def crop(ids: np.ndarray, length: int) -> np.ndarray:
+    """The first and the last ids of a long review, half of each, as `Encoder.crop`."""
+    tail = length // 2
+    return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -35,8 +35,11 @@ class SentimentConfig(TrainingConfig):
     min_count: int = 2
     """Words seen fewer times in training are read as one unknown word."""
 
-    max_length: int = 400
+    max_length: int = 1_000
     """Tokens read of a review; of a longer one the first half and the last half of so many."""
+
+    train_length: int = 400
+    """The same in training, where the length costs most."""
 
     bucket: int = 64
     """Batches are padded to multiples of so many tokens."""
@@ -90,11 +93,19 @@ class SentimentConfig(TrainingConfig):
         """Check the fields."""
         super().__post_init__()
         self.check_positive_integer(
-            "vocabulary", "min_count", "max_length", "bucket", "layers", "units", "embedding"
+            "vocabulary",
+            "min_count",
+            "max_length",
+            "train_length",
+            "bucket",
+            "layers",
+            "units",
+            "embedding",
         )
         self.check_fraction("word_dropout", "embedding_dropout", "dropout")
         self.check(self.vocabulary >= 3, "vocabulary", "at least 3")
         self.check(self.max_length >= 2, "max_length", "at least 2")
+        self.check(self.train_length >= 2, "train_length", "at least 2")
         self.check(
             0 < self.validation_fraction < 0.5, "validation_fraction", "a number between 0 and 0.5"
         )
@@ -147,7 +158,7 @@ PRESETS = {
             dropout=0.5,
             adversarial=1.0,
             pretraining=4,
-            ngrams=2**19,
+            ngrams=2**17,
             ema=0.99,
         ),
     ),
@@ -162,11 +173,10 @@ PRESETS = {
             units=512,
             embedding=256,
             vocabulary=50_000,
-            max_length=1_000,
             ema=0.999,
             word_dropout=0.2,
             adversarial=2.0,
-            ngrams=2**20,
+            ngrams=2**19,
             patience=3,
         ),
     ),

@@ -17,16 +17,17 @@ from apps.sentiment.batches import Encoded
 from apps.sentiment.text import PAD_ID
 
 FILE = "ngrams.npz"
+STRENGTH = 20.0  # scikit-learn's C; chosen on training reviews of IMDB
 FACTORS = (31_337, 7_919)  # of the hash of a pair; no int32 overflows below 54,000 tokens
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class NgramLogit(keras.layers.Layer):
-    r"""The sum of the weights of all distinct words, and of all distinct pairs of neighbours.
+    r"""The weights of all words and of all pairs of neighbours.
 
-    $$\sum_{w \in \{x_t\}} u_w + \sum_{h \in \{h(x_t, x_{t+1})\}} v_h + b$$
+    $$\frac1{\sqrt n} \Big(\sum_t u_{x_t} + \sum_t v_{h(x_t, x_{t+1})}\Big) + b$$
 
-    where h hashes a pair into a number of buckets.
+    where h hashes a pair into a number of buckets, and n is the number of words and pairs.
 
     Args:
         vocab_size: number of tokens.
@@ -54,10 +55,11 @@ class NgramLogit(keras.layers.Layer):
 
     def call(self, ids):
         valid = ops.not_equal(ids, PAD_ID)
+        both = valid[:, :-1] & valid[:, 1:]
         pairs = hashed_pairs(ids[:, :-1], ids[:, 1:], self.buckets)
-        found = _sum_distinct(self.words, ids, valid)
-        found += _sum_distinct(self.pairs, pairs, valid[:, :-1] & valid[:, 1:])
-        return ops.expand_dims(found + self.bias, 1)
+        weights = _sum(self.words, ids, valid) + _sum(self.pairs, pairs, both)
+        n = ops.sum(ops.cast(valid, "float32"), 1) + ops.sum(ops.cast(both, "float32"), 1)
+        return ops.expand_dims(weights / ops.sqrt(ops.maximum(n, 1.0)) + self.bias, 1)
 
     def compute_output_shape(self, shape):
         return (shape[0], 1)
@@ -71,14 +73,9 @@ def hashed_pairs(first, second, buckets: int):
     return (first * FACTORS[0] + second * FACTORS[1]) % buckets
 
 
-def _sum_distinct(weights, features, valid):
-    """The weights of the valid features of each row, each of them once."""
-    steps = ops.arange(ops.shape(features)[1])
-    before = ops.expand_dims(steps, 1) > ops.expand_dims(steps, 0)
-    same = ops.equal(ops.expand_dims(features, 2), ops.expand_dims(features, 1))
-    seen = ops.any(same & before & ops.expand_dims(valid, 1), axis=2)
+def _sum(weights, features, valid):
     found = ops.take(weights, features, axis=0)
-    return ops.sum(ops.where(valid & ~seen, found, ops.zeros_like(found)), axis=1)
+    return ops.sum(ops.where(valid, found, ops.zeros_like(found)), axis=1)
 
 
 def combine(network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:
@@ -115,13 +112,15 @@ def fit(
     Returns:
         What `combine` gives, with all weights.
     """
-    X, y = _presence(training.ids, buckets, vocab_size), training.labels
-    positive, negative = (np.asarray(X[y == label].sum(axis=0)).ravel() + 1 for label in (1, 0))
-    ratio = np.log((positive / positive.sum()) / (negative / negative.sum()))
-    linear = LogisticRegression(solver="liblinear", dual=True, random_state=0, max_iter=1_000)
+    X, y = _features(training.ids, buckets, vocab_size), training.labels
+    texts_with = [np.asarray((X[y == label] > 0).sum(axis=0)).ravel() + 1 for label in (0, 1)]
+    ratio = np.log(texts_with[1] / texts_with[1].sum()) - np.log(
+        texts_with[0] / texts_with[0].sum()
+    )
+    linear = LogisticRegression(C=STRENGTH, solver="liblinear")
     linear.fit(X.multiply(ratio).tocsr(), y)
     weights = (linear.coef_[0] * ratio).astype("float32")
-    ngrams = _presence(validation.ids, buckets, vocab_size) @ weights + linear.intercept_[0]
+    ngrams = _features(validation.ids, buckets, vocab_size) @ weights + linear.intercept_[0]
 
     logits = np.stack([validation.logits(network), ngrams], axis=1)
     weigh = LogisticRegression(C=1e6).fit(logits, validation.labels)
@@ -159,13 +158,16 @@ def load(run: Run, network: keras.Model, buckets: int, vocab_size: int) -> keras
     return model
 
 
-def _presence(texts, buckets, vocab_size):
-    """A sparse matrix `(texts, vocab_size + buckets)` of ones: which words and pairs a text has."""
+def _features(texts, buckets, vocab_size):
+    """A sparse matrix `(texts, vocab_size + buckets)`: the counts of words and pairs, over √n."""
     columns = [
-        np.unique(np.concatenate([ids, vocab_size + hashed_pairs(ids[:-1], ids[1:], buckets)]))
+        np.concatenate([ids, vocab_size + hashed_pairs(ids[:-1], ids[1:], buckets)])
         for ids in texts
     ]
-    ends = np.cumsum([0, *map(len, columns)])
-    ones = np.ones(ends[-1], "float32")
+    sizes = np.array([len(row) for row in columns])
+    values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
     shape = (len(texts), vocab_size + buckets)
-    return scipy.sparse.csr_matrix((ones, np.concatenate(columns), ends), shape)
+    matrix = scipy.sparse.csr_matrix((values, np.concatenate(columns), ends), shape)
+    matrix.sum_duplicates()
+    return matrix
