@@ -95,7 +95,11 @@ def test_reports_and_leaves_nothing_else_behind(exported):
     for report in (saved_model, litert):
         assert report.differences.keys() == every.keys()
         assert max(report.differences.values()) < 1e-5
-    assert sorted(os.listdir(litert.file.parent)) == ["model.tflite", "model.tflite.json", "saved_model"]
+    assert sorted(os.listdir(litert.file.parent)) == [
+        "model.tflite",
+        "model.tflite.json",
+        "saved_model",
+    ]
     assert os.listdir(saved_model.directory.parent) == ["1"]
 
 
