@@ -1,0 +1,198 @@
+"""The configuration of the translator, and its presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.common.config import TrainingConfig, is_integer, is_number
+
+Attention = Literal["none", "additive", "multiplicative"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationConfig(TrainingConfig):
+    """The flags of the translator, beside those of every application."""
+
+    source: str = "en"
+    """Language that is translated: the ending of its parallel files, or its key in tfds."""
+
+    target: str = "fr"
+    """Language that it is translated to."""
+
+    reverse: bool = False
+    """Swap the two columns of a tab-separated file."""
+
+    test_set: str | None = None
+    """Name of the parallel files to test on, such as test_2016_flickr; None takes the only one."""
+
+    limit: int | None = None
+    """Train on the first so many pairs only; what is held out is drawn from those after them."""
+
+    validation_fraction: float = 0.05
+    """Part of the source sentences that chooses the epoch, of data that tell none apart."""
+
+    test_fraction: float = 0.05
+    """Part of the source sentences that is tested on, of data that tell none apart."""
+
+    split_seed: int = 0
+    """Seed of that split and of the builtin pairs, apart from --seed, so that trainings with
+    several seeds are judged on the same sentences."""
+
+    tokens: Literal["word", "wordpiece"] = "wordpiece"
+    """What the network reads and writes: words, or the word pieces of keras_nlp."""
+
+    vocabulary: int = 8_000
+    """Largest number of different tokens of each language."""
+
+    min_count: int = 2
+    """Words seen fewer times in training are read as one unknown word (--tokens word)."""
+
+    lowercase: bool = True
+    """Lower-case both languages."""
+
+    max_pair_length: int = 100
+    """Pairs with a side of more tokens are not trained on."""
+
+    max_length: int = 250
+    """Tokens that are read of a sentence to translate."""
+
+    max_length_ratio: float = 2.0
+    """A translation has at most so many tokens per token of its source, and ten more."""
+
+    bucket: int = 4
+    """Batches are padded to multiples of so many tokens."""
+
+    cell: Literal["vanilla", "gru", "lstm"] = "gru"
+    """Recurrent layer."""
+
+    layers: int = 1
+    """Recurrent layers of the encoder and of the decoder; with attention the decoder has one
+    more, which asks."""
+
+    units: int = 256
+    """Size of the hidden state of each layer and direction."""
+
+    embedding: int = 256
+    """Size of the word vectors, and with attention of the vector that each word is read from."""
+
+    bidirectional: bool = True
+    """Encode in both directions (with attention)."""
+
+    attention: Attention = "additive"
+    """How the decoder looks at the source; none gives it the encoder's final state instead."""
+
+    tied: bool = False
+    """Use the target's word vectors as the weights of the output too (with attention)."""
+
+    embedding_dropout: float = 0.0
+    """Dropout rate of the word vectors' components, the same ones in the whole sentence."""
+
+    dropout: float = 0.0
+    """Dropout rate of what each recurrent layer and the layer before the output give."""
+
+    label_smoothing: float = 0.0
+    """Part of each target's probability that is spread over the vocabulary."""
+
+    weight_decay: float = 0.0
+    """Decoupled weight decay of the optimizer (AdamW)."""
+
+    beam: int = 5
+    """Hypotheses that beam search keeps."""
+
+    alpha: float = 0.75
+    """Exponent of the length by which it divides their log-probability."""
+
+    def __post_init__(self):
+        """Check the fields."""
+        super().__post_init__()
+        self.check_positive_integer(
+            "vocabulary",
+            "min_count",
+            "max_pair_length",
+            "max_length",
+            "bucket",
+            "layers",
+            "units",
+            "embedding",
+            "beam",
+        )
+        if self.limit is not None:
+            self.check_positive_integer("limit")
+        self.check(self.source != self.target, "target", "another language than --source")
+        self.check(self.vocabulary >= 5, "vocabulary", "at least 5")
+        self.check_positive("max_length_ratio")
+        for field in ("validation_fraction", "test_fraction"):
+            value = getattr(self, field)
+            self.check(is_number(value) and 0 < value <= 0.4, field, "above 0 and at most 0.4")
+        self.check(
+            is_integer(self.split_seed) and 0 <= self.split_seed < 2**32,
+            "split_seed",
+            "an integer in [0, 2**32)",
+        )
+        self.check_fraction("embedding_dropout", "dropout", "label_smoothing")
+        self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
+        self.check(is_number(self.alpha) and self.alpha >= 0, "alpha", "zero or a positive number")
+        self.check(self.attention != "none" or not self.tied, "tied", "False with --attention none")
+
+
+PRESETS = {
+    "tiny": (
+        "a GRU of 64 units with attention on pairs that a grammar wrote, a minute on 2 cores",
+        TranslationConfig(
+            tokens="word",
+            min_count=1,
+            units=64,
+            embedding=64,
+            epochs=12,
+            batch_size=64,
+            learning_rate=1e-2,
+            dropout=0.1,
+            validation_fraction=0.07,
+            test_fraction=0.07,
+        ),
+    ),
+    "d2l": (
+        "Dive into Deep Learning's translator without attention: a smoke test on 600 pairs",
+        TranslationConfig(
+            limit=600,
+            tokens="word",
+            min_count=2,
+            attention="none",
+            layers=2,
+            units=256,
+            embedding=256,
+            dropout=0.2,
+            learning_rate=5e-3,
+            epochs=100,
+        ),
+    ),
+    "base": (
+        "a GRU of 256 units with attention, for tens of thousands of pairs and 2 cores",
+        TranslationConfig(
+            tied=True,
+            epochs=20,
+            learning_rate=2e-3,
+            embedding_dropout=0.3,
+            dropout=0.4,
+            label_smoothing=0.1,
+            ema=0.999,
+        ),
+    ),
+    "large": (
+        "two LSTMs of 512 units with attention, for millions of pairs and a GPU",
+        TranslationConfig(
+            cell="lstm",
+            layers=2,
+            units=512,
+            embedding=512,
+            vocabulary=32_000,
+            tied=True,
+            epochs=10,
+            batch_size=256,
+            embedding_dropout=0.1,
+            dropout=0.2,
+            label_smoothing=0.1,
+            ema=0.999,
+            patience=3,
+        ),
+    ),
+}
