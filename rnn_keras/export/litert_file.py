@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def write_litert(
             (int8 weights and activations; inputs and outputs stay floats), which takes its
             scales from `examples`, and so needs real ones, of real length.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
-            `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it.
+            `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for functions that are not named.
         expected: by function name, a list of what is right for its examples, dictionaries of
@@ -87,9 +88,9 @@ def write_litert(
             "the conversion to LiteRT", convert,
             folder / "traced", new, quantization, folder / "examples.npz", *functions,
         )  # fmt: skip
-        if vocabulary is not None:
-            vocabulary.save(folder / VOCABULARY)
-            append_file(new, VOCABULARY, (folder / VOCABULARY).read_bytes())
+        for name, each in _by_file_name(vocabulary).items():
+            each.save(folder / name)
+            append_file(new, name, (folder / name).read_bytes())
         expected = expected_outputs(functions, examples, expected)
         differences = max_differences(expected, _outputs(new, examples), tolerance)
         facts = {"quantization": quantization, "tolerance": tolerance}
@@ -98,6 +99,12 @@ def write_litert(
         os.replace(new, file)
         os.replace(folder / NAME, file.with_name(f"{file.name}.json"))
     return LiteRTReport(file, size, differences)
+
+
+def _by_file_name(vocabulary):
+    if vocabulary is None or isinstance(vocabulary, Mapping):
+        return vocabulary or {}
+    return {VOCABULARY: vocabulary}
 
 
 def check_quantization(quantization, functions, examples):

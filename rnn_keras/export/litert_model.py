@@ -81,17 +81,20 @@ class LiteRTModel:
             **{name: _as(dtype, arrays[name]) for name, (_, dtype) in inputs.items()}
         )
 
-    def vocabulary(self):
+    def vocabulary(self, name=VOCABULARY):
         """The `rnn_keras.data.Vocabulary` in the file.
+
+        Args:
+            name: its file name, where there are several.
 
         Raises:
             ValueError: there is none in it.
         """
         try:
             with zipfile.ZipFile(self._file) as archive, tempfile.TemporaryDirectory() as folder:
-                return Vocabulary.load(archive.extract(VOCABULARY, folder))
+                return Vocabulary.load(archive.extract(name, folder))
         except (zipfile.BadZipFile, KeyError) as error:
-            raise ValueError(f"{self._file} holds no {VOCABULARY}") from error
+            raise ValueError(f"{self._file} holds no {name}") from error
 
 
 def _as(dtype, value):
