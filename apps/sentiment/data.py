@@ -4,11 +4,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.sentiment import grammar, reviews
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
+
+NEIGHBOURS = 100  # rows; in IMDB at most 30 are of one film
+PARTS = 25  # runs of neighbours in a validation part, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +41,10 @@ def load(config: SentimentConfig, run: Run | None = None) -> Data:
     """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
 
     The validation part is taken out of the training part, and so is the test part if the source
-    does not tell one apart, by a hash of the text: copies of a review, which real data have, are
-    always in the same part.
+    does not tell one apart: runs of neighbouring rows of a
+    class, drawn at random. Neighbours may be about the
+    same film, as in IMDB, and a film is told by its names; a part that shares films with the
+    training part would flatter. Copies of a text, which real data have, are never in two parts.
 
     Args:
         config: the configuration.
@@ -62,7 +69,7 @@ def load(config: SentimentConfig, run: Run | None = None) -> Data:
 
 def _split(config, train, test):
     fraction = config.validation_fraction
-    shares = [_share(text, config.split_seed) for text in train.texts]
+    shares = _shares(train, fraction, config.split_seed)
     held_out = fraction if test is not None else 2 * fraction
     validation = train.select(i for i, share in enumerate(shares) if share < fraction)
     if test is not None:
@@ -74,7 +81,7 @@ def _split(config, train, test):
         test = train.select(i for i, share in enumerate(shares) if fraction <= share < held_out)
         about = (
             f"The source has no test part: {fraction:.0%} of its reviews validate and "
-            f"{fraction:.0%} test, drawn by a hash of the text."
+            f"{fraction:.0%} test, drawn in runs of neighbours."
         )
     train = train.select(i for i, share in enumerate(shares) if share >= held_out)
     for name, part in (("training", train), ("validation", validation), ("test", test)):
@@ -86,12 +93,19 @@ def _split(config, train, test):
     return Data(train, validation, test, about)
 
 
+def _shares(reviews, fraction, seed):
+    """A number in [0, 1) for each review, the same for neighbours of a class and for copies."""
+    random, shares = np.random.default_rng(seed), {}
+    size = min(NEIGHBOURS, max(1, int(len(reviews) * fraction / PARTS)))
+    for label in (0, 1):
+        rows = np.flatnonzero(reviews.labels == label)
+        runs = -(-len(rows) // size)
+        drawn = random.permutation(runs) / runs
+        for i, row in enumerate(rows):
+            shares.setdefault(_key(reviews.texts[row]), drawn[i // size])
+    return [shares[_key(text)] for text in reviews.texts]
+
+
 def _key(text):
     """Equal for texts that differ in blanks and case only."""
     return " ".join(text.lower().split())
-
-
-def _share(text, seed):
-    """A number in [0, 1) that is drawn anew for each seed and text."""
-    digest = hashlib.blake2b(_key(text).encode(), digest_size=8, key=seed.to_bytes(4)).digest()
-    return int.from_bytes(digest) / 2**64

@@ -1,6 +1,7 @@
 """Reading labelled reviews: builtin, folders, tables, TensorFlow Datasets."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,12 +113,17 @@ def _checked(name, texts, labels) -> Reviews:
 def _class_folders(folder):
     texts, labels = [], []
     for name in ("neg", "pos"):
-        files = sorted((folder / name).glob("*.txt"))
+        files = sorted((folder / name).glob("*.txt"), key=_in_order)
         if not files:
             raise InputError(f"{folder / name} has no .txt files, as the aclImdb folder has")
         texts += map(read_text, files)
         labels += [name] * len(files)
     return texts, labels
+
+
+def _in_order(file):
+    """Sorts 2_9.txt before 10_9.txt: neighbours in IMDB's numbering are about the same film."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
 def _only(folder, part):

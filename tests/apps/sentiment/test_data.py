@@ -163,6 +163,20 @@ def test_the_split_depends_on_its_own_seed_alone():
     assert first.about.startswith("The test part is the source's own; 10% ")
 
 
+def test_neighbours_and_copies_stay_together(tmp_path):
+    texts = [f"text {i}" for i in range(1000)]
+    texts[702] = "Text  0"
+    labels = [i // 2 % 2 for i in range(1000)]
+    (tmp_path / "a.jsonl").write_bytes(jsonl(text=texts, label=labels))
+    data = load(SentimentConfig(data=str(tmp_path / "a.jsonl")))
+    parts = data.train, data.validation, data.test
+    assert sum(map(len, parts)) == 1000
+    part_of = {" ".join(t.lower().split()): n for n, part in enumerate(parts) for t in part.texts}
+    together = [part_of[f"text {i}"] == part_of[f"text {i + 1}"] for i in range(0, 998, 4)]
+    assert all(together)  # runs of 1000 * .1 / 25 = 4
+    assert len({part_of[f"text {i}"] for i in range(0, 998, 4)}) == 3
+
+
 def test_official_parts_that_share_a_text_say_so(tmp_path):
     train = [f"text {i}" for i in range(100)]
     test = [f"text {i}" for i in range(90, 110)]
