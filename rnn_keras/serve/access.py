@@ -1,0 +1,39 @@
+"""The access log."""
+
+import logging
+import time
+
+logger = logging.getLogger(__name__)
+
+
+class AccessLog:
+    """ASGI middleware: a line for every request.
+
+    `127.0.0.1:51234 "POST /v1/models/sentiment:predict" 200 3.1 ms`; the path as it was sent, still
+    encoded, so that no request can write lines of its own.
+    """
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 499  # the client has gone before an answer
+
+        async def noting_status(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting_status)
+        finally:
+            host, port = scope.get("client") or ("-", "-")
+            path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
+            milliseconds = 1e3 * (time.perf_counter() - start)
+            logger.info(
+                '%s:%s "%s %s" %d %.1f ms', host, port, scope["method"], path, status, milliseconds
+            )

@@ -1,0 +1,164 @@
+"""Calls of the models in a small pool of threads, several requests to a call where they fit."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnn_keras.serve import metrics
+from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.servable import Servable
+from rnn_keras.serve.signature import Feeds, Signature
+
+
+@dataclass
+class _Waiting:
+    feeds: Feeds
+    rows: int
+    answer: asyncio.Future
+
+
+@dataclass
+class _Queue:
+    waiting: list[_Waiting] = field(default_factory=list)
+    full: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Runner:
+    """Runs signatures; belongs to one event loop.
+
+    A batch is made of the requests that came while the one before it ran, so a request that is
+    alone does not wait for others. Requests share a call only if it is for the same signature
+    (`Signature.batchable`) and their rows have the same shapes. If the call fails each runs alone,
+    so that a bad request fails no other.
+
+    Args:
+        threads: calls at the same time.
+        batch_rows: rows in a call; a request that has more runs alone, 1 batches nothing.
+        batch_wait: seconds that a first request waits for others; fills batches where requests
+            are quick, and costs those seconds where they are few.
+    """
+
+    def __init__(self, threads: int = 2, batch_rows: int = 32, batch_wait: float = 0.0):
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="model")
+        self._batch_rows = batch_rows
+        self._batch_wait = batch_wait
+        self._queues: dict[tuple, _Queue] = {}
+        self._tasks: set[asyncio.Task] = set()
+
+    async def run(self, model: str, servable: Servable, signature: Signature, feeds: Feeds):
+        """The outputs of a signature for one request, an array by name.
+
+        Args:
+            model: the model's name, for the metrics.
+            servable: a version of it, which the caller keeps from being closed.
+            signature: one of its signatures.
+            feeds: what `signature.feeds` returned.
+
+        Raises:
+            ServingError: the model refuses the values, or took too long.
+        """
+        if not signature.batchable or self._batch_rows == 1:
+            return await self._call(model, servable, signature, feeds)
+        sizes = {len(array) for array in feeds.values()}
+        rows = sizes.pop()
+        if sizes or rows >= self._batch_rows:  # unequal sizes are the model's to refuse
+            return await self._call(model, servable, signature, feeds)
+        shapes = tuple(array.shape[1:] for array in feeds.values())
+        key = (model, servable, signature, shapes)
+        if (queue := self._queues.get(key)) is None:
+            queue = self._queues[key] = _Queue()
+            task = asyncio.create_task(self._drain(key, queue))
+            self._tasks.add(task)  # the loop itself keeps no hold of it
+            task.add_done_callback(self._tasks.discard)
+        waiting = _Waiting(feeds, rows, asyncio.get_running_loop().create_future())
+        queue.waiting.append(waiting)
+        if sum(other.rows for other in queue.waiting) >= self._batch_rows:
+            queue.full.set()
+        return await waiting.answer
+
+    async def _drain(self, key, queue):
+        """Run what waits, batch by batch, until nothing does."""
+        while queue.waiting:
+            if self._batch_wait and not queue.full.is_set():
+                try:
+                    await asyncio.wait_for(queue.full.wait(), self._batch_wait)
+                except TimeoutError:
+                    pass  # as many as there are, then
+            queue.full.clear()
+            if batch := self._take(queue):
+                await self._run_batch(key, batch)
+        del self._queues[key]
+
+    def _take(self, queue) -> list[_Waiting]:
+        """The next batch, without those whose client has gone or was told it took too long."""
+        batch, rows = [], 0
+        while queue.waiting and rows + queue.waiting[0].rows <= self._batch_rows:
+            waiting = queue.waiting.pop(0)
+            if not waiting.answer.done():
+                batch.append(waiting)
+                rows += waiting.rows
+        return batch
+
+    async def _run_batch(self, key, batch):
+        model, servable, signature, _ = key
+        feeds = {
+            name: np.concatenate([waiting.feeds[name] for waiting in batch])
+            for name in signature.inputs
+        }
+        try:
+            outputs = await self._call(model, servable, signature, feeds)
+            parts = _split(outputs, [waiting.rows for waiting in batch])
+        except Exception as error:  # whatever it is, nobody may be left waiting
+            if len(batch) == 1:
+                _settle(batch[0], error)
+            elif isinstance(error, ServingError):
+                for waiting in batch:
+                    if not waiting.answer.done():
+                        await self._run_batch(key, [waiting])
+            else:
+                for waiting in batch:
+                    _settle(waiting, error)
+        else:
+            for waiting, part in zip(batch, parts):
+                _settle(waiting, part)
+
+    async def _call(self, model, servable, signature, feeds):
+        metrics.batch_rows(model, len(next(iter(feeds.values()), ())))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, metrics.timed_runtime, model, servable.run, signature, feeds
+        )
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.shutdown(wait=False)
+
+
+def _split(outputs: Feeds, rows: list[int]) -> list[Feeds]:
+    """The rows of each request.
+
+    Raises:
+        ServingError: INTERNAL, an output does not have a row for each.
+    """
+    if any(len(array) != sum(rows) for array in outputs.values()) and len(rows) > 1:
+        raise ServingError("INTERNAL", "the model does not answer by rows")
+    ends = np.cumsum(rows)
+    return (
+        [
+            {name: array[end - size : end] for name, array in outputs.items()}
+            for end, size in zip(ends, rows)
+        ]
+        if len(rows) > 1
+        else [outputs]
+    )
+
+
+def _settle(waiting: _Waiting, result) -> None:
+    if waiting.answer.done():
+        return
+    if isinstance(result, Exception):
+        waiting.answer.set_exception(result)
+    else:
+        waiting.answer.set_result(result)

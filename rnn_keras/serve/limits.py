@@ -1,0 +1,88 @@
+"""How much a client may ask for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+from rnn_keras.serve.errors import ServingError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a request, and of all together.
+
+    Attributes:
+        max_body: bytes of a request.
+        max_rows: rows of a request.
+        max_length: bytes of a string, and size of any dimension that the model leaves open.
+        max_pending: requests that wait or run at the same time; one more is told to come back.
+        timeout: seconds until a request must be answered, reading it included.
+
+    Raises:
+        ValueError: one of them is not positive.
+    """
+
+    max_body: int = 4 * 2**20
+    max_rows: int = 1024
+    max_length: int = 2**16
+    max_pending: int = 256
+    timeout: float = 30.0
+
+    def __post_init__(self):
+        for field in fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+
+
+class Gate:
+    """Counts the requests inside and refuses one too many; for one event loop."""
+
+    def __init__(self, places: int):
+        self.places = places
+        self.inside = 0
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """A place inside.
+
+        Raises:
+            ServingError: UNAVAILABLE, all places are taken.
+        """
+        if self.inside >= self.places:
+            raise ServingError("UNAVAILABLE", f"{self.places} requests are waiting, try again")
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+async def read_body(chunks: AsyncIterator[bytes], declared: str | None, limits: Limits) -> bytes:
+    """The body of a request.
+
+    Args:
+        chunks: its parts as they come (`Request.stream()`).
+        declared: its `Content-Length`, if it has one.
+        limits: `max_body` and `timeout` hold.
+
+    Raises:
+        ServingError: PAYLOAD_TOO_LARGE, without reading on; REQUEST_TIMEOUT, it came too slowly.
+    """
+    too_large = ServingError(
+        "PAYLOAD_TOO_LARGE", f"the request must not be longer than {limits.max_body} bytes"
+    )
+    if declared is not None and declared.isdigit() and int(declared) > limits.max_body:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.timeout):
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > limits.max_body:
+                    raise too_large
+    except TimeoutError:
+        raise ServingError(
+            "REQUEST_TIMEOUT", f"the request did not arrive within {limits.timeout:g} s"
+        ) from None
+    return bytes(body)

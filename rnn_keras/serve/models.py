@@ -1,0 +1,185 @@
+"""The models that are served: their versions, found, loaded, swapped and unloaded."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnn_keras.serve import metrics
+from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.servable import Servable
+from rnn_keras.serve.sources import versions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """TensorFlow Serving's `ModelVersionStatus`.
+
+    Attributes:
+        state: START, LOADING, AVAILABLE, UNLOADING or END.
+        error: why it could not be loaded, or empty.
+    """
+
+    state: str
+    error: str = ""
+
+
+class Model:
+    """A model, of which the newest version that can be loaded answers.
+
+    Args:
+        name: the name it is served under.
+        base: the folder of its versions.
+        timeout: seconds after which a call is stopped.
+
+    Attributes:
+        servable: the version that answers, or None.
+        states: a `VersionState` by version, of all that were ever seen.
+    """
+
+    def __init__(self, name: str, base: Path, timeout: float):
+        self.name = name
+        self.base = base
+        self.timeout = timeout
+        self.servable: Servable | None = None
+        self.states: dict[int, VersionState] = {}
+        self._refused: dict[int, tuple] = {}
+        self._old: set[asyncio.Task] = set()
+
+    @contextmanager
+    def use(self, version: int | None = None) -> Iterator[Servable]:
+        """The version that answers; it is not unloaded before the `with` block has ended.
+
+        Raises:
+            ServingError: NOT_FOUND, that version is not served.
+        """
+        servable = self.servable
+        if servable is None or version not in (None, servable.version):
+            raise not_found(self.name, version)
+        servable.users += 1
+        try:
+            yield servable
+        finally:
+            servable.users -= 1
+
+    async def refresh(self, pool: ThreadPoolExecutor) -> None:
+        """Look for versions, and let the newest that can be loaded answer.
+
+        The one before goes on answering until then, and is unloaded when its last request has
+        been answered. A version that cannot be loaded is tried again when its files change.
+        """
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(pool, versions, self.base)
+        for version in sorted(found, reverse=True):
+            if self.servable and version == self.servable.version:
+                return
+            print_of_files = await loop.run_in_executor(pool, _fingerprint, found[version])
+            if self._refused.get(version) == print_of_files:
+                continue
+            self.states[version] = VersionState("LOADING")
+            try:
+                servable = await loop.run_in_executor(
+                    pool, Servable, version, found[version], self.timeout
+                )
+            except Exception as error:  # damaged files fail in many ways; none may stop the server
+                self._refused[version] = print_of_files
+                words = str(error).partition("\n")[0]
+                self.states[version] = VersionState("END", words)
+                logger.error("%s version %d is refused: %s", self.name, version, words)
+                continue
+            self._swap(servable, pool)
+            return
+
+    def _swap(self, servable: Servable, pool: ThreadPoolExecutor) -> None:
+        old, self.servable = self.servable, servable
+        self.states[servable.version] = VersionState("AVAILABLE")
+        metrics.served_version.labels(self.name).set(servable.version)
+        logger.info("%s version %d is served", self.name, servable.version)
+        if old:
+            self.states[old.version] = VersionState("UNLOADING")
+            task = asyncio.create_task(self._unload(old, pool))
+            self._old.add(task)  # the loop itself keeps no hold of it
+            task.add_done_callback(self._old.discard)
+
+    async def _unload(self, servable: Servable, pool: ThreadPoolExecutor) -> None:
+        while servable.users:
+            await asyncio.sleep(0.05)
+        await asyncio.get_running_loop().run_in_executor(pool, servable.close)
+        if servable.version != self.servable.version:  # it may be back already
+            self.states[servable.version] = VersionState("END")
+        logger.info("%s version %d is unloaded", self.name, servable.version)
+
+
+class ModelStore(Mapping[str, Model]):
+    """The models by name.
+
+    Args:
+        bases: the folder of versions of each (`locate`).
+        timeout: seconds after which a call is stopped.
+    """
+
+    def __init__(self, bases: Mapping[str, Path], timeout: float = 30.0):
+        self._models = {name: Model(name, base, timeout) for name, base in bases.items()}
+        # One at a time, so that loading takes no more than a core from those who answer.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
+
+    def __getitem__(self, name: str) -> Model:
+        return self._models[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The models without a version that answers, and why."""
+        return {
+            name: "; ".join(
+                f"version {version}: {state.error}" for version, state in model.states.items()
+            )
+            or f"no version in {model.base}"
+            for name, model in self.items()
+            if model.servable is None
+        }
+
+    async def refresh(self) -> None:
+        """Look for new versions of every model."""
+        for model in self.values():
+            await model.refresh(self._pool)
+
+    @asynccontextmanager
+    async def watched(self, seconds: float) -> AsyncIterator[None]:
+        """Look for new versions every so many seconds, as long as the `with` block runs."""
+        task = asyncio.create_task(self._watch(seconds))
+        try:
+            yield
+        finally:
+            task.cancel()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _watch(self, seconds):
+        while True:
+            try:
+                await self.refresh()
+            except OSError as error:  # such as a network drive that is away for a moment
+                logger.error("cannot look for new versions: %s", error)
+            await asyncio.sleep(seconds)
+
+
+def not_found(name: str, version: int | None) -> ServingError:
+    """The error for a model or version that is not served, in TensorFlow Serving's words."""
+    wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return ServingError("NOT_FOUND", f"Servable not found for request: {wanted}")
+
+
+def _fingerprint(folder: Path) -> tuple:
+    """Something that changes when a file in the folder does."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files)

@@ -1,0 +1,86 @@
+"""The description of the REST API (OpenAPI), with the models that are served."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from rnn_keras.serve.json_tensor import to_json
+from rnn_keras.serve.models import ModelStore
+from rnn_keras.serve.signature import Signature
+
+DESCRIPTION = (
+    "The REST API of TensorFlow Serving. `instances` is a list of rows and is answered by "
+    "`predictions`; `inputs` has all rows of each input and is answered by `outputs`. Where there "
+    'is only one input or output, its name is left out. Bytes are `{"b64": "..."}`.'
+)
+
+ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
+_BODY = {"application/json": {"schema": ERROR}}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The request is wrong; the message names the field.", "content": _BODY},
+    404: {"description": "No such model or version.", "content": _BODY},
+}
+READY: dict[int | str, dict[str, Any]] = {503: {"description": "A model does not answer yet."}}
+
+_REQUEST = {
+    "type": "object",
+    "properties": {
+        "signature_name": {"type": "string"},
+        "instances": {"type": "array", "minItems": 1, "items": {}},
+        "inputs": {},
+    },
+    "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+}
+_ANSWER = {
+    "type": "object",
+    "properties": {"predictions": {"type": "array", "items": {}}, "outputs": {}},
+}
+PREDICT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
+    "responses": {
+        "200": {
+            "description": "The predictions.",
+            "content": {"application/json": {"schema": _ANSWER}},
+        },
+        "408": {"description": "The request came too slowly.", "content": _BODY},
+        "413": {"description": "The request is too long.", "content": _BODY},
+        "415": {"description": "The request is compressed.", "content": _BODY},
+        "503": {"description": "Too many requests wait.", "content": _BODY},
+        "504": {"description": "The model took too long.", "content": _BODY},
+    },
+}
+
+
+def describe(app: FastAPI, store: ModelStore) -> dict[str, Any]:
+    """The OpenAPI description of `app`, with the models' names, and an example per signature."""
+    found = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    examples = {
+        f"{name} {signature.name}": {"value": _example(signature)}
+        for name, model in store.items()
+        if model.servable
+        for signature in model.servable.signatures.values()
+    }
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "name":
+                    parameter["schema"]["enum"] = sorted(store)
+            if "requestBody" in operation:
+                content = operation["requestBody"]["content"]["application/json"]
+                operation["requestBody"]["content"] = {
+                    "application/json": {**content, "examples": examples}
+                }
+    return found
+
+
+def _example(signature: Signature) -> dict[str, Any]:
+    inputs = {name: to_json(name, array) for name, array in signature.example().items()}
+    return {"signature_name": signature.name, "inputs": inputs}

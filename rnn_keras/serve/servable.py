@@ -1,0 +1,107 @@
+"""One version of a model, in memory."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.signature import Signature
+
+_CODES = {code: name for name, code in vars(tf.errors).items() if isinstance(code, int)}
+
+
+class Servable:
+    """A SavedModel that can be run.
+
+    A graph in a `Session`, as in TensorFlow Serving, and not `tf.saved_model.load`: a call that
+    takes too long is stopped inside the graph, and `close` frees the memory.
+
+    Args:
+        version: its number.
+        path: its folder.
+        timeout: seconds after which a call is stopped.
+
+    Attributes:
+        signatures: by name.
+        signature_def: the same as TensorFlow's messages.
+        users: requests that hold it; only the event loop changes it.
+
+    Raises:
+        OSError, ValueError, RuntimeError, tf.errors.OpError: it cannot be loaded.
+    """
+
+    def __init__(self, version: int, path: Path, timeout: float):
+        self.version = version
+        self.users = 0
+        graph = tf.Graph()
+        self._options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * timeout)))
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default():
+                meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
+            self.signature_def = {
+                name: message
+                for name, message in meta.signature_def.items()
+                if not name.startswith("__saved_model")  # the initializer is none
+            }
+            self.signatures = {
+                name: Signature(name, message) for name, message in self.signature_def.items()
+            }
+            if not self.signatures:
+                raise ValueError("it has no signatures")
+            self._calls = {name: self._callable(name) for name in self.signatures}
+            self.warm_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _callable(self, name):
+        graph, message = self._session.graph, self.signature_def[name]
+        inputs = [message.inputs[key].name for key in self.signatures[name].inputs]
+        outputs = [message.outputs[key].name for key in self.signatures[name].outputs]
+        return self._session.make_callable(
+            outputs,
+            feed_list=[graph.get_tensor_by_name(tensor) for tensor in inputs],
+            accept_options=True,
+        )
+
+    def warm_up(self) -> None:
+        """Run every signature once, so that the first client waits no longer than others."""
+        for signature in self.signatures.values():
+            try:
+                self.run(signature, signature.example())
+            except ServingError as error:
+                # Zeros need not make sense to the model; what is damaged fails otherwise.
+                if error.code != "INVALID_ARGUMENT":
+                    raise ValueError(f"signature {signature.name}: {error}") from error
+
+    def run(self, signature: Signature, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs of a signature by name; blocks, and may be called from any thread.
+
+        Args:
+            signature: one of `signatures`.
+            feeds: an array per input.
+
+        Raises:
+            ServingError: the model refuses the values, or ran out of time or memory.
+        """
+        values = [feeds[name] for name in signature.inputs]
+        try:
+            results = self._calls[signature.name](*values, options=self._options)
+        except tf.errors.DeadlineExceededError as error:
+            raise ServingError("DEADLINE_EXCEEDED", "the model did not answer in time") from error
+        except tf.errors.OpError as error:
+            raise _explain(error) from error
+        return dict(zip(signature.outputs, results))
+
+    def close(self) -> None:
+        """Free everything; nothing may be run any more."""
+        self._session.close()
+
+
+def _explain(error: tf.errors.OpError) -> ServingError:
+    """What the client may know: the first line, without the nodes and files that follow."""
+    code = _CODES.get(error.error_code, "INTERNAL")
+    words = error.message.removeprefix("Graph execution error:").strip().partition("\n")[0]
+    return ServingError(code, f"the model cannot answer: {words}")
