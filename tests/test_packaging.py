@@ -14,7 +14,13 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).resolve().parents[1]
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 RUNTIME = [Requirement(r) for r in DECLARED["dependencies"]]
-DEV = [Requirement(r) for r in DECLARED["optional-dependencies"]["dev"]]
+EXTRAS = {
+    # Without the extras of this package that an extra includes.
+    name: [Requirement(r) for r in requirements if not r.startswith(DECLARED["name"])]
+    for name, requirements in DECLARED["optional-dependencies"].items()
+}
+RUNTIME += EXTRAS["serve"] + EXTRAS["playground"]
+DEV = EXTRAS["dev"]
 PINS = re.findall(r"^([\w.-]+)==([^\s;]+)", (PROJECT / "constraints.txt").read_text("utf-8"), re.M)
 
 
