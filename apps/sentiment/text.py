@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from apps.common.pieces import WordPieces, learn_pieces
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.pieces import WordPieces, learn_pieces
 from rnn_keras.data import UNKNOWN, Vocabulary
 
 PAD = "<pad>"
