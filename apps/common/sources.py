@@ -39,7 +39,15 @@ def read_text(path: Path) -> str:
         InputError: it is not UTF-8.
     """
     with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        data = file.read()
+        return decoded(file.read(), path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The UTF-8 text that `path` holds; a byte order mark is dropped.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

@@ -1,0 +1,83 @@
+"""Pairs as batches of ids, bucketed by length."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from apps.translation.config import TranslationConfig
+from apps.translation.pairs import Pairs
+from apps.translation.text import BOS_ID, EOS_ID, Codec
+from rnn_keras.data import bucket_by_length, pad
+
+
+class Encoded:
+    """Pairs as ids.
+
+    Args:
+        config: the configuration.
+        source_codec, target_codec: of the two languages.
+        pairs: the pairs.
+
+    Attributes:
+        tokens: how many target tokens there are, `EOS_ID` included.
+    """
+
+    def __init__(
+        self, config: TranslationConfig, source_codec: Codec, target_codec: Codec, pairs: Pairs
+    ):
+        self._config = config
+        self._sources = with_end(source_codec, pairs.sources)
+        self._targets = with_end(target_codec, pairs.targets)
+        self.tokens = sum(map(len, self._targets))
+
+    def batches(self, epoch: int | None = None) -> tf.data.Dataset:
+        """`((source, decoder_input), target)`, int32 `(batch, time)` each, padded with 0.
+
+        The source and the target end with `EOS_ID`; what the decoder reads is the target a step
+        later, after `BOS_ID`.
+
+        Args:
+            epoch: of the training, which draws its own order; None keeps one order, for judging.
+        """
+        random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
+        lengths = np.array(list(map(len, self._sources))) + list(map(len, self._targets))
+        batches = bucket_by_length(lengths, self._config.batch_size, self._config.bucket, random)
+
+        def generate():
+            for rows in batches:
+                target = self._padded(self._targets, rows)
+                started = np.roll(target, 1, axis=1)
+                started[:, 0] = BOS_ID
+                started[started == EOS_ID] = 0
+                yield (self._padded(self._sources, rows), started), target
+
+        ids = tf.TensorSpec((None, None), tf.int32)
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=((ids, ids), ids))
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+
+    def _padded(self, ids, rows):
+        return pad([ids[row] for row in rows], self._config.bucket)
+
+
+def source_batches(
+    config: TranslationConfig, codec: Codec, sentences: list[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Sentences to translate, `config.batch_size` of about the same length at a time.
+
+    Yields:
+        The numbers `(batch,)` of the sentences, and their ids, int32 `(batch, time)`, which end
+        with `EOS_ID` and are padded with 0.
+    """
+    ids = with_end(codec, sentences)
+    for rows in bucket_by_length(list(map(len, ids)), config.batch_size, config.bucket):
+        yield rows, pad([ids[row] for row in rows], config.bucket)
+
+
+def with_end(codec: Codec, texts: list[str], chunk: int = 1000) -> list[np.ndarray]:
+    """The ids of each text and `EOS_ID`, int32 vectors."""
+    rows = []
+    for start in range(0, len(texts), chunk):
+        ids = codec.encode(tf.constant(texts[start : start + chunk]))
+        rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
+    return [np.append(row, np.int32(EOS_ID)) for row in rows]

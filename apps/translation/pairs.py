@@ -1,0 +1,214 @@
+"""Reading pairs of sentences: tables, parallel files, TensorFlow Datasets."""
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+from apps.common.config import flag
+from apps.common.errors import InputError
+from apps.common.sources import decoded, read_text, reading, tfds_builder
+from apps.translation.config import TranslationConfig
+
+PARTS = ("train", "validation", "test")
+_FILES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev")}
+_PACKINGS = ("", ".gz", ".xz")
+_WANTED = (
+    "'builtin', 'tfds:NAME', a tab-separated file with a pair in each line (.txt or .tsv, also "
+    ".gz, .xz or .zip), or a folder with train.en, train.fr, and val and test files like them"
+)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sentences and their translations.
+
+    Attributes:
+        sources, targets: `n` of each; a source occurs once with each of its translations.
+    """
+
+    sources: list[str]
+    targets: list[str]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def select(self, rows: Iterable[int]) -> "Pairs":
+        """Those rows only."""
+        rows = list(rows)
+        return Pairs([self.sources[row] for row in rows], [self.targets[row] for row in rows])
+
+    @property
+    def distinct_sources(self) -> list[str]:
+        """Each source once: what an evaluation translates."""
+        return list(self._translations)
+
+    @property
+    def references(self) -> list[list[str]]:
+        """All translations of each of `distinct_sources`."""
+        return list(self._translations.values())
+
+    @cached_property
+    def _translations(self):
+        translations = {}
+        for source, target in zip(self.sources, self.targets):
+            translations.setdefault(source, []).append(target)
+        return translations
+
+
+def read(config: TranslationConfig) -> dict[str, Pairs]:
+    """The pairs that `config.data` names: `train`, and `validation` and `test` if it has them.
+
+    Args:
+        config: the configuration; its `data` is one of
+            `tfds:NAME`: a TensorFlow Datasets data set with a feature for each language, and its
+            train, validation and test split;
+            a folder of parallel files, a sentence in each line, `train.en`, `train.fr`, and so
+            for `val` and `test*`;
+            a file with a sentence, a tab, and its translation in each line; what follows a second
+            tab (Tatoeba's attribution) is not read. Files are UTF-8, also `.gz` or `.xz`, a table
+            also the only one in a `.zip`.
+
+    Raises:
+        InputError: there is no such source, it cannot be read, or it is not what is described
+            above: parallel files of different length, a sentence without a translation.
+    """
+    if config.data.startswith("tfds:"):
+        refuse_flags(config, "reverse", "test_set")
+        return _from_tfds(config.data.removeprefix("tfds:"), config.source, config.target)
+    path = Path(config.data)
+    with reading(path, _WANTED):
+        if not path.exists():
+            raise FileNotFoundError(path)
+        if path.is_dir():
+            refuse_flags(config, "reverse")
+            return _folder(path, config)
+        refuse_flags(config, "test_set")
+        return {"train": _table(path, config.reverse)}
+
+
+def refuse_flags(config: TranslationConfig, *fields: str) -> None:
+    """Raise an `InputError` for flags that say nothing about this kind of data, if they are set."""
+    meant_for = {"reverse": "a tab-separated file", "test_set": "a folder of parallel files"}
+    for field in fields:
+        if getattr(config, field):
+            raise InputError(f"{flag(field)} is for {meant_for[field]}, not for {config.data}")
+
+
+def _checked(numbered, where) -> Pairs:
+    """Pairs of the lines `(number, source, target)` that are not blank."""
+    sources, targets = [], []
+    for number, source, target in numbered:
+        source, target = source.strip(), target.strip()
+        if not source and not target:
+            continue
+        if not source or not target:
+            empty = "translation" if source else "source"
+            raise InputError(f"{where}, line {number:,}: the {empty} is empty; remove this pair")
+        sources.append(source)
+        targets.append(target)
+    if not sources:
+        raise InputError(f"{where} has no pairs")
+    return Pairs(sources, targets)
+
+
+def _lines(text):
+    # Not splitlines: that also breaks at characters that may stand inside a sentence.
+    return text.removesuffix("\n").split("\n")
+
+
+def _table(path, reverse):
+    content = _unzipped(path) if path.suffix == ".zip" else read_text(path)
+    rows = []
+    for number, line in enumerate(_lines(content), 1):
+        first, tab, rest = line.partition("\t")
+        if not tab and line.strip():
+            raise InputError(
+                f"{path}, line {number:,} has no tab; give a file with a sentence, a tab and its "
+                "translation in each line"
+            )
+        second = rest.partition("\t")[0]
+        rows.append((number, second, first) if reverse else (number, first, second))
+    return _checked(rows, path)
+
+
+def _unzipped(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # Those of manythings.org come with an _about.txt.
+            found = [
+                name
+                for name in archive.namelist()
+                if name.endswith((".txt", ".tsv")) and not Path(name).name.startswith(("_", "."))
+            ]
+            if len(found) != 1:
+                raise InputError(f"{path} must hold one .txt or .tsv, it has {len(found)}")
+            return decoded(archive.read(found[0]), path)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _folder(folder, config):
+    stems = {part: _stems(folder, names, config)[:1] for part, names in _FILES.items()}
+    stems["test"] = _stems(folder, [config.test_set or "test*"], config)
+    if not stems["train"]:
+        raise InputError(
+            f"{folder} has no train.{config.source} and train.{config.target}; give {_WANTED}"
+        )
+    if config.test_set and not stems["test"]:
+        raise InputError(f"{folder} has no {config.test_set}.{config.source} (--test-set)")
+    if len(stems["test"]) > 1:
+        found = ", ".join(stems["test"])
+        raise InputError(f"{folder} has {found}: name one of them with --test-set")
+    return {part: _parallel(folder, found[0], config) for part, found in stems.items() if found}
+
+
+def _stems(folder, patterns, config):
+    """What is before the language in the names of the files that are there in either language."""
+    languages = (config.source, config.target)
+    return sorted(
+        {
+            file.name.removesuffix(packing).removesuffix(f".{language}")
+            for pattern, language, packing in product(patterns, languages, _PACKINGS)
+            for file in folder.glob(f"{pattern}.{language}{packing}")
+        }
+    )
+
+
+def _parallel(folder, stem, config):
+    files = [_language_file(folder, stem, language) for language in (config.source, config.target)]
+    sources, targets = (_lines(read_text(file)) for file in files)
+    if len(sources) != len(targets):
+        raise InputError(
+            f"{files[0]} has {len(sources):,} lines and {files[1].name} has {len(targets):,}; "
+            "each line needs its translation in the same line of the other file"
+        )
+    where = f"{files[0]} and {files[1].name}"
+    return _checked(zip(range(1, len(sources) + 1), sources, targets), where)
+
+
+def _language_file(folder, stem, language):
+    for packing in _PACKINGS:
+        if (file := folder / f"{stem}.{language}{packing}").exists():
+            return file
+    raise InputError(f"{folder / stem}.{language} is missing, the other half of the {stem} pairs")
+
+
+def _from_tfds(name, source, target):
+    import tensorflow_datasets as tfds
+
+    builder = tfds_builder(name, [source, target])
+    parts = {}
+    for part in PARTS:
+        if part in builder.info.splits:
+            examples = tfds.as_numpy(builder.as_dataset(split=part))
+            rows = (
+                (number, *(example[key].decode("utf-8", "replace") for key in (source, target)))
+                for number, example in enumerate(examples, 1)
+            )
+            parts[part] = _checked(rows, f"tfds:{name} {part}")
+    if "train" not in parts:
+        raise InputError(f"tfds:{name} has no train split")
+    return parts

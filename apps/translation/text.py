@@ -1,0 +1,158 @@
+"""From text to ids and back, by operations of core TensorFlow: what trains is what is served.
+
+Words are separated by blanks. Every mark, and every character of the scripts that are written
+without blanks, is a token of its own; what was glued to its neighbour says so by a joiner on that
+side (after OpenNMT's tokenizer), so that `l'homme noir.` is `l ￭'￭ homme noir ￭.`, and back.
+"""
+
+from collections import Counter
+
+import tensorflow as tf
+
+from apps.common.pieces import JOINER as PIECE_JOINER
+from apps.common.pieces import WordPieces, learn_pieces
+from apps.translation.config import TranslationConfig
+from apps.translation.normalize import compose
+from rnn_keras.data import UNKNOWN, Vocabulary
+
+SPECIALS = ("<pad>", UNKNOWN, "<bos>", "<eos>")  # no text has them: a bracket is its own token
+PAD_ID, UNKNOWN_ID, BOS_ID, EOS_ID = range(4)
+JOINER = "￭"
+
+_WITHOUT_BLANKS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_ALONE = rf"[\p{{P}}\p{{S}}{_WITHOUT_BLANKS}]\p{{M}}*"
+# What is no letter, digit or mark of any kind; the two joiners of Indic and Persian letters stay.
+_BLANK = rf"{JOINER}|\x{{fffd}}|[^\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}}\x{{200c}}\x{{200d}}]+"
+_LEFT, _RIGHT = "\x01", "\x02"  # of what stands alone; no text has them, they count as blanks
+_KEPT_CHARACTERS = 1_000  # by the learner of word pieces
+
+
+def split_words(text, lowercase: bool):
+    """Words and marks, with joiners.
+
+    Texts that are canonically equivalent (NFC) have the same words, typographic apostrophes are
+    plain ones, and whatever is not a letter, a digit or a mark is a blank: no-break spaces, control
+    characters, bytes that are not UTF-8.
+
+    Args:
+        text: strings, shape `(batch,)`.
+        lowercase: whether to lower-case them.
+
+    Returns:
+        `tf.RaggedTensor` of strings, `(batch, words)`.
+    """
+    text = tf.strings.unicode_transcode(
+        text, "UTF-8", "UTF-8", replacement_char=ord(" "), replace_control_characters=True
+    )
+    if lowercase:
+        text = tf.strings.lower(text, encoding="utf-8")
+    text = tf.strings.regex_replace(compose(text), "[’ʼ]", "'")
+    text = tf.strings.regex_replace(text, _BLANK, " ")
+    text = tf.strings.regex_replace(text, f"({_ALONE})", rf"{_LEFT}\1{_RIGHT}")
+    for glue, tokens in (
+        (f" {_LEFT}", " "),
+        (f"{_RIGHT} ", " "),
+        (f"^{_LEFT}|{_RIGHT}$", ""),
+        (f"{_RIGHT}{_LEFT}", f" {JOINER}"),
+        (_LEFT, f" {JOINER}"),
+        (_RIGHT, f"{JOINER} "),
+    ):
+        text = tf.strings.regex_replace(text, glue, tokens)
+    return tf.strings.split(text)
+
+
+def join_words(words):
+    """The strings `(batch,)` that `split_words` split, normalised, of ragged `(batch, words)`."""
+    return _glued(tf.strings.reduce_join(words, axis=-1, separator=" "))
+
+
+def _glued(text):
+    return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
+
+
+class Codec:
+    """Text of one language to the ids of its vocabulary, and back.
+
+    Args:
+        vocabulary: what `learn_vocabulary` made; `SPECIALS` are its first tokens.
+        config: tells what the tokens are, and how many of a text are read.
+
+    Attributes:
+        table: the lookup table, which an export has to keep.
+
+    Raises:
+        ValueError: the vocabulary does not begin with `SPECIALS`.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, config: TranslationConfig):
+        if vocabulary.tokens[: len(SPECIALS)] != SPECIALS:
+            raise ValueError(
+                f"the vocabulary must begin with {', '.join(SPECIALS)}, got "
+                f"{', '.join(vocabulary.tokens[: len(SPECIALS)])}"
+            )
+        self.vocabulary = vocabulary
+        self._lowercase, self._max_length = config.lowercase, config.max_length
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(vocabulary.tokens), tf.range(len(vocabulary), dtype=tf.int64)
+            ),
+            default_value=UNKNOWN_ID,
+        )
+        self._pieces = WordPieces(vocabulary, self.table) if config.tokens == "wordpiece" else None
+        self._written = [_written(token) for token in vocabulary.tokens]
+
+    def split(self, text):
+        """All tokens of strings `(batch,)`: ragged `(batch, tokens)` strings."""
+        words = split_words(text, self._lowercase)
+        return self._pieces.split(words) if self._pieces else words
+
+    def encode(self, text):
+        """The ids that are read, `config.max_length` at most: ragged `(batch, tokens)` int32."""
+        tokens = self.split(text)[:, : self._max_length]
+        return tokens.with_flat_values(tf.cast(self.table.lookup(tokens.flat_values), tf.int32))
+
+    def decode(self, ids, unknown=UNKNOWN):
+        """The text of ids up to the first `EOS_ID`, if there is one.
+
+        Args:
+            ids: int32 `(..., time)`.
+            unknown: what to write for an unknown word, also one for each id, `(..., time)`.
+
+        Returns:
+            Strings `(...)`.
+        """
+        ended = tf.cumsum(tf.cast(tf.equal(ids, EOS_ID), tf.int32), axis=-1) > 0
+        written = tf.gather(tf.constant(self._written), ids)
+        written = tf.where(tf.equal(ids, UNKNOWN_ID), tf.strings.join([" ", unknown]), written)
+        written = tf.where(ended, "", written)
+        return _glued(tf.strings.reduce_join(written, axis=-1))
+
+    def tokens(self, ids) -> list[str]:
+        """The tokens of ids `(time,)`, as they are in the vocabulary."""
+        return self.vocabulary.decode(ids)
+
+
+def _written(token):
+    """What a token adds to the text of those before it."""
+    if token in SPECIALS and token != UNKNOWN:
+        return ""
+    is_inside = token.startswith(PIECE_JOINER)
+    return token.removeprefix(PIECE_JOINER) if is_inside else f" {token}"
+
+
+def learn_vocabulary(config: TranslationConfig, texts: list[str]) -> Vocabulary:
+    """The frequent words, or the word pieces, of training texts; `SPECIALS` come first."""
+    words = split_words(tf.constant(texts), config.lowercase).flat_values
+    counts = Counter(words.numpy())
+    if config.tokens == "word":
+        decoded = (word.decode() for word in counts.elements())
+        return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, SPECIALS)
+    # A script of thousands of characters: without the rare ones their words would be unknown.
+    characters = Counter()
+    for word, count in counts.items():
+        characters.update(dict.fromkeys(word.decode(), count))
+    room = config.vocabulary // 4
+    rare = [character for character, _ in characters.most_common()][_KEPT_CHARACTERS:][:room]
+    return learn_pieces(
+        words, config.vocabulary, (*SPECIALS, *rare, *(PIECE_JOINER + c for c in rare))
+    )
