@@ -1,0 +1,192 @@
+"""Two decoders: one is given the encoder's final state, the other looks at all it wrote.
+
+Both run over the whole target at once, so one function serves training (all tokens) and search (one
+token at a time). Rows are hypotheses: there may be k of each sentence, neighbours, where the memory
+of the sentence is held once.
+"""
+
+import keras
+from keras import ops
+
+from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
+
+LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+STATES = {"vanilla": 1, "gru": 1, "lstm": 2}
+
+
+class ContextDecoder(keras.layers.Layer):
+    r"""The documented decoder: the context is the encoder's final state.
+
+    $$c = H_T^{(L)}, \qquad S_t = \mathrm{RNN}([e_t; c], S_{t-1}), \qquad S_0 = H_T$$
+
+    with $e_t$ the vector of the token before, and as many layers and units as the encoder. Source:
+    Cho et al. 2014 (arXiv:1406.1078); Dive into Deep Learning, section 10.7.
+
+    Args:
+        cell: `vanilla`, `gru` or `lstm`.
+        layers: number of recurrent layers.
+        units: size of the hidden states.
+        embedding: size of the token vectors.
+        dropout: rate, between the layers.
+
+    Attributes:
+        output_size: size of what the output layer reads.
+    """
+
+    def __init__(self, cell, layers, units, embedding, dropout, **options):
+        super().__init__(**options)
+        self.top = -STATES[cell]  # among the final states, the top layer's H
+        self.recurrent = stack(cell, layers, units, dropout, self.dtype_policy)
+        self.recurrent.build((None, None, embedding + units))
+        self.output_size = units
+        self.built = True
+
+    def remember(self, H, mask, final_states, training=False):
+        """What the decoder keeps of a source.
+
+        Args:
+            H: `(batch, source, units)`, what the encoder wrote.
+            mask: bool `(batch, source)`.
+            final_states: the final states of its layers, each `(batch, units)`, bottom up.
+            training: whether dropout applies.
+
+        Returns:
+            `(memory, states)`: a dictionary of tensors that no step changes, batch first, and the
+            list of the initial states.
+        """
+        return {"context": final_states[self.top]}, list(final_states)
+
+    def call(self, E, states, memory, training=False):
+        """The decoder over some time steps.
+
+        Args:
+            E: `(rows, time, embedding)`, vectors of the tokens before; k rows of each sentence.
+            states: the states before, each `(rows, units)`.
+            memory: of the `batch = rows / k` sentences.
+            training: whether dropout applies.
+
+        Returns:
+            `(output, states, weights)`: `(rows, time, output_size)`, the states after, and None
+            for the attention.
+        """
+        time, context = ops.shape(E)[1], memory["context"][:, None]
+        context = ops.zeros_like(by_sentence(E[..., :1], context)) + context
+        X = ops.concatenate([E, by_row(context, time)], axis=-1)
+        H, *states = self.recurrent(X, initial_state=list(states), training=training)
+        return H, states, None
+
+
+class AttentionDecoder(keras.layers.Layer):
+    r"""Asks, attends, reads: a conditional recurrent decoder that needs no loop but its layers'.
+
+    $$S^{(0)}_t = \mathrm{RNN}(e_t, S^{(0)}_{t-1}), \qquad
+      a_t = \mathrm{softmax}_s\, \mathrm{score}(S^{(0)}_t, H_s), \qquad c_t = \sum_s a_{ts} H_s$$
+    $$S_t = \mathrm{RNN}([S^{(0)}_t; c_t], S_{t-1}), \qquad
+      o_t = \tanh([S^{(L)}_t; c_t; e_t] W + b)$$
+
+    where the score is additive, $w^\top \tanh(S W_q + H W_k)$ (Bahdanau et al. 2015), or
+    multiplicative, $S (H W_k)^\top / \sqrt d$ (Luong et al. 2015). The layer that asks does not
+    read the context, so that all queries of a sentence are known at once; the layers above do.
+    Source: the conditional GRU of Nematus (Sennrich et al. 2017) and GNMT's first decoder layer (Wu
+    et al. 2016).
+
+    Args:
+        cell: `vanilla`, `gru` or `lstm`.
+        layers: number of recurrent layers above the one that asks.
+        units: size of the hidden states, the queries and the keys.
+        embedding: size of the token vectors, and of the output.
+        dropout: rate: of what the encoder wrote, between the layers, and of the output.
+        attention: `additive` or `multiplicative`.
+        written: size of what the encoder writes.
+        bridged: size of the final states of the encoder's top layer, side by side.
+
+    Attributes:
+        output_size: size of what the output layer reads.
+    """
+
+    def __init__(
+        self, cell, layers, units, embedding, dropout, attention, written, bridged, **options
+    ):
+        super().__init__(**options)
+        dtype = self.dtype_policy
+        self.units, self.count, self.bridged = units, STATES[cell], bridged
+        self.bridge = dense(units * self.count * (layers + 1), bridged, dtype, activation="tanh")
+        self.ask = stack(cell, 1, units, dropout, dtype)
+        self.ask.build((None, None, embedding))
+        self.key = dense(units, written, dtype, use_bias=False)
+        if attention == "additive":
+            self.query = dense(units, units, dtype)
+            self.score = keras.layers.AdditiveAttention(dtype=dtype)
+        else:
+            self.query = None
+            self.score = keras.layers.Attention(dtype=dtype)
+        self.score.build([(None, None, units), (None, None, written), (None, None, units)])
+        self.recurrent = stack(cell, layers, units, dropout, dtype)
+        self.recurrent.build((None, None, units + written))
+        self.read = dense(embedding, units + written + embedding, dtype, activation="tanh")
+        self.drop_memory = sentence_dropout(dropout, dtype)
+        self.drop_output = sentence_dropout(dropout, dtype)
+        self.output_size = embedding
+        self.built = True
+
+    def remember(self, H, mask, final_states, training=False):
+        """As `ContextDecoder.remember`."""
+        top = final_states[-(self.bridged // self.units) :]
+        bridge = self.bridge(ops.concatenate(top, axis=-1))
+        states = ops.split(bridge, bridge.shape[-1] // self.units, axis=-1)
+        H = self.drop_memory(H, training=training)
+        return {"values": H, "keys": self.key(H), "mask": mask}, states
+
+    def call(self, E, states, memory, training=False):
+        """As `ContextDecoder.call`; the weights are `(rows, time, source)`."""
+        time = ops.shape(E)[1]
+        S, *asked = self.ask(E, initial_state=list(states[: self.count]), training=training)
+        Q = self.query(S) if self.query else S / self.units**0.5
+        context, weights = self.score(
+            [by_sentence(Q, memory["values"]), memory["values"], memory["keys"]],
+            mask=[None, memory["mask"]],
+            return_attention_scores=True,
+        )
+        context, weights = by_row(context, time), by_row(weights, time)
+        X = ops.concatenate([S, context], axis=-1)
+        S, *read = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
+        output = self.read(ops.concatenate([S, context, E], axis=-1))
+        return self.drop_output(output, training=training), asked + read, weights
+
+
+def by_sentence(rows, memory):
+    """`(rows, time, n)` as `(batch, rows / batch * time, n)`, batch being that of `memory`."""
+    return ops.reshape(rows, (ops.shape(memory)[0], -1, rows.shape[-1]))
+
+
+def by_row(values, time):
+    """The inverse of `by_sentence`, for values of `time` steps: `(rows, time, n)`."""
+    return ops.reshape(values, (-1, time, ops.shape(values)[-1]))
+
+
+def stack(cell, layers, units, dropout, dtype, bidirectional=False):
+    """Recurrent layers on top of one another, which give all outputs and their states."""
+
+    def layer():
+        one = LAYERS[cell](units, dtype=dtype)
+        return Bidirectional(one, dtype=dtype) if bidirectional else one
+
+    return DeepRNN(
+        [layer() for _ in range(layers)],
+        dropout=dropout,
+        return_sequences=True,
+        return_state=True,
+        dtype=dtype,
+    )
+
+
+def dense(units, inputs, dtype, **options):
+    """A dense layer that has its weights."""
+    layer = keras.layers.Dense(units, dtype=dtype, **options)
+    layer.build((None, None, inputs))
+    return layer
+
+
+def sentence_dropout(rate, dtype):
+    """Dropout with one mask for all time steps of a sentence (Gal & Ghahramani 2016)."""
+    return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype)

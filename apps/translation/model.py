@@ -1,0 +1,192 @@
+"""The translator: an encoder, a decoder, and the probabilities of the next token."""
+
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.translation.config import TranslationConfig
+from apps.translation.decoders import (
+    STATES,
+    AttentionDecoder,
+    ContextDecoder,
+    dense,
+    sentence_dropout,
+    stack,
+)
+from apps.translation.text import PAD_ID, Codec
+from rnn_keras.data import Vocabulary
+
+FROM_CONFIG = (
+    "cell",
+    "layers",
+    "units",
+    "embedding",
+    "bidirectional",
+    "attention",
+    "tied",
+    "embedding_dropout",
+    "dropout",
+)
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class Translator(keras.Model):
+    """Source and target ids to the logits of the next target token.
+
+    Args:
+        source_tokens, target_tokens: sizes of the vocabularies.
+        cell, layers, units, embedding, bidirectional, attention, tied, embedding_dropout, dropout:
+            as in `TranslationConfig`.
+        **options: those of `keras.Model`.
+
+    Call arguments:
+        inputs: `(source, tokens)`, int32 `(batch, source)` and `(batch, time)`; in the source,
+            steps of `PAD_ID` are passed over.
+        training: whether dropout applies.
+
+    Returns:
+        Logits `(batch, time, target_tokens)`, float32.
+    """
+
+    def __init__(
+        self,
+        source_tokens,
+        target_tokens,
+        *,
+        cell="gru",
+        layers=1,
+        units=256,
+        embedding=256,
+        bidirectional=True,
+        attention="additive",
+        tied=False,
+        embedding_dropout=0.0,
+        dropout=0.0,
+        **options,
+    ):
+        super().__init__(**options)
+        self.options = dict(
+            source_tokens=source_tokens, target_tokens=target_tokens, cell=cell, layers=layers,
+            units=units, embedding=embedding, bidirectional=bidirectional, attention=attention,
+            tied=tied, embedding_dropout=embedding_dropout, dropout=dropout,
+        )  # fmt: skip
+        dtype = self.dtype_policy
+        both = bidirectional and attention != "none"
+        sizes = (cell, layers, units, embedding, dropout)
+
+        self.source_embedding = keras.layers.Embedding(source_tokens, embedding, dtype=dtype)
+        self.source_embedding.build()
+        self.target_embedding = keras.layers.ReversibleEmbedding(
+            target_tokens, embedding, reverse_dtype="float32", dtype=dtype
+        )
+        self.target_embedding.build()
+        self.drop_source = sentence_dropout(embedding_dropout, dtype)
+        self.drop_target = sentence_dropout(embedding_dropout, dtype)
+        self.encoder = stack(*sizes[:3], dropout, dtype, both)
+        self.encoder.build((None, None, embedding))
+        if attention == "none":
+            self.decoder = ContextDecoder(*sizes, dtype=dtype)
+        else:
+            self.decoder = AttentionDecoder(
+                *sizes, attention, units * (1 + both), units * STATES[cell] * (1 + both),
+                dtype=dtype,
+            )  # fmt: skip
+        if tied:
+            self.output_bias = self.add_weight((target_tokens,), "zeros", name="output_bias")
+        else:
+            self.output_layer = dense(target_tokens, self.decoder.output_size, "float32")
+        self.built = True
+
+    def encode(self, source, training=False):
+        """Reads the source.
+
+        Args:
+            source: int32 `(batch, source)`.
+            training: whether dropout applies.
+
+        Returns:
+            `(memory, states)`: a dictionary of tensors that no step of the decoder changes, and
+            the list of the decoder's initial states, each `(batch, units)`.
+        """
+        mask = ops.not_equal(source, PAD_ID)
+        E = self.drop_source(self.source_embedding(source), training=training)
+        H, *states = self.encoder(E, mask=mask, training=training)
+        return self.decoder.remember(H, mask, states, training=training)
+
+    def decode(self, tokens, states, memory, training=False):
+        """Some steps of the decoder: one in search, the whole sentence in training.
+
+        Args:
+            tokens: int32 `(rows, time)`, the tokens before those that are predicted.
+            states: the list of states before, each `(rows, units)`.
+            memory: of `encode`, of `rows / k` sentences, where the k rows of one are neighbours.
+            training: whether dropout applies.
+
+        Returns:
+            `(logits, states, weights)`: float32 `(rows, time, target_tokens)`, the states after,
+            and the attention `(rows, time, source)`, or None without attention.
+        """
+        E = self.drop_target(self.target_embedding(tokens), training=training)
+        output, states, weights = self.decoder(E, states, memory, training=training)
+        if self.options["tied"]:
+            logits = self.target_embedding(output, reverse=True) + self.output_bias
+        else:
+            logits = self.output_layer(output)
+        return logits, states, weights
+
+    def call(self, inputs, training=False):
+        source, tokens = inputs
+        memory, states = self.encode(source, training=training)
+        return self.decode(tokens, states, memory, training=training)[0]
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+def build(
+    config: TranslationConfig, source_tokens: int, target_tokens: int, dtype: str | None = None
+) -> Translator:
+    """The translator that `config` describes.
+
+    Args:
+        config: the configuration.
+        source_tokens, target_tokens: sizes of the vocabularies.
+        dtype: precision of all layers; None takes the policy that `environment.prepare` has set.
+    """
+    options = {name: getattr(config, name) for name in FROM_CONFIG}
+    return Translator(source_tokens, target_tokens, **options, dtype=dtype, name="translator")
+
+
+def save_vocabularies(run: Run, source: Vocabulary, target: Vocabulary) -> None:
+    """Write the vocabularies of a run."""
+    for vocabulary, path in zip((source, target), vocabulary_files(run)):
+        vocabulary.save(path)
+
+
+def vocabulary_files(run: Run) -> tuple[Path, Path]:
+    """The files of the vocabularies of a run: the source's and the target's."""
+    return run.path / "vocab.source.txt", run.path / "vocab.target.txt"
+
+
+def load(run: Run) -> tuple[TranslationConfig, Translator, Codec, Codec]:
+    """The configuration, the trained model in float32, and the codecs of source and target.
+
+    Raises:
+        InputError: a file is damaged, or they do not fit together.
+    """
+    config = run.read_config(TranslationConfig)
+    try:
+        source, target = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabularies of {run}: {error}") from error
+    model = build(config, len(source.vocabulary), len(target.vocabulary), "float32")
+    try:
+        trained = keras.saving.load_model(run.best, compile=False)
+        model.set_weights([variable.numpy() for variable in trained.weights])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"cannot read {run.best}: {reason}") from error
+    return config, model, source, target
