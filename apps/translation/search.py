@@ -1,0 +1,100 @@
+"""From a sentence to the ids of its translation, whatever runs the model: Keras, or a file."""
+
+import tensorflow as tf
+
+from apps.translation.config import TranslationConfig
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec
+from rnn_keras import decoding
+
+SPARE = 10  # tokens that a translation may have beyond the ratio
+
+
+def source_ids(codec: Codec, text):
+    """What the encoder reads of each text.
+
+    Args:
+        codec: of the source language.
+        text: `(batch,)` strings.
+
+    Returns:
+        int32 `(batch, time)`, `EOS_ID` after the last token and `PAD_ID` behind it.
+    """
+    ids = codec.encode(text)
+    end = tf.fill([ids.nrows(), 1], EOS_ID)
+    ids = tf.concat([ids, end], axis=1).to_tensor(PAD_ID)
+    # Two steps at least, as Keras warns of attention over one.
+    missing = tf.maximum(2 - tf.shape(ids)[1], 0)
+    return tf.pad(ids, [[0, 0], [0, missing]], constant_values=PAD_ID)
+
+
+def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest: int = 1):
+    """The best translations of each sentence.
+
+    Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words. A sentence
+    without words has one translation, which is empty and has score 0.
+
+    Args:
+        config: tells how long a translation may be.
+        step: the step callable, `logits, states = step(tokens, states)`.
+        states: the states that the first step reads, each `(batch, units)`.
+        ids: the sentences, of `source_ids`.
+        beam: hypotheses that beam search keeps; 1 is greedy search.
+        alpha: exponent of the length by which their log-probability is divided.
+        nbest: how many to return, up to `beam`.
+
+    Returns:
+        `rnn_keras.decoding.Hypotheses`.
+    """
+    words = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1) - 1
+    longest = tf.cast(config.max_length_ratio * tf.cast(words, tf.float32), tf.int32) + SPARE
+    never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (config.tokens == "wordpiece")
+
+    def allowed(tokens, states):
+        logits, states = step(tokens, states)
+        token = tf.range(logits.shape[1])
+        is_never = tf.reduce_any(tf.expand_dims(token, 1) == never, axis=1)
+        return tf.where(is_never, tf.float32.min, logits), states
+
+    start = tf.ones_like(words) * BOS_ID
+    limits = {"max_length": longest, "end_id": EOS_ID, "alpha": alpha}
+    if beam == 1:
+        found = decoding.greedy_search(allowed, start, states, **limits)
+    else:
+        limits |= {"beam_width": beam, "nbest": nbest}
+        found = decoding.beam_search(allowed, start, states, **limits)
+    is_empty = tf.reshape(words == 0, [-1, 1])
+    no_words = tf.where(tf.range(nbest) == 0, 0.0, tf.float32.min)
+    return decoding.Hypotheses(
+        tf.where(tf.expand_dims(is_empty, 2), EOS_ID, found.tokens),
+        tf.where(is_empty, 0, found.lengths),
+        tf.where(is_empty, no_words, found.scores),
+    )
+
+
+def source_words(codec: Codec, text, ids):
+    """The tokens that `source_ids` has the ids of: strings `(batch, time)`, empty after the last.
+
+    Args:
+        codec: of the source language.
+        text: `(batch,)` strings.
+        ids: their `source_ids`.
+    """
+    words = codec.split(text).to_tensor("")[:, : tf.shape(ids)[1] - 1]
+    return tf.pad(words, [[0, 0], [0, tf.shape(ids)[1] - tf.shape(words)[1]]])
+
+
+def most_attended(words, weights):
+    """Of each token of a translation, the source word that it looked at most.
+
+    With it an unknown word is written as the source has it (Luong et al. 2015, "Addressing the
+    Rare Word Problem"), for instance a name.
+
+    Args:
+        words: `source_words`, strings `(batch, source)`.
+        weights: the attention, `(batch, time, source)`.
+
+    Returns:
+        Strings `(batch, time)`.
+    """
+    weights = tf.where(tf.expand_dims(words == "", 1), -1.0, weights)
+    return tf.gather(words, tf.argmax(weights, axis=2), batch_dims=1)
