@@ -1,0 +1,142 @@
+"""The data of the translator: pairs of sentences in three parts that share no source."""
+
+import hashlib
+import json
+import random
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from apps.translation import grammar, pairs
+from apps.translation.config import TranslationConfig
+from apps.translation.pairs import Pairs
+from apps.translation.text import split_words
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs to train on, to choose the epoch by, and to judge by once.
+
+    Attributes:
+        train, validation, test: the parts; a source sentence is in one of them only.
+        sha256: a digest of all sentences.
+        about: how the parts came about, for the model card.
+    """
+
+    train: Pairs
+    validation: Pairs
+    test: Pairs
+    sha256: str
+    about: str
+
+
+def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
+    """The pairs that `config` names (see `pairs.read` and `grammar.generate`), in three parts.
+
+    What the source does not tell apart is drawn from its training part, by distinct source
+    sentences: two sentences are the same here if they differ in case, blanks, apostrophes or
+    composition (NFC) only.
+
+    Args:
+        config: the configuration.
+        run: a run that was trained on them already.
+
+    Raises:
+        InputError: the source cannot be used, is too small to be split, or is not what `run` was
+            trained on.
+    """
+    parts = _builtin(config) if config.data == "builtin" else pairs.read(config)
+    parts, about = _split(config, parts)
+    train = _short_enough(config, parts["train"])
+    if left_out := len(parts["train"]) - len(train):
+        about += (
+            f" {left_out:,} pairs of more than {config.max_pair_length} words on a side are not "
+            "trained on."
+        )
+    parts["train"] = train
+    for name, part in parts.items():
+        if not len(part):
+            raise InputError(f"{config.data} is too small to be split: no pair is left to {name}")
+    digest = hashlib.sha256()
+    for name in pairs.PARTS:
+        digest.update(json.dumps([parts[name].sources, parts[name].targets]).encode())
+    if run is not None and run.data_sha256 != digest.hexdigest():
+        raise InputError(
+            f"{config.data} is not what {run} was trained on any more; "
+            "bring those pairs back, or train a new run"
+        )
+    return Corpus(*(parts[name] for name in pairs.PARTS), digest.hexdigest(), about)
+
+
+def _builtin(config):
+    pairs.refuse_flags(config, "reverse", "test_set")
+    written = grammar.generate(config.split_seed)
+    if (config.source, config.target) == ("fr", "en"):
+        written = Pairs(written.targets, written.sources)
+    elif (config.source, config.target) != ("en", "fr"):
+        raise InputError(
+            f"the builtin pairs are English and French, not --source {config.source} "
+            f"--target {config.target}; give --data a file of yours"
+        )
+    return {"train": written}
+
+
+def _split(config, given):
+    """All three parts, and how they came about."""
+    parts, about, taken = {}, [], set()
+    for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
+        if name in given:
+            parts[name] = _select(given[name], lambda key: key not in taken)
+            taken.update(map(_key, parts[name].sources))
+            if dropped := len(given[name]) - len(parts[name]):
+                about.append(f"{dropped:,} {name} pairs are left out, as a later part has them.")
+    fractions = {"validation": config.validation_fraction, "test": config.test_fraction}
+    drawn = {name: part for name, part in fractions.items() if name not in given}
+    if own := " and ".join(name for name in fractions if name in given):
+        about.insert(0, f"The {own} pairs are the source's own.")
+
+    pool = parts["train"]
+    if config.limit is not None and config.limit < len(pool):
+        parts["train"] = pool.select(range(config.limit))
+        known = set(map(_key, parts["train"].sources))
+        after = pool.select(range(config.limit, len(pool)))
+        pool = _select(after, lambda key: key not in known)
+        about.append(f"Only the first {config.limit:,} pairs are trained on.")
+    is_apart = pool is not parts["train"]
+    size = len(set(map(_key, parts["train"].sources)))
+    counts = {name: max(1, round(fraction * size)) for name, fraction in drawn.items()}
+    sources = list(dict.fromkeys(map(_key, pool.sources)))
+    if is_apart:
+        sources = sources[: sum(counts.values())]
+    random.Random(config.split_seed).shuffle(sources)
+    for name, count in counts.items():
+        chosen, sources = set(sources[:count]), sources[count:]
+        parts[name] = _select(pool, chosen.__contains__)
+        origin = "those after them" if is_apart else "all"
+        about.append(f"{name.capitalize()}: {len(chosen):,} distinct sources, drawn from {origin}.")
+    if not is_apart:
+        left = set(sources)
+        parts["train"] = _select(pool, left.__contains__)
+    return parts, " ".join(about)
+
+
+def _select(part, wanted):
+    return part.select(row for row, source in enumerate(part.sources) if wanted(_key(source)))
+
+
+def _short_enough(config, part):
+    """The pairs with no more than `config.max_pair_length` words or marks on a side."""
+    lengths = [
+        split_words(tf.constant(side, tf.string), config.lowercase).row_lengths().numpy()
+        for side in (part.sources, part.targets)
+    ]
+    return part.select((np.maximum(*lengths) <= config.max_pair_length).nonzero()[0])
+
+
+def _key(source):
+    """Equal for sentences that differ in what a split must not tell apart."""
+    return " ".join(unicodedata.normalize("NFC", source).casefold().replace("’", "'").split())
