@@ -24,7 +24,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
         InputError: the run's files do not fit together, or the export failed.
     """
     import_tensorflow()
-    from apps.sentiment.examples import read_examples
+    from apps.common.examples import read_examples
     from apps.sentiment.graph import SentimentGraph
     from apps.sentiment.model import load
     from apps.sentiment.text import Encoder

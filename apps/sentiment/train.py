@@ -25,12 +25,12 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     """
     environment.prepare(config)  # before anything else imports TensorFlow
 
+    from apps.common.examples import write_examples
     from apps.common.fit import fit
     from apps.common.plots import plot_loss
     from apps.sentiment import evaluate, export, ngrams
     from apps.sentiment.batches import Encoded
     from apps.sentiment.data import load
-    from apps.sentiment.examples import write_examples
     from apps.sentiment.model import build, load_network
     from apps.sentiment.pretraining import pretrain
     from apps.sentiment.text import learn_vocabulary
@@ -45,7 +45,7 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("sentiment", PRESETS, config)
         run = Run.create("sentiment", config, command=command, data_sha256=data.sha256)
-    write_examples(run, data.validation)
+    write_examples(run, data.validation.texts)
     vocabulary.save(run.vocab)
     print(f"{run}: {len(data.train):,} reviews to train on, {len(data.validation):,} to validate, "
           f"{len(data.test):,} to test; {len(vocabulary):,} tokens; "

@@ -1,17 +1,16 @@
-"""A few validation reviews that stay with the run, so that an export is checked on real text."""
+"""A few validation texts that stay with the run, so that an export is checked on real text."""
 
 import json
 
 from apps.common.errors import InputError
 from apps.common.run import Run
-from apps.sentiment.reviews import Reviews
 
 FILE, COUNT = "examples.json", 12
 
 
-def write_examples(run: Run, validation: Reviews) -> None:
-    """Keep reviews of all lengths, from the shortest to the longest."""
-    texts = sorted(validation.texts, key=lambda text: (len(text), text))
+def write_examples(run: Run, validation: list[str]) -> None:
+    """Keep texts of all lengths, from the shortest to the longest."""
+    texts = sorted(validation, key=lambda text: (len(text), text))
     count = min(COUNT, len(texts))
     run.write_json(FILE, [texts[i * (len(texts) - 1) // max(1, count - 1)] for i in range(count)])
 
@@ -28,5 +27,5 @@ def read_examples(run: Run) -> list[str]:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"{path} is not a list of reviews")
+        raise InputError(f"{path} is not a list of texts")
     return texts
