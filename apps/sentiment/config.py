@@ -83,8 +83,8 @@ class SentimentConfig(TrainingConfig):
     """Step size of the optimizer in these."""
 
     ngrams: int = 0
-    """Buckets that hold the hashed pairs of words of a linear part beside the network; 0 for a
-    network alone."""
+    """Buckets that hold the hashed pairs and triples of words of a linear part beside the network;
+    0 for a network alone."""
 
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
@@ -122,7 +122,7 @@ class SentimentConfig(TrainingConfig):
             "0 with more than one bidirectional layer",
         )
         self.check_positive("pretraining_learning_rate")
-        self.check(is_integer(self.ngrams) and 0 <= self.ngrams < 2**30, "ngrams", "in [0, 2**30)")
+        self.check(is_integer(self.ngrams) and 0 <= self.ngrams <= 2**21, "ngrams", "in [0, 2**21]")
         self.check(
             not self.ngrams or self.vocabulary <= 50_000,
             "vocabulary",
@@ -158,7 +158,7 @@ PRESETS = {
             dropout=0.5,
             adversarial=1.0,
             pretraining=4,
-            ngrams=2**17,
+            ngrams=2**20,
             ema=0.99,
         ),
     ),
@@ -176,7 +176,7 @@ PRESETS = {
             ema=0.999,
             word_dropout=0.2,
             adversarial=2.0,
-            ngrams=2**19,
+            ngrams=2**21,
             patience=3,
         ),
     ),

@@ -173,23 +173,32 @@ def test_rows_of_the_stream():
         _rows(texts[3:4], 0, 0)
 
 
-def test_the_linear_part_sums_words_and_pairs():
+def test_the_linear_part_sums_what_is_there_once():
     layer = ngrams.NgramLogit(9, 7)
     layer.build((None, None))
     rng = np.random.default_rng(0)
-    words, pairs, bias = (rng.normal(size=size) for size in ((9,), (7,), ()))
-    layer.set_weights([words, pairs, bias])
+    weights, bias = (rng.normal(size=size) for size in ((16,), ()))
+    layer.set_weights([weights, bias])
 
-    @given(st.lists(st.integers(0, 8), min_size=1, max_size=12))
+    @given(st.lists(st.integers(0, 8), min_size=3, max_size=12))
     def check(ids):
-        known = [i for i in ids if i]
-        hashes = [(a * 31_337 + b * 7_919) % 7 for a, b in zip(ids, ids[1:]) if a and b]
-        n = max(1, len(known) + len(hashes))
-        want = (words[known].sum() + pairs[hashes].sum()) / np.sqrt(n) + bias
-        found = layer(np.array([ids, ids], np.int32)).numpy()
-        np.testing.assert_allclose(found, [[want]] * 2, rtol=1e-4, atol=1e-5)
+        found = {i for i in ids if i}
+        for a, b, c in zip([0, *ids], ids, [*ids[1:], 0]):
+            if a and b:
+                found.add(9 + (a * 31_337 + b * 7_919) % 7)
+            if a and b and c:
+                found.add(9 + ((a * 31_337 + b * 7_919) % 7 * 613 + c * 7_919) % 7)
+        want = weights[sorted(found)].sum() / np.sqrt(max(1, len(found))) + bias
+        logits = layer(np.array([ids, ids], np.int32)).numpy()
+        np.testing.assert_allclose(logits, [[want]] * 2, rtol=1e-4, atol=1e-5)
 
     check()
+
+
+def test_no_hash_overflows():
+    pair, one_more, word = ngrams.FACTORS
+    assert ngrams.MOST_TOKENS * (pair + word) < 2**31
+    assert ngrams.MOST_BUCKETS * one_more + ngrams.MOST_TOKENS * word < 2**31
 
 
 def test_the_linear_part_is_fitted_and_weighed(tmp_path):
