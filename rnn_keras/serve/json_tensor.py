@@ -6,6 +6,7 @@ infinity are refused in a request.
 
 import base64
 import binascii
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +44,7 @@ def from_json(
         largest = limits.max_length if axis else limits.max_rows
         if (spec.shape.rank is None or spec.shape[axis] is None) and size > largest:
             raise invalid(f"{place(())} must have at most {largest} values along axis {axis}")
-    read, wanted = _reader(spec.dtype, limits)
+    read, wanted = _reader(spec.dtype, limits.max_length)
     values = [read(leaf) for leaf in leaves]
     if None in values:
         i = values.index(None)
@@ -58,11 +59,12 @@ def _flatten(value, place):
     level, shape = [value], ()
     while level and isinstance(level[0], list):
         size = len(level[0])
-        for i, item in enumerate(level):
-            if not isinstance(item, list) or len(item) != size:
-                got = f"a list of {len(item)}" if isinstance(item, list) else "a value"
-                here = place(np.unravel_index(i, shape))
-                raise invalid(f"{here} must be a list of {size} as its neighbours are, got {got}")
+        if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
+            sizes = [len(item) if isinstance(item, list) else None for item in level]
+            i = next(i for i, other in enumerate(sizes) if other != size)
+            got = "a value" if sizes[i] is None else f"a list of {sizes[i]}"
+            here = place(np.unravel_index(i, shape))
+            raise invalid(f"{here} must be a list of {size} as its neighbours are, got {got}")
         level = list(itertools.chain.from_iterable(level))
         shape += (size,)
         if len(shape) > MAX_RANK:
@@ -70,24 +72,27 @@ def _flatten(value, place):
     return level, shape
 
 
-def _reader(dtype: tf.DType, limits: Limits) -> tuple[Callable[[Any], Any], str]:
+@functools.cache
+def _reader(dtype: tf.DType, max_length: int) -> tuple[Callable[[Any], Any], str]:
     """A function that gives the value of a leaf, or None if it is not what the string says."""
     if dtype == tf.string:
         return (
-            lambda leaf: _text(leaf, limits.max_length),
-            f'a string of at most {limits.max_length} bytes, or {{"b64": ...}}',
+            lambda leaf: _text(leaf, max_length),
+            f'a string of at most {max_length} bytes, or {{"b64": ...}}',
         )
     if dtype == tf.bool:
         return (lambda leaf: leaf if isinstance(leaf, bool) else None), "true or false"
     if dtype.is_integer:
+        low, high = dtype.min, dtype.max
         return (
-            lambda leaf: leaf if type(leaf) is int and dtype.min <= leaf <= dtype.max else None,
-            f"an integer from {dtype.min} to {dtype.max}",
+            lambda leaf: leaf if type(leaf) is int and low <= leaf <= high else None,
+            f"an integer from {low} to {high}",
         )
-    if dtype.is_floating:
-        largest = {int: 2 ** (np.finfo(dtype.as_numpy_dtype).nmant + 1) - 1, float: dtype.max}
+    if dtype in (tf.float32, tf.float64):
+        exact = 2 ** (np.finfo(dtype.as_numpy_dtype).nmant + 1) - 1
+        largest = {int: exact, float: dtype.max}
         return (
-            # NaN is not less than anything; an integer must be exact.
+            # NaN is not less than anything.
             lambda leaf: (
                 leaf if type(leaf) in largest and abs(leaf) <= largest[type(leaf)] else None
             ),

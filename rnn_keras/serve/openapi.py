@@ -40,19 +40,20 @@ _ANSWER = {
     "type": "object",
     "properties": {"predictions": {"type": "array", "items": {}}, "outputs": {}},
 }
-PREDICT: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
-    "responses": {
-        "200": {
-            "description": "The predictions.",
-            "content": {"application/json": {"schema": _ANSWER}},
-        },
-        "408": {"description": "The request came too slowly.", "content": _BODY},
-        "413": {"description": "The request is too long.", "content": _BODY},
-        "415": {"description": "The request is compressed.", "content": _BODY},
-        "503": {"description": "Too many requests wait.", "content": _BODY},
-        "504": {"description": "The model took too long.", "content": _BODY},
-    },
+PREDICT_PATHS = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
+_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "A model.",
+    "schema": {"type": "string"},
+}
+_VERSION = {
+    "name": "version",
+    "in": "path",
+    "required": True,
+    "description": "A version.",
+    "schema": {"type": "string", "pattern": "^[0-9]+$"},
 }
 
 
@@ -61,24 +62,46 @@ def describe(app: FastAPI, store: ModelStore) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
+    for path in PREDICT_PATHS:
+        found["paths"][path] = {"post": _predict(store, "{version}" in path)}
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "name":
+                    parameter["schema"] = {"type": "string", "enum": sorted(store)}
+    return found
+
+
+def _predict(store: ModelStore, versioned: bool) -> dict[str, Any]:
     examples = {
         f"{name} {signature.name}": {"value": _example(signature)}
         for name, model in store.items()
         if model.servable
         for signature in model.servable.signatures.values()
     }
-    for operations in found["paths"].values():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] == "name":
-                    parameter["schema"]["enum"] = sorted(store)
-            if "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
-                operation["requestBody"]["content"] = {
-                    "application/json": {**content, "examples": examples}
-                }
-    return found
+    refusals = {
+        **{str(code): error for code, error in ERRORS.items()},
+        "408": {"description": "The request came too slowly.", "content": _BODY},
+        "413": {"description": "The request is too long.", "content": _BODY},
+        "415": {"description": "The request is compressed.", "content": _BODY},
+        "503": {"description": "Too many requests wait.", "content": _BODY},
+        "504": {"description": "The model took too long.", "content": _BODY},
+    }
+    predictions = {
+        "description": "The predictions.",
+        "content": {"application/json": {"schema": _ANSWER}},
+    }
+    return {
+        "summary": "Predict with a version" if versioned else "Predict",
+        "operationId": "predict_version" if versioned else "predict",
+        "parameters": [dict(_NAME), *([_VERSION] if versioned else [])],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _REQUEST, "examples": examples}},
+        },
+        "responses": {"200": predictions, **refusals},
+    }
 
 
 def _example(signature: Signature) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Predictions: from the body of a request to that of its answer."""
+
+import asyncio
+
+from fastapi import Request, Response
+
+from rnn_keras.serve import metrics
+from rnn_keras.serve.batching import Runner
+from rnn_keras.serve.errors import ServingError, invalid
+from rnn_keras.serve.limits import Gate, Limits, read_body
+from rnn_keras.serve.models import Model, ModelStore, not_found
+from rnn_keras.serve.servable import Servable
+from rnn_keras.serve.signature import Feeds, Signature, parse_request
+
+DEFAULT_SIGNATURE = "serving_default"
+LARGE = 2**16  # bytes of JSON that take longer to read than other requests should wait
+
+
+class Predict:
+    """The endpoint `/v1/models/NAME[/versions/V]:predict`, an ASGI application.
+
+    Not a function of FastAPI's, which takes longer to call one than all that is done here.
+
+    Args:
+        store: the models.
+        runner: what runs them.
+        limits: how much a client may ask for.
+    """
+
+    def __init__(self, store: ModelStore, runner: Runner, limits: Limits):
+        self.store, self.runner, self.limits = store, runner, limits
+        self.gate = Gate(limits.max_pending)
+
+    async def __call__(self, scope, receive, send):
+        request = Request(scope, receive)
+        name = request.path_params["name"]
+        version = parse_version(request.path_params.get("version"))
+        if (model := self.store.get(name)) is None:
+            raise not_found(name, version)
+        with metrics.request(name):
+            try:
+                async with asyncio.timeout(self.limits.timeout):
+                    content = await self.answer(request, model, version)
+            except TimeoutError:
+                raise ServingError(
+                    "DEADLINE_EXCEEDED", f"no answer within {self.limits.timeout:g} s"
+                ) from None
+        await Response(content, media_type="application/json")(scope, receive, send)
+
+    async def answer(self, request: Request, model: Model, version: int | None) -> bytes:
+        """The predictions that a request asks for, as JSON.
+
+        Raises:
+            ServingError: there is something wrong with it, or with its time.
+        """
+        with self.gate.entered():
+            if request.headers.get("content-encoding", "identity") != "identity":
+                raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
+            declared = request.headers.get("content-length")
+            body = await read_body(request.stream(), declared, self.limits)
+            with model.use(version) as servable:
+                if len(body) < LARGE:
+                    signature, feeds, rows = self.read(body, servable)
+                else:
+                    signature, feeds, rows = await asyncio.to_thread(self.read, body, servable)
+                outputs = await self.runner.run(model.name, servable, signature, feeds)
+                return signature.answer(outputs, rows=rows)
+
+    def read(self, body: bytes, servable: Servable) -> tuple[Signature, Feeds, bool]:
+        """The signature that a request is for, the values for it, and whether they are rows.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT.
+        """
+        wanted = parse_request(body)
+        name = wanted.get("signature_name") or DEFAULT_SIGNATURE
+        if (signature := servable.signatures.get(name)) is None:
+            raise invalid(
+                f'Serving signature name: "{name[:100]}" not found in signature def; '
+                f"there are {', '.join(sorted(servable.signatures))}"
+            )
+        return signature, signature.feeds(wanted, self.limits), "instances" in wanted
+
+
+def parse_version(text: str | None) -> int | None:
+    """The version in an address, if there is one.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, it is no number that a version can be.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
+        raise invalid(f"Failed to convert version: {text[:40]} to numeric.")
+    return int(text)
