@@ -41,10 +41,10 @@ def load(config: SentimentConfig, run: Run | None = None) -> Data:
     """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
 
     The validation part is taken out of the training part, and so is the test part if the source
-    does not tell one apart: runs of neighbouring rows of a
-    class, drawn at random. Neighbours may be about the
-    same film, as in IMDB, and a film is told by its names; a part that shares films with the
-    training part would flatter. Copies of a text, which real data have, are never in two parts.
+    does not tell one apart: runs of neighbouring rows of a class, drawn at random. Neighbours may
+    be about the same film, as in IMDB, and a film is told by its names; a part that shares films
+    with the training part would flatter. Copies of a text, which real data have, are never in two
+    parts.
 
     Args:
         config: the configuration.
