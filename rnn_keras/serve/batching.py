@@ -107,6 +107,7 @@ class Runner:
             name: np.concatenate([waiting.feeds[name] for waiting in batch])
             for name in signature.inputs
         }
+        metrics.batch_rows(model, sum(waiting.rows for waiting in batch))
         try:
             outputs = await self._call(model, servable, signature, feeds)
             parts = _split(outputs, [waiting.rows for waiting in batch])
@@ -125,7 +126,6 @@ class Runner:
                 _settle(waiting, part)
 
     async def _call(self, model, servable, signature, feeds):
-        metrics.batch_rows(model, len(next(iter(feeds.values()), ())))
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._pool, metrics.timed_runtime, model, servable.run, signature, feeds

@@ -5,7 +5,6 @@ infinity are refused in a request.
 """
 
 import base64
-import binascii
 import functools
 import itertools
 from collections.abc import Callable
@@ -90,7 +89,7 @@ def _reader(dtype: tf.DType, max_length: int) -> tuple[Callable[[Any], Any], str
         )
     if dtype in (tf.float32, tf.float64):
         exact = 2 ** (np.finfo(dtype.as_numpy_dtype).nmant + 1) - 1
-        largest = {int: exact, float: dtype.max}
+        largest = {int: exact, float: float(dtype.max)}
         return (
             # NaN is not less than anything.
             lambda leaf: (
@@ -107,7 +106,7 @@ def _text(leaf, max_length):
             text = leaf.encode()
         else:
             text = base64.b64decode(leaf["b64"], validate=True) if is_base64(leaf) else None
-    except (UnicodeEncodeError, binascii.Error, ValueError):  # half of a surrogate pair; no base64
+    except ValueError:  # half of a surrogate pair, or no base64
         return None
     return text if text is not None and len(text) <= max_length else None
 
@@ -127,10 +126,9 @@ def to_json(name: str, array: np.ndarray) -> Any:
 
     Bytes are base64 if the tensor's name ends in `_bytes`, and text in UTF-8 if not.
     """
-    array = np.asarray(array)
     if array.dtype == object:
         spell = _spell_bytes if name.endswith("_bytes") else _spell_text
-        array = np.array([*map(spell, array.flat), None], object)[:-1].reshape(array.shape)
+        array = np.array(list(map(spell, array.flat)), object).reshape(array.shape)
     elif array.dtype.kind == "f" and array.dtype != np.float64:
         # The shortest decimal that is this float32, not all the digits of its float64.
         array = array.astype("U").astype(np.float64)

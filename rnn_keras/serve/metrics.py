@@ -32,7 +32,7 @@ runtime_latency = Histogram(
 )
 batch_size = Histogram(
     ":rnn_keras:serve:batch_rows",
-    "Rows in a call of the model.",
+    "Rows of requests that share a call of the model.",
     ["model_name"],
     buckets=[2**i for i in range(11)],
     registry=REGISTRY,
@@ -96,7 +96,7 @@ def timed_runtime(model: str, call: Callable[..., Any], *args: Any) -> Any:
 
 
 def batch_rows(model: str, rows: int) -> None:
-    """Notes how many rows a call has."""
+    """Notes how many rows a batch has."""
     batch_size.labels(model).observe(rows)
 
 

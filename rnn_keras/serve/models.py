@@ -156,7 +156,8 @@ class ModelStore(Mapping[str, Model]):
 
     @asynccontextmanager
     async def watched(self, seconds: float) -> AsyncIterator[None]:
-        """Look for new versions every so many seconds, as long as the `with` block runs."""
+        """Look for new versions, now and every so many seconds while the `with` block runs."""
+        await self.refresh()
         task = asyncio.create_task(self._watch(seconds))
         try:
             yield
@@ -166,11 +167,11 @@ class ModelStore(Mapping[str, Model]):
 
     async def _watch(self, seconds):
         while True:
+            await asyncio.sleep(seconds)
             try:
                 await self.refresh()
             except OSError as error:  # such as a network drive that is away for a moment
                 logger.error("cannot look for new versions: %s", error)
-            await asyncio.sleep(seconds)
 
 
 def not_found(name: str, version: int | None) -> ServingError:

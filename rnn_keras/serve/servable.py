@@ -93,7 +93,11 @@ class Servable:
             raise ServingError("DEADLINE_EXCEEDED", "the model did not answer in time") from error
         except tf.errors.OpError as error:
             raise _explain(error) from error
-        return dict(zip(signature.outputs, results))
+        # A session gives scalars as such, and text as bytes.
+        return {
+            name: np.asarray(result, object if spec.dtype == tf.string else None)
+            for (name, spec), result in zip(signature.outputs.items(), results)
+        }
 
     def close(self) -> None:
         """Free everything; nothing may be run any more."""

@@ -1,0 +1,268 @@
+"""`python -m benchmarks.serving RUN...`: requests per second of the server, and its latency."""
+
+import argparse
+import contextlib
+import itertools
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from apps.common import cli
+from apps.common.errors import InputError
+from benchmarks.load import Answers, in_a_process, post
+from benchmarks.report import MIB, Report, Row, markdown, number, parser
+from rnn_keras.serve.sources import locate, versions
+
+if TYPE_CHECKING:
+    from rnn_keras.serve.servable import Servable
+    from rnn_keras.serve.signature import Signature
+
+SERVERS = {"one by one": ["--batch-rows", "1"], "micro-batching": []}
+CONCURRENCY = 1, 8, 32
+WARM_UP = 2.0  # seconds
+SENTENCES = [
+    "The plot is thin, but the actors carry it and the music is a delight from start to end.",
+    "A tedious film with a silly ending.",
+    "I would have left if my friends had not stayed; in the end all of us were sorry we had.",
+    "Wonderful!",
+]
+# Settings that a request for text has; the rest of the inputs is text, or random numbers.
+SETTINGS = {"length": 50, "temperature": 0.8, "top_k": 0, "top_p": 1.0}
+
+
+def parse(argv=None) -> argparse.Namespace:
+    """The options."""
+    text = "The REST server under load from another process, beside calling the SavedModel"
+    options = parser("serving", text, seconds=5)
+    options.add_argument("sources", nargs="+", metavar="RUN", help="as for rnn_keras.serve")
+    options.add_argument("--signature", help="default: serving_default, or the only one")
+    options.add_argument(
+        "--requests", type=int, help="instead: memory before, during and after so many requests"
+    )
+    return options.parse_args(argv)
+
+
+@contextlib.contextmanager
+def server(source: str, *flags: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """`python -m rnn_keras.serve` in a process, and the port where it answers.
+
+    Raises:
+        InputError: it ended instead.
+    """
+    command = [sys.executable, "-m", "rnn_keras.serve", source, "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--no-access-log", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            first = process.stdout.readline()
+            if not first:
+                raise InputError(f"the server did not start: try {' '.join(command[1:])}")
+            port = int(first.split("/")[2].rpartition(":")[2])
+            while not _answers(port):
+                time.sleep(0.05)
+            yield process, port
+        finally:
+            process.terminate()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def examples(signature) -> list[dict]:
+    """Rows of a signature, JSON values by input name."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+
+    def value(name, spec, row):
+        shape = [size or 8 for size in spec.shape[1:]]
+        if spec.dtype.name == "string":
+            text = SENTENCES[row % len(SENTENCES)]
+            return text[:20] if name == "prompt" else text
+        if name in SETTINGS:
+            return SETTINGS[name]
+        if spec.dtype.is_integer:
+            return rng.integers(1, 20, shape).tolist() if shape else row
+        return rng.normal(size=shape).astype("float32").tolist()
+
+    return [
+        {name: value(name, spec, row) for name, spec in signature.inputs.items()}
+        for row in range(32)
+    ]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Requests for a signature of a model, a row in each.
+
+    Attributes:
+        name, base: the model and the folder of its versions.
+        servable: the model itself, in this process.
+        signature: the signature.
+        rows: JSON values by input.
+        requests: the same as they go over the wire.
+    """
+
+    name: str
+    base: Path
+    servable: "Servable"
+    signature: "Signature"
+    rows: list[dict]
+    requests: list[bytes]
+
+    @classmethod
+    def of(cls, name: str, base: Path, wanted: str | None) -> "Workload":
+        """The workload of a signature; None stands for `serving_default`, or the first.
+
+        Raises:
+            InputError: there is no such signature.
+        """
+        from rnn_keras.serve.servable import Servable
+
+        found = versions(base)
+        servable = Servable(max(found), found[max(found)], timeout=60.0)
+        names = sorted(servable.signatures)
+        wanted = wanted or ("serving_default" if "serving_default" in names else names[0])
+        if wanted not in names:
+            raise InputError(f"{name} has no signature {wanted}, choose from {', '.join(names)}")
+        signature = servable.signatures[wanted]
+        rows = examples(signature)
+        requests = [
+            post(
+                f"/v1/models/{name}:predict",
+                json.dumps({"signature_name": wanted, "instances": [row]}).encode(),
+            )
+            for row in rows
+        ]
+        return cls(name, base, servable, signature, rows, requests)
+
+    def call(self, batch: int, seconds: float) -> Answers:
+        """Calls of the model in this process, with `batch` rows in each."""
+        from rnn_keras.serve.limits import Limits
+
+        feeds = [
+            self.signature.feeds({"instances": self.rows[start : start + batch]}, Limits())
+            for start in range(0, len(self.rows), batch)
+        ]
+        answers, turns = Answers(), itertools.cycle(feeds)
+        self.servable.run(self.signature, feeds[0])
+        while answers.wall < seconds:
+            start = time.perf_counter()
+            self.servable.run(self.signature, next(turns))
+            answers.seconds.append(time.perf_counter() - start)
+            answers.wall += answers.seconds[-1]
+            answers.statuses[200] += batch
+        return answers
+
+
+def measure(workload: Workload, seconds: float) -> Iterator[Row]:
+    """Rows of direct calls, and of each way of serving at each concurrency."""
+    for batch in 1, len(workload.rows):
+        row = figures(workload.call(batch, seconds))
+        yield {"server": f"none, {batch} in a call", "concurrency": 1, **row}
+    for kind, flags in SERVERS.items():
+        with server(f"{workload.name}={workload.base}", *flags) as (_, port):
+            for concurrency in CONCURRENCY:
+                in_a_process(port, workload.requests, concurrency, seconds=WARM_UP)
+                answers = in_a_process(port, workload.requests, concurrency, seconds=seconds)
+                yield {"server": kind, "concurrency": concurrency, **figures(answers)}
+
+
+def figures(answers: Answers) -> Row:
+    """Rate, latency and errors for JSON."""
+    return {
+        "requests_per_second": answers.statuses.total() / answers.wall,
+        "p50_ms": 1e3 * answers.percentile(50),
+        "p99_ms": 1e3 * answers.percentile(99),
+        "requests": answers.statuses.total(),
+        "errors": answers.errors,
+    }
+
+
+def memory(workload: Workload, count: int) -> Iterator[Row]:
+    """Rows of the server's resident memory, after each tenth of `count` requests."""
+    with server(f"{workload.name}={workload.base}") as (process, port):
+        for tenth in range(1, 11):
+            answers = in_a_process(port, workload.requests, max(CONCURRENCY), count=count // 10)
+            yield {
+                "requests": tenth * count // 10,
+                "errors": answers.errors,
+                "rss": resident(process.pid),
+            }
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(status.partition("VmRSS:")[2].split()[0])
+
+
+def tables(rows: list[Row]) -> list[str]:
+    """The rows in Markdown."""
+    header = ["model", "server", "connections", "requests/s", "p50, ms", "p99, ms", "errors"]
+    body = [
+        [
+            f"{row['model']} {row['signature']}",
+            row["server"],
+            str(row["concurrency"]),
+            f"{row['requests_per_second']:,.0f}",
+            number(row["p50_ms"], 1),
+            number(row["p99_ms"], 1),
+            str(row["errors"]),
+        ]
+        for row in rows
+    ]
+    return [markdown(header, body)]
+
+
+def memory_table(rows: list[Row]) -> list[str]:
+    """The rows of memory in Markdown."""
+    body = [
+        [row["model"], f"{row['requests']:,}", number(row["rss"] / MIB, 1), str(row["errors"])]
+        for row in rows
+    ]
+    return [markdown(["model", "requests", "resident memory, MiB", "errors"], body)]
+
+
+@cli.command
+def main(argv=None) -> None:
+    """The command."""
+    arguments = parse(argv)
+    from benchmarks.runtime import prepare
+
+    try:
+        bases = locate(arguments.sources)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    prepare(arguments.threads)
+    report = Report(arguments, "serving")
+    for name, base in bases.items():
+        workload = Workload.of(name, base, arguments.signature)
+        rows = (
+            memory(workload, arguments.requests)
+            if arguments.requests
+            else measure(workload, arguments.seconds)
+        )
+        for row in rows:
+            report.add({"model": name, "signature": workload.signature.name, **row})
+            print(report.rows[-1], file=sys.stderr, flush=True)
+        workload.servable.close()
+    report.print_tables(*(memory_table if arguments.requests else tables)(report.rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The REST API: TensorFlow Serving's answers, states and refusals."""
+
+import json
+
+import numpy as np
+import pytest
+from google.protobuf.json_format import Parse, ParseDict
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+
+from rnn_keras.serve import Limits, ModelStore
+from tests.serve.conftest import serving
+
+PREDICT = "/v1/models/toy:predict"
+
+
+def predict(client, path=PREDICT, **body):
+    answer = client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_rows_and_columns(client):
+    assert predict(client, instances=[[1, 2], [3, 4.5]]) == {"predictions": [3.0, 7.5]}
+    assert predict(client, instances=[{"x": [1, 2]}]) == {"predictions": [3.0]}
+    assert predict(client, inputs=[[1, 2], [3, 4.5]]) == {"outputs": [3.0, 7.5]}
+    assert predict(client, inputs={"x": [[1, 2]]}) == {"outputs": [3.0]}
+    version = "/v1/models/toy/versions/1:predict"
+    assert predict(client, version, instances=[[1, 2]], signature_name="serving_default") == {
+        "predictions": [3.0]
+    }
+
+
+def test_several_inputs_and_outputs(client):
+    rows = [{"text": "good", "n": 1}, {"text": {"b64": "/w=="}, "n": 2}]
+    first, second = predict(client, signature_name="repeat", instances=rows)["predictions"]
+    assert first == {"raw_bytes": {"b64": "Z29vZA=="}, "text": "good1", "word": 1}
+    assert second == {"raw_bytes": {"b64": "/w=="}, "text": "�2", "word": 0}
+    columns = {"text": ["good"], "n": [1]}
+    assert predict(client, signature_name="repeat", inputs=columns)["outputs"] == {
+        "raw_bytes": [{"b64": "Z29vZA=="}],
+        "text": ["good1"],
+        "word": [1],
+    }
+
+
+def test_an_answer_without_rows_needs_columns(client):
+    assert predict(client, signature_name="scalar", inputs=2.5) == {"outputs": 3.5}
+    answer = client.post(PREDICT, json={"signature_name": "scalar", "instances": [2.5]})
+    assert answer.status_code == 400
+
+
+def test_state_is_a_tensorflow_serving_message(client):
+    for path in ("/v1/models/toy", "/v1/models/toy/versions/1"):
+        found = Parse(client.get(path).text, get_model_status_pb2.GetModelStatusResponse())
+        (state,) = found.model_version_status
+        assert (state.version, state.state) == (1, state.AVAILABLE)
+        assert (state.status.error_code, state.status.error_message) == (0, "")
+
+
+def test_metadata_is_a_tensorflow_serving_message(client, toys):
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel.FromString((toys[1] / "saved_model.pb").read_bytes())
+    expected = saved.meta_graphs[0].signature_def
+    for path in ("/v1/models/toy/metadata", "/v1/models/toy/versions/1/metadata"):
+        found = client.get(path).json()
+        assert found["model_spec"] == {"name": "toy", "signature_name": "", "version": "1"}
+        message = ParseDict(
+            found["metadata"]["signature_def"], get_model_metadata_pb2.SignatureDefMap()
+        )
+        assert len(message.signature_def) == 5
+        for name, signature in message.signature_def.items():
+            assert signature == expected[name]
+
+
+def instances(*rows, **more):
+    return json.dumps({"instances": list(rows), **more}).encode()
+
+
+REFUSALS = {
+    # TensorFlow Serving's own tests (http_rest_api_handler_test.cc) give the status and words.
+    "GET /v1/foo": (b"", 400, "Malformed request: GET /v1/foo"),
+    "POST /v1/foo": (b"", 400, "Malformed request: POST /v1/foo"),
+    "GET /v1/models": (b"", 400, "Malformed request"),
+    "POST /v1/models": (b"", 400, "Malformed request"),
+    "GET /v1/models/foo:predict": (b"", 400, "Malformed request"),
+    "GET /v1/models/foo/version/50:predict": (b"", 400, "Malformed request"),
+    "POST /v1/models/foo/versions/HELLO:predict": (b"", 400, "HELLO"),
+    f"POST /v1/models/toy/versions/{2**64}:predict": (b"", 400, "Failed to convert version"),
+    "GET /v1/models/foo": (b"", 404, "Could not find any versions of model foo"),
+    "GET /v1/models/toy/versions/9": (b"", 404, "Could not find version 9 of model toy"),
+    "GET /v1/models/toy/versions/9/metadata": (b"", 404, "request: Specific(toy, 9)"),
+    "GET /v1/models/foo/metadata": (b"", 404, "request: Latest(foo)"),
+    "POST /v1/models/foo:predict": (instances(1), 404, "request: Latest(foo)"),
+    "POST /v1/models/foo/versions/50:predict": (instances(1), 404, "Specific(foo, 50)"),
+    "POST /v1/models/toy/versions/9:predict": (instances(1), 404, "Specific(toy, 9)"),
+    "GET /v1/models/..%2f..%2fetc%2fpasswd": (b"", 400, "Malformed request"),
+    "POST /v1/models/%2e%2e:predict": (instances(1), 404, "Latest(..)"),
+    "POST /v1/models/toy%00:predict": (instances(1), 404, "Latest"),
+    "GET /nothing": (b"", 404, "Not Found"),
+}
+
+
+@pytest.mark.parametrize("request_line", REFUSALS)
+def test_addresses_that_lead_nowhere(client, request_line):
+    body, status, words = REFUSALS[request_line]
+    method, path = request_line.split()
+    answer = client.request(method, path, content=body)
+    assert answer.status_code == status
+    assert list(answer.json()) == ["error"] and words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "JSON Parse error: The document is empty"),
+        (b"instances = [1, 2]", "JSON Parse error"),
+        (b'{"instances": [[1, 2]]', "JSON Parse error"),
+        (b'{"instances": [[1, ' + b"9" * 5000 + b"]]}", "JSON Parse error"),
+        (b"[" * 5000, "JSON Parse error"),
+        (b'{"instances": "\xff"}', "JSON Parse error"),
+        (b"[1]", "must be a JSON object"),
+        (b"{}", "Missing 'inputs' or 'instances' key"),
+        (b'{"instances": [1], "inputs": [1]}', "only one of 'inputs' or 'instances'"),
+        (instances(), "'instances' must be a list with at least one row"),
+        (b'{"instances": 3}', "'instances' must be a list"),
+        (instances([1, 2], signature_name=3), "'signature_name' key must be a string"),
+        (instances([1, 2], signature_name="no"), 'signature name: "no" not found'),
+        (instances([1, float("nan")]), "instances[0][1] must be a finite number"),
+        (instances([1, 2], [1, "a"]), "instances[1][1] must be a finite number"),
+        (instances([1, 2], [1]), "instances[1] must be a list of 2"),
+        (instances({"x": [1, 1e60]}), "instances[0].x[1] must be a finite number"),
+        (instances({"y": [1, 2]}), "instances[0] must be an object with the keys x, got y"),
+        (instances({"x": [1, 2]}, 5), "instances[1] must be an object with the keys x"),
+        (instances(*[[1, 2]] * 51), "instances must have at most 50 values along axis 0"),
+        (instances(1, signature_name="repeat"), "instances[0] must be an object with the keys"),
+        (b'{"inputs": {"x": [[1, true]]}}', "inputs.x[0][1] must be a finite number"),
+        (b'{"inputs": [1], "signature_name": "repeat"}', "inputs must be an object"),
+        (instances("a" * 301, signature_name="letters"), "instances[0] must be a string of at"),
+        (instances([1, -2]), "x must not be negative"),
+        (
+            b'{"inputs": {"text": ["a", "b"], "n": [1]}, "signature_name": "repeat"}',
+            "the model cannot answer",
+        ),
+    ],
+)
+def test_bodies_that_are_refused(client, body, words):
+    answer = client.post(PREDICT, content=body)
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["error"] and len(answer.text) < 400
+    assert "Traceback" not in answer.text and ".py" not in answer.text
+
+
+def test_a_body_too_large_or_compressed(client):
+    assert client.post(PREDICT, content=b" " * 10_001).status_code == 413
+    assert client.post(PREDICT, content=iter([b" " * 6000] * 2)).status_code == 413
+    answer = client.post(PREDICT, content=b"{}", headers={"content-encoding": "gzip"})
+    assert answer.status_code == 415
+
+
+def test_a_call_that_takes_too_long_is_stopped(base):
+    limits = Limits(timeout=1.0)
+    with serving(ModelStore({"toy": base}, timeout=1.0), limits) as client:
+        answer = client.post(PREDICT, json={"signature_name": "spin", "instances": [2**31 - 1]})
+        assert answer.status_code == 504 and "error" in answer.json()
+        # Both threads are free again, so the loop was stopped and not only given up.
+        for _ in range(3):
+            assert predict(client, signature_name="spin", instances=[5]) == {"predictions": [5]}
+
+
+def test_metrics_health_and_description(client):
+    predict(client, instances=[[1, 2]])
+    text = client.get("/monitoring/prometheus/metrics").text
+    assert ':tensorflow:serving:request_count{model_name="toy",status="OK"}' in text
+    assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST"' in text
+    assert 'model_name="foo"' not in text, "a client could fill the memory with names"
+    assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+    described = client.get("/openapi.json").json()["paths"]["/v1/models/{name}:predict"]["post"]
+    examples = described["requestBody"]["content"]["application/json"]["examples"]
+    assert len(examples) == 5
+    for example in examples.values():
+        predict(client, **example["value"])
+    assert "swagger" in client.get("/docs").text
+
+
+def test_the_same_request_gives_the_same_answer_with_others_in_the_batch(client):
+    from concurrent.futures import ThreadPoolExecutor
+
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(0, 9, (40, 2)).astype("float32")
+
+    def ask(row):
+        return client.post(PREDICT, json={"instances": [row.tolist()]})
+
+    bad = np.float32([1, -1])
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, [*rows[:20], bad, *rows[20:]]))
+    assert answers.pop(20).status_code == 400
+    found = [answer.json()["predictions"][0] for answer in answers]
+    np.testing.assert_allclose(found, rows.sum(1), rtol=1e-6)
