@@ -142,6 +142,7 @@ PRESETS = {
             min_count=1,
             units=64,
             embedding=64,
+            bucket=8,
             epochs=12,
             batch_size=64,
             learning_rate=1e-2,
@@ -169,7 +170,7 @@ PRESETS = {
         "a GRU of 256 units with attention, for tens of thousands of pairs and 2 cores",
         TranslationConfig(
             tied=True,
-            epochs=20,
+            epochs=30,
             learning_rate=2e-3,
             embedding_dropout=0.3,
             dropout=0.4,

@@ -1,0 +1,285 @@
+"""`python -m apps.translation.evaluate RUN`: the test sentences, once, beside two baselines."""
+
+from apps.common import cli
+from apps.common.run import Run, runs_root
+from apps.translation.config import PRESETS
+
+WORST, PICTURED = 8, 4  # sentences in the table of the worst, and with a picture of the attention
+BATCH = 64  # sentences translated at a time
+
+LIMITS = (
+    "The model translates sentences like those it was trained on; of others it makes fluent text "
+    "that may say something else. Of a long sentence it reads the first tokens only "
+    "(`max_length`), and it never sees the sentence before."
+)
+
+# Those of Dive into Deep Learning, section 10.7.
+DOCUMENTED = {
+    "go .": "va !",
+    "i lost .": "j'ai perdu .",
+    "he's calm .": "il est calme .",
+    "i'm home .": "je suis chez moi .",
+}
+
+
+def evaluate(run: Run) -> dict:
+    """Scores the best model of a run on the test sentences; writes metrics, card, results row.
+
+    Each distinct source is translated once, by greedy and by beam search, and compared with all
+    its translations. The baselines are the source itself, and `baselines.nearest`.
+
+    Args:
+        run: a run with a trained model.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        InputError: the data are gone or not those of the run, or the model cannot be read.
+    """
+    from apps.common.card import markdown_table, model_card
+    from apps.common.history import best_row, read_history
+    from apps.common.results import append_result
+    from apps.translation import baselines, plots
+    from apps.translation.batches import Encoded
+    from apps.translation.data import load
+    from apps.translation.graph import TranslatorGraph
+    from apps.translation.model import load as load_model
+    from apps.translation.scores import ANCHOR, Judge, by_length
+    from apps.translation.train import MONITOR
+
+    config, model, source, target = load_model(run)
+    corpus = load(config, run)
+    sentences, references = corpus.test.distinct_sources, corpus.test.references
+    graph = TranslatorGraph(config, model, source, target)
+    name = network(config)
+    translations = {
+        f"{name}, beam {config.beam}": translate(graph.functions["translate"], sentences),
+        f"{name}, greedy": translate(graph.functions["greedy"], sentences),
+        "nearest training sentence": baselines.nearest(corpus.train, sentences),
+        "copy of the source": sentences,
+    }
+    judge = Judge(references, config.target, config.lowercase)
+    scores = {who: judge.scores(texts) for who, texts in translations.items()}
+    beam, greedy, nearest, copy = (each.figures for each in scores.values())
+    best = next(iter(translations.values()))
+    history = read_history(run.history)
+    seconds = sum(row["seconds"] for row in history)
+    trained = Encoded(config, source, target, corpus.train)
+    metrics = {
+        "bleu": beam[ANCHOR],
+        "bleu_greedy": greedy[ANCHOR],
+        "sacrebleu": beam["sacreBLEU"],
+        "chrf": beam["chrF"],
+        "exact": beam["exact"],
+        "test_perplexity": perplexity(model, Encoded(config, source, target, corpus.test)),
+        "validation_perplexity": best_row(history, MONITOR)[MONITOR],
+        "nearest_bleu": nearest[ANCHOR],
+        "copy_bleu": copy[ANCHOR],
+        "best_epoch": best_row(history, MONITOR)["epoch"],
+        "training_minutes": seconds / 60,
+        "tokens_per_second": trained.tokens * len(history) / seconds,
+        "weights": model.count_params(),
+        "sentences": len(sentences),
+        "pairs": len(corpus.test),
+        "signatures": next(iter(scores.values())).signatures,
+        "scores": [{"model": who, **each.figures} for who, each in scores.items()],
+        "documented": documented(graph.functions["translate"], corpus.train),
+    }
+    run.write_json("metrics.json", metrics)
+
+    shown = dict(list(translations.items())[:1] + list(translations.items())[2:3])
+    lengths = by_length(judge, sentences, shown)
+    plots.bleu_by_length(run.plots / "lengths.png", lengths)
+    sections = {
+        "What the figures are": figures_text(config, metrics),
+        "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
+        "Worst sentences": "The translations of the lowest BLEU (of beam search).\n\n"
+        + markdown_table(worst(judge, sentences, references, best)),
+    }
+    if config.attention != "none":
+        pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
+        plots.attention_maps(
+            run.plots / "attention.png", looked_at(graph, source, target, pictured)
+        )
+        sections["Attention"] = "![](plots/attention.png)"
+    if metrics["documented"]:
+        sections["Documented sentences"] = (
+            "They are among the training pairs: a smoke test, and no measure of quality.\n\n"
+            + markdown_table(metrics["documented"])
+        )
+    run.write_text(
+        "README.md",
+        model_card(
+            f"Translator {run.name}",
+            what=f"Translates {config.source} to {config.target}: {name}, over "
+            f"{len(source.vocabulary):,} and {len(target.vocabulary):,} {config.tokens}s; "
+            f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
+            f"minutes at {metrics['tokens_per_second']:,.0f} target tokens per second.",
+            command=run.command,
+            config=config.to_json(),
+            data=f"`{config.data}`: {len(corpus.train):,} pairs for training, "
+            f"{len(corpus.validation):,} for choosing the epoch, {len(corpus.test):,} for the "
+            f"scores below, of {len(sentences):,} distinct sources. {corpus.about}",
+            scores=metrics["scores"],
+            limits=LIMITS,
+            machine=run.machine,
+            picture="plots/loss.png",
+            sections=sections,
+        ),
+    )
+    append_result(
+        runs_root() / "translation" / "results.csv",
+        command=cli.command_line("translation", PRESETS, config, omit=("seed", "run")),
+        seed=config.seed,
+        minutes=metrics["training_minutes"],
+        machine=run.machine,
+        scores={
+            key: metrics[key]
+            for key in ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity",
+                        "validation_perplexity", "nearest_bleu", "copy_bleu")
+        },
+    )  # fmt: skip
+    print(markdown_table(metrics["scores"]), flush=True)
+    if metrics["documented"]:
+        print("\nDocumented sentences, which are among the training pairs (a smoke test):")
+        print(markdown_table(metrics["documented"]), flush=True)
+    return metrics
+
+
+def network(config) -> str:
+    """What the network is, in a few words."""
+    if config.attention == "none":
+        return f"{config.cell} {config.layers}x{config.units}, no attention"
+    both = "bidirectional " * config.bidirectional
+    return f"{both}{config.cell} {config.layers}x{config.units}, {config.attention} attention"
+
+
+def translate(function, sentences: list[str]) -> list[str]:
+    """Translations of sentences, those of about the same length together.
+
+    Args:
+        function: of `TranslatorGraph`, such as `translate`.
+        sentences: the sentences.
+    """
+    import tensorflow as tf
+
+    from rnn_keras import use_plan
+
+    order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+    found = [""] * len(sentences)
+    with use_plan("graph"):  # compiled for each length, it would take longer
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            texts = function(tf.constant([sentences[row] for row in rows]))["translation"]
+            for row, text in zip(rows, texts.numpy()):
+                found[row] = text.decode()
+    return found
+
+
+def perplexity(model, encoded) -> float:
+    """Of the reference translations, per token, given those before."""
+    from apps.translation.loss import TokenCrossentropy
+    from apps.translation.text import PAD_ID
+    from rnn_keras.metrics import Perplexity
+
+    model.compile(loss=TokenCrossentropy(), metrics=[Perplexity(ignore_class=PAD_ID)])
+    return model.evaluate(encoded.batches(), verbose=0, return_dict=True)["perplexity"]
+
+
+def documented(function, train) -> list[dict]:
+    """The four documented sentences and their BLEU (k=2), as far as they are trained on."""
+    from apps.translation.scores import plain
+    from rnn_keras.metrics import bleu
+
+    known = set(plain(train.sources, lowercase=True))
+    written = dict(zip(DOCUMENTED, plain(list(DOCUMENTED), lowercase=True)))
+    asked = [sentence for sentence, text in written.items() if text in known]
+    return [
+        {
+            "source": sentence,
+            "reference": DOCUMENTED[sentence],
+            "translation": translation,
+            "BLEU, k=2": bleu(spaced(translation), DOCUMENTED[sentence], k=2),
+        }
+        for sentence, translation in zip(asked, translate(function, asked))
+    ]
+
+
+def spaced(text: str) -> str:
+    """The documented tokens: words, and a blank before each mark that ends a sentence."""
+    import re
+
+    return re.sub(r"\s*([,.!?])", r" \1", text)
+
+
+def worst(judge, sentences, references, translations) -> list[dict]:
+    """The translations of the lowest BLEU that are not exact."""
+    import numpy as np
+
+    scores, exact = judge.of_sentences(translations), judge.exact(translations)
+    rows = [row for row in np.argsort(scores, kind="stable") if not exact[row]][:WORST]
+    return [
+        {
+            "BLEU": float(scores[row]),
+            "source": sentences[row],
+            "reference": references[row][0],
+            "translation": translations[row],
+        }
+        for row in rows
+    ]
+
+
+def looked_at(graph, source, target, sentences) -> list:
+    """What each token of the translations looked at."""
+    import tensorflow as tf
+
+    from apps.translation.attention import Attention
+    from apps.translation.search import source_ids
+    from rnn_keras import use_plan
+
+    maps = []
+    with use_plan("graph"):
+        for sentence in sentences:
+            ids = source_ids(source, tf.constant([sentence]))
+            found = graph.functions["greedy_ids"](ids=ids)["ids"]
+            weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
+            maps.append(
+                Attention(
+                    source.tokens(ids[0].numpy()),
+                    target.tokens(found[0].numpy()),
+                    weights[0].numpy(),
+                )
+            )
+    return maps
+
+
+def figures_text(config, metrics) -> str:
+    """What the columns of the scores mean."""
+    signatures = "\n".join(f"- {name}: `{text}`" for name, text in metrics["signatures"].items())
+    return f"""\
+{signatures}
+
+Both are computed by sacreBLEU with all {metrics["pairs"]:,} references of {metrics["sentences"]:,}
+sentences: the first on lower-cased text that Moses's normaliser and tokenizer prepared, as figures
+for Multi30k are published; the second on the translations as they are written. The documented BLEU
+is the mean over sentences, the best reference of each. `exact` is the part of sentences that are
+one of their references, but for blanks{" and case" * config.lowercase}. The perplexity of the
+references is {metrics["test_perplexity"]:.2f} per token."""
+
+
+@cli.command
+def main(argv=None) -> None:
+    """The command."""
+    description = "Score a trained run on its test sentences again, and rewrite its model card."
+    run = cli.parse_run("translation", "evaluate", description, argv)
+    from apps.common.environment import import_tensorflow
+
+    import_tensorflow()
+    metrics = evaluate(run)
+    print(f"written to {run.metrics} and {run.card}: BLEU {metrics['bleu']:.2f}, greedy "
+          f"{metrics['bleu_greedy']:.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
