@@ -19,7 +19,9 @@ def bucket_by_length(
     first one of the shortest, which has what is left over.
 
     Args:
-        lengths: `(n,)`, of each row.
+        lengths: `(n,)`, of each row, or `(n, sides)` of rows that have several, such as a
+            sentence and its translation: rows go together by their first side, and among those
+            of the same padded length by the next.
         batch_size: rows of a batch.
         multiple: what padded lengths are a multiple of. Rows of the same padded length count as
             equally long: the larger, the more random are the batches and the more they pad.
@@ -30,15 +32,16 @@ def bucket_by_length(
         Arrays of row numbers, int64.
 
     Raises:
-        ValueError: `batch_size` or `multiple` is not positive, or `lengths` is not a vector.
+        ValueError: `batch_size` or `multiple` is not positive, or `lengths` has another shape.
     """
     lengths = np.asarray(lengths)
-    if lengths.ndim != 1:
-        raise ValueError(f"lengths must be of shape (n,), got {lengths.shape}")
+    if lengths.ndim not in (1, 2):
+        raise ValueError(f"lengths must be of shape (n,) or (n, sides), got {lengths.shape}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, got {batch_size}")
     ties = np.arange(len(lengths)) if random is None else random.permutation(len(lengths))
-    rows = np.lexsort((ties, _rounded_up(lengths, multiple)))
+    sides = np.atleast_2d(_rounded_up(lengths, multiple).T)
+    rows = np.lexsort((ties, *sides[::-1]))  # the last key counts first
     left_over = len(rows) % batch_size
     batches = [rows[:left_over]] if left_over else []
     batches += list(rows[left_over:].reshape(-1, batch_size))

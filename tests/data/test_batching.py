@@ -32,6 +32,15 @@ def test_batches_of_sorted_rows_overlap_in_no_length():
     assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:]))
 
 
+def test_rows_of_two_sides_are_alike_in_both():
+    lengths = np.random.default_rng(0).integers(1, 40, (20_000, 2))
+    batches = bucket_by_length(lengths, 32, 10, np.random.default_rng(1))
+    assert sorted(np.concatenate(batches)) == list(range(20_000))
+    shapes = [{tuple(-(-lengths[row] // 10)) for row in batch} for batch in batches]
+    assert all(len({first for first, _ in shape}) <= 2 for shape in shapes)
+    assert np.mean([len(shape) == 1 for shape in shapes]) > 0.9
+
+
 def test_randomness_is_that_of_the_generator_alone():
     lengths = np.random.default_rng(0).integers(0, 40, 100)
     first, again, other = (
@@ -54,7 +63,7 @@ def test_pad():
     [
         (lambda: bucket_by_length([1], 0), "batch_size must be positive, got 0"),
         (lambda: bucket_by_length([1], 1, 0), "multiple must be positive, got 0"),
-        (lambda: bucket_by_length([[1]], 1), r"shape \(n,\), got \(1, 1\)"),
+        (lambda: bucket_by_length([[[1]]], 1), r"or \(n, sides\), got \(1, 1, 1\)"),
         (lambda: pad([], 0), "multiple must be positive, got 0"),
     ],
 )
