@@ -170,7 +170,7 @@ PRESETS = {
         "a GRU of 256 units with attention, for tens of thousands of pairs and 2 cores",
         TranslationConfig(
             tied=True,
-            epochs=30,
+            epochs=20,
             learning_rate=2e-3,
             embedding_dropout=0.3,
             dropout=0.4,
