@@ -66,7 +66,13 @@ class Options:
     access_log: bool = True
     """Write a line to stderr for every request."""
 
-    def __post_init__(self):
+    def check(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: naming the flag.
+        """
+        # Not in __post_init__, where tyro makes a page of it.
         if not self.sources:
             raise ValueError("nothing to serve: give a run directory, or a folder of runs")
         for field in ("batch_rows", "threads", "poll_seconds"):
@@ -142,6 +148,7 @@ def main(argv: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         options = tyro.cli(Options, args=argv, prog="python -m rnn_keras.serve")
+        options.check()
         logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
         for chatty in ("tensorflow", "uvicorn.error"):
             logging.getLogger(chatty).setLevel("ERROR")

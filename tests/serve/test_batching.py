@@ -1,0 +1,165 @@
+"""Micro-batching: what shares a call, what does not, and what a failure does to the others."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+
+from rnn_keras.serve import Runner
+from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.signature import Signature
+
+
+def signature(inputs, outputs):
+    """A signature of float tensors; -1 is a dimension that is open."""
+    message = SignatureDef()
+    for tensors, shapes in ((message.inputs, inputs), (message.outputs, outputs)):
+        for name, shape in shapes.items():
+            tensors[name].dtype = 1
+            for size in shape:
+                tensors[name].tensor_shape.dim.add(size=size)
+    return Signature("s", message)
+
+
+SUMS = signature({"x": [-1, -1]}, {"y": [-1]})
+
+
+class Sums:
+    """In place of a model: sums rows, refuses negative numbers, and notes its calls."""
+
+    def __init__(self, seconds=0.0):
+        self.calls, self.seconds = [], seconds
+        self.lock = threading.Lock()
+        self.running = self.most = 0
+
+    def run(self, _, feeds):
+        with self.lock:
+            self.calls.append(feeds["x"].shape)
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(self.seconds)
+        with self.lock:
+            self.running -= 1
+        if (feeds["x"] < 0).any():
+            raise ServingError("INVALID_ARGUMENT", "negative")
+        return {"y": feeds["x"].sum(1)}
+
+
+async def ask(runner, model, *arrays, signature=SUMS):
+    """The answers of requests that come at the same time."""
+    return await asyncio.gather(
+        *(runner.run("m", model, signature, {"x": np.array(array)}) for array in arrays),
+        return_exceptions=True,
+    )
+
+
+def run(arrays, model=None, signature=SUMS, **options):
+    model = model or Sums(0.02)
+    runner = Runner(**options)
+    answers = asyncio.run(ask(runner, model, *arrays, signature=signature))
+    runner.close()
+    return answers, model
+
+
+def test_requests_share_a_call_and_each_gets_its_own_rows():
+    arrays = [[[i, 10.0 * i]] * (1 + i % 3) for i in range(20)]
+    answers, model = run(arrays, batch_rows=8)
+    for array, answer in zip(arrays, answers):
+        np.testing.assert_array_equal(answer["y"], np.sum(array, axis=1))
+    assert len(model.calls) < 10
+    assert all(rows <= 8 for rows, _ in model.calls)
+    assert sum(rows for rows, _ in model.calls) == sum(map(len, arrays))
+
+
+def test_only_equal_shapes_share_a_call():
+    answers, model = run([[[1.0]], [[1.0, 1.0]], [[2.0]], [[2.0, 2.0]]])
+    assert [answer["y"][0] for answer in answers] == [1, 2, 2, 4]
+    assert sorted(model.calls) == [(2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "batchable"),
+    [
+        ({"x": [-1, 5]}, {"y": [-1]}, True),
+        ({"x": [-1, -1]}, {"y": [-1, 7]}, True),
+        ({"x": [-1, 5]}, {"y": [-1, -1]}, False),  # as long as the longest neighbour
+        ({"x": [-1, 5], "t": []}, {"y": [-1]}, False),
+        ({"x": [1, 5]}, {"y": [1]}, False),
+        ({"x": [-1, 5]}, {"y": [-1], "mean": []}, False),
+    ],
+)
+def test_what_may_share_a_call(inputs, outputs, batchable):
+    assert signature(inputs, outputs).batchable == batchable
+
+
+def test_what_may_not_runs_alone():
+    alone = signature({"x": [-1, -1]}, {"y": [-1, -1]})
+    _, model = run([[[1.0]]] * 4, signature=alone)
+    assert model.calls == [(1, 1)] * 4
+    _, model = run([[[1.0]]] * 4, batch_rows=1)
+    assert model.calls == [(1, 1)] * 4
+
+
+def test_a_bad_request_fails_no_other():
+    answers, model = run([[[1.0]], [[-1.0]], [[3.0]], [[-2.0], [5.0]], [[4.0]]])
+    assert [isinstance(answer, ServingError) for answer in answers] == [0, 1, 0, 1, 0]
+    assert [answers[i]["y"].tolist() for i in (0, 2, 4)] == [[1], [3], [4]]
+    assert len(model.calls) == 1 + 5
+
+
+def test_a_model_that_does_not_answer_by_rows_answers_each_alone():
+    class Total(Sums):
+        def run(self, _, feeds):
+            super().run(_, feeds)
+            return {"y": feeds["x"].sum(keepdims=True)[0]}
+
+    answers, _ = run([[[1.0]], [[2.0]]], Total())
+    assert [answer["y"].tolist() for answer in answers] == [[1], [2]]
+
+
+def test_any_failure_reaches_everyone():
+    class Broken(Sums):
+        def run(self, _, feeds):
+            raise MemoryError
+
+    answers, _ = run([[[1.0]], [[2.0]]], Broken())
+    assert all(isinstance(answer, MemoryError) for answer in answers)
+
+
+def test_who_has_gone_is_not_run():
+    async def leave():
+        runner, model = Runner(), Sums(0.1)
+        tasks = [
+            asyncio.create_task(runner.run("m", model, SUMS, {"x": np.full((1, 1), float(i))}))
+            for i in range(4)
+        ]
+        await asyncio.sleep(0.05)  # all four are in the first call
+        late = [
+            asyncio.create_task(runner.run("m", model, SUMS, {"x": np.full((1, 1), float(i))}))
+            for i in range(4, 8)
+        ]
+        await asyncio.sleep(0)
+        late[1].cancel()
+        await asyncio.gather(*tasks, *late, return_exceptions=True)
+        runner.close()
+        return model.calls, [task.result()["y"][0] for task in [*tasks, late[0], *late[2:]]]
+
+    calls, sums = asyncio.run(leave())
+    assert calls == [(4, 1), (3, 1)] and sums == [0, 1, 2, 3, 4, 6, 7]
+
+
+def test_no_more_calls_at_a_time_than_threads():
+    alone = signature({"x": [-1, -1]}, {"y": [-1, -1]})
+    _, model = run([[[1.0]]] * 8, signature=alone, threads=2)
+    assert model.most == 2
+
+
+def test_a_first_request_waits_only_until_the_batch_is_full():
+    start = time.perf_counter()
+    _, model = run([[[1.0]]] * 4, Sums(), batch_rows=4, batch_wait=5.0)
+    assert model.calls == [(4, 1)] and time.perf_counter() - start < 3
+    _, model = run([[[1.0]]] * 2, Sums(), batch_rows=4, batch_wait=0.05)
+    assert model.calls == [(2, 1)]

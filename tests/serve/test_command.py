@@ -1,0 +1,178 @@
+"""The command as a process: how it starts, ends, and comes back."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load import LOST, generate, post
+from tests.serve.test_models import copy, damaged
+
+PROJECT = Path(__file__).resolve().parents[2]
+BODY = json.dumps({"instances": [[1, 0]]}).encode()
+REQUEST = post("/v1/models/toy:predict", BODY)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def start(base, tmp_path):
+    """Starts servers of `toy` and returns them once they answer; they are ended after the test."""
+    with contextlib.ExitStack() as started:
+
+        def start(port, *flags):
+            command = [sys.executable, "-m", "rnn_keras.serve", base, "--port", port, *flags]
+            process = started.enter_context(
+                subprocess.Popen(
+                    [*map(str, command), "--poll-seconds", "0.1"],
+                    cwd=PROJECT,
+                    stdout=subprocess.PIPE,
+                    stderr=started.enter_context(open(tmp_path / "log", "a")),
+                    text=True,
+                )
+            )
+            started.callback(process.kill)
+            line = process.stdout.readline()
+            log = (tmp_path / "log").read_text("utf-8")
+            assert line.startswith(f"http://127.0.0.1:{port}/v1/models/toy"), log
+            return process
+
+        yield start
+
+
+def get(port, path, body=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read().decode()
+
+
+def ask(port, body=BODY):
+    return json.loads(get(port, "/v1/models/toy:predict", body))
+
+
+def test_help_is_instant_and_imports_no_tensorflow():
+    script = (
+        "import sys; from rnn_keras.serve.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert not {'tensorflow', 'keras', 'fastapi'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    assert b"--max-pending" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to serve"),
+        (["no/such"], "no/such holds no SavedModel"),
+        (["x", "--batch-rows", "0"], "--batch-rows must be positive"),
+        (["x", "--timeout", "nan"], "timeout must be positive"),
+        (["x", "--port", "70000"], "--port must be from 0 to 65535"),
+    ],
+)
+def test_bad_arguments_are_one_line(capsys, arguments, words):
+    from rnn_keras.serve.__main__ import main
+
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and words in error and error.count("\n") == 1
+
+
+def test_an_address_in_use_is_one_line(capsys, base):
+    from rnn_keras.serve.__main__ import main
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(SystemExit) as end:
+            main([str(base), "--port", str(taken.getsockname()[1])])
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and "cannot listen on 127.0.0.1" in error
+
+
+def test_sigterm_finishes_what_is_in_flight(start):
+    port = free_port()
+    process = start(port)
+    body = json.dumps({"signature_name": "spin", "instances": [300_000]}).encode()
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(port, body)))
+    asking.start()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    asking.join()
+    assert answers == [{"predictions": [300_000]}]
+    assert process.wait(30) in (0, -signal.SIGTERM)
+    with pytest.raises(OSError):
+        ask(port)
+
+
+@pytest.mark.slow
+def test_killed_and_restarted_under_load(start):
+    """Every request of the load is answered or known to be lost, and then all are answered."""
+    port = free_port()
+    process = start(port)
+
+    async def fault():
+        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=30))
+        await asyncio.sleep(2)
+        process.kill()
+        await asyncio.to_thread(start, port)
+        return await load
+
+    answers = asyncio.run(fault())
+    assert answers.statuses[200] > 100
+    assert set(answers.statuses) <= {200, LOST} and answers.statuses[LOST] <= 2 * 8
+    assert ask(port) == {"predictions": [1.0]}
+
+
+@pytest.mark.slow
+def test_versions_good_and_damaged_under_load(start, base, toys):
+    port = free_port()
+    start(port)
+
+    async def faults():
+        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=12))
+        for version in range(2, 6):
+            await asyncio.sleep(1)
+            if version % 2:
+                await asyncio.to_thread(damaged, toys, base / str(version), "graph cut short")
+            else:
+                await asyncio.to_thread(copy, toys[2], base / str(version))
+        return await load
+
+    answers = asyncio.run(faults())
+    assert set(answers.statuses) == {200} and answers.statuses[200] > 200
+    assert ask(port) == {"predictions": [2.0]}
+    found = json.loads(get(port, "/v1/models/toy"))
+    assert {state["version"]: state["state"] for state in found["model_version_status"]} == {
+        "1": "END",
+        "2": "END",
+        "3": "END",
+        "4": "AVAILABLE",
+        "5": "END",
+    }
+
+
+@pytest.mark.slow
+def test_more_than_it_can_hold_under_load(start):
+    port = free_port()
+    start(port, "--max-pending", 4)
+    answers = asyncio.run(generate(port, [REQUEST], 32, seconds=5))
+    assert set(answers.statuses) == {200, 503} and answers.statuses[200] > 100
+    text = get(port, "/monitoring/prometheus/metrics")
+    for code, status in (("OK", 200), ("UNAVAILABLE", 503)):
+        line = f':tensorflow:serving:request_count{{model_name="toy",status="{code}"}} '
+        assert float(text.partition(line)[2].split()[0]) == answers.statuses[status]
