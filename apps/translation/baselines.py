@@ -4,6 +4,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from apps.translation.pairs import Pairs
 
+NEAREST = "nearest training sentence"
 CHUNK = 500  # sentences compared with all of the training at a time
 
 

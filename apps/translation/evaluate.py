@@ -4,21 +4,15 @@ from apps.common import cli
 from apps.common.run import Run, runs_root
 from apps.translation.config import PRESETS
 
-WORST, PICTURED = 8, 4  # sentences in the table of the worst, and with a picture of the attention
+PICTURED = 4  # sentences with a picture of the attention
 BATCH = 64  # sentences translated at a time
 
-LIMITS = (
-    "The model translates sentences like those it was trained on; of others it makes fluent text "
-    "that may say something else. Of a long sentence it reads the first tokens only "
-    "(`max_length`), and it never sees the sentence before."
-)
-
-# Those of Dive into Deep Learning, section 10.7.
+# Those of Dive into Deep Learning, section 10.7, and their references as its tokens.
 DOCUMENTED = {
-    "go .": "va !",
-    "i lost .": "j'ai perdu .",
-    "he's calm .": "il est calme .",
-    "i'm home .": "je suis chez moi .",
+    "Go.": "va !",
+    "I lost.": "j'ai perdu .",
+    "He's calm.": "il est calme .",
+    "I'm home.": "je suis chez moi .",
 }
 
 
@@ -37,10 +31,10 @@ def evaluate(run: Run) -> dict:
     Raises:
         InputError: the data are gone or not those of the run, or the model cannot be read.
     """
-    from apps.common.card import markdown_table, model_card
+    from apps.common.card import markdown_table
     from apps.common.history import best_row, read_history
     from apps.common.results import append_result
-    from apps.translation import baselines, plots
+    from apps.translation import baselines, plots, report
     from apps.translation.batches import Encoded
     from apps.translation.data import load
     from apps.translation.graph import TranslatorGraph
@@ -52,17 +46,17 @@ def evaluate(run: Run) -> dict:
     corpus = load(config, run)
     sentences, references = corpus.test.distinct_sources, corpus.test.references
     graph = TranslatorGraph(config, model, source, target)
-    name = network(config)
+    name = report.network(config)
+    ours = f"{name}, beam {config.beam}"
     translations = {
-        f"{name}, beam {config.beam}": translate(graph.functions["translate"], sentences),
+        ours: translate(graph.functions["translate"], sentences),
         f"{name}, greedy": translate(graph.functions["greedy"], sentences),
-        "nearest training sentence": baselines.nearest(corpus.train, sentences),
+        baselines.NEAREST: baselines.nearest(corpus.train, sentences),
         "copy of the source": sentences,
     }
     judge = Judge(references, config.target, config.lowercase)
     scores = {who: judge.scores(texts) for who, texts in translations.items()}
     beam, greedy, nearest, copy = (each.figures for each in scores.values())
-    best = next(iter(translations.values()))
     history = read_history(run.history)
     seconds = sum(row["seconds"] for row in history)
     trained = Encoded(config, source, target, corpus.train)
@@ -82,52 +76,24 @@ def evaluate(run: Run) -> dict:
         "weights": model.count_params(),
         "sentences": len(sentences),
         "pairs": len(corpus.test),
-        "signatures": next(iter(scores.values())).signatures,
+        "source_tokens": len(source.vocabulary),
+        "target_tokens": len(target.vocabulary),
+        "signatures": scores[ours].signatures,
         "scores": [{"model": who, **each.figures} for who, each in scores.items()],
-        "documented": documented(graph.functions["translate"], corpus.train),
+        "documented": documented(graph.functions["translate"], config, corpus.train),
     }
     run.write_json("metrics.json", metrics)
 
-    shown = dict(list(translations.items())[:1] + list(translations.items())[2:3])
+    shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(judge, sentences, shown)
     plots.bleu_by_length(run.plots / "lengths.png", lengths)
-    sections = {
-        "What the figures are": figures_text(config, metrics),
-        "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
-        "Worst sentences": "The translations of the lowest BLEU (of beam search).\n\n"
-        + markdown_table(worst(judge, sentences, references, best)),
-    }
     if config.attention != "none":
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
         plots.attention_maps(
             run.plots / "attention.png", looked_at(graph, source, target, pictured)
         )
-        sections["Attention"] = "![](plots/attention.png)"
-    if metrics["documented"]:
-        sections["Documented sentences"] = (
-            "They are among the training pairs: a smoke test, and no measure of quality.\n\n"
-            + markdown_table(metrics["documented"])
-        )
-    run.write_text(
-        "README.md",
-        model_card(
-            f"Translator {run.name}",
-            what=f"Translates {config.source} to {config.target}: {name}, over "
-            f"{len(source.vocabulary):,} and {len(target.vocabulary):,} {config.tokens}s; "
-            f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
-            f"minutes at {metrics['tokens_per_second']:,.0f} target tokens per second.",
-            command=run.command,
-            config=config.to_json(),
-            data=f"`{config.data}`: {len(corpus.train):,} pairs for training, "
-            f"{len(corpus.validation):,} for choosing the epoch, {len(corpus.test):,} for the "
-            f"scores below, of {len(sentences):,} distinct sources. {corpus.about}",
-            scores=metrics["scores"],
-            limits=LIMITS,
-            machine=run.machine,
-            picture="plots/loss.png",
-            sections=sections,
-        ),
-    )
+    errors = report.worst(judge, sentences, references, translations[ours])
+    run.write_text("README.md", report.card(run, config, corpus, metrics, lengths, errors))
     append_result(
         runs_root() / "translation" / "results.csv",
         command=cli.command_line("translation", PRESETS, config, omit=("seed", "run")),
@@ -142,17 +108,9 @@ def evaluate(run: Run) -> dict:
     )  # fmt: skip
     print(markdown_table(metrics["scores"]), flush=True)
     if metrics["documented"]:
-        print("\nDocumented sentences, which are among the training pairs (a smoke test):")
+        print("\nDocumented sentences, a smoke test, as most are trained on:")
         print(markdown_table(metrics["documented"]), flush=True)
     return metrics
-
-
-def network(config) -> str:
-    """What the network is, in a few words."""
-    if config.attention == "none":
-        return f"{config.cell} {config.layers}x{config.units}, no attention"
-    both = "bidirectional " * config.bidirectional
-    return f"{both}{config.cell} {config.layers}x{config.units}, {config.attention} attention"
 
 
 def translate(function, sentences: list[str]) -> list[str]:
@@ -187,22 +145,26 @@ def perplexity(model, encoded) -> float:
     return model.evaluate(encoded.batches(), verbose=0, return_dict=True)["perplexity"]
 
 
-def documented(function, train) -> list[dict]:
-    """The four documented sentences and their BLEU (k=2), as far as they are trained on."""
+def documented(function, config, train) -> list[dict]:
+    """The four documented sentences and their BLEU (k=2), if any of them was trained on."""
     from apps.translation.scores import plain
     from rnn_keras.metrics import bleu
 
     known = set(plain(train.sources, lowercase=True))
-    written = dict(zip(DOCUMENTED, plain(list(DOCUMENTED), lowercase=True)))
-    asked = [sentence for sentence, text in written.items() if text in known]
+    is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
+    if (config.source, config.target) != ("en", "fr") or not any(is_known):
+        return []
     return [
         {
             "source": sentence,
-            "reference": DOCUMENTED[sentence],
+            "trained on": "yes" if trained_on else "no",
+            "reference": reference,
             "translation": translation,
-            "BLEU, k=2": bleu(spaced(translation), DOCUMENTED[sentence], k=2),
+            "BLEU, k=2": bleu(spaced(translation.lower()), reference, k=2),
         }
-        for sentence, translation in zip(asked, translate(function, asked))
+        for (sentence, reference), trained_on, translation in zip(
+            DOCUMENTED.items(), is_known, translate(function, list(DOCUMENTED))
+        )
     ]
 
 
@@ -211,23 +173,6 @@ def spaced(text: str) -> str:
     import re
 
     return re.sub(r"\s*([,.!?])", r" \1", text)
-
-
-def worst(judge, sentences, references, translations) -> list[dict]:
-    """The translations of the lowest BLEU that are not exact."""
-    import numpy as np
-
-    scores, exact = judge.of_sentences(translations), judge.exact(translations)
-    rows = [row for row in np.argsort(scores, kind="stable") if not exact[row]][:WORST]
-    return [
-        {
-            "BLEU": float(scores[row]),
-            "source": sentences[row],
-            "reference": references[row][0],
-            "translation": translations[row],
-        }
-        for row in rows
-    ]
 
 
 def looked_at(graph, source, target, sentences) -> list:
@@ -252,20 +197,6 @@ def looked_at(graph, source, target, sentences) -> list:
                 )
             )
     return maps
-
-
-def figures_text(config, metrics) -> str:
-    """What the columns of the scores mean."""
-    signatures = "\n".join(f"- {name}: `{text}`" for name, text in metrics["signatures"].items())
-    return f"""\
-{signatures}
-
-Both are computed by sacreBLEU with all {metrics["pairs"]:,} references of {metrics["sentences"]:,}
-sentences: the first on lower-cased text that Moses's normaliser and tokenizer prepared, as figures
-for Multi30k are published; the second on the translations as they are written. The documented BLEU
-is the mean over sentences, the best reference of each. `exact` is the part of sentences that are
-one of their references, but for blanks{" and case" * config.lowercase}. The perplexity of the
-references is {metrics["test_perplexity"]:.2f} per token."""
 
 
 @cli.command

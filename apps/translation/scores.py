@@ -59,7 +59,7 @@ class Judge:
         return Scores(figures, {ANCHOR: anchor_signature, "sacreBLEU": signature})
 
     def exact(self, translations: Sequence[str]) -> list[bool]:
-        """Which translations are one of their references, but for white space (and case)."""
+        """Which translations are one of their references, both normalised by `plain`."""
         own = plain(translations, self._lowercase)
         return [ours in known for ours, known in zip(own, self._plain_references)]
 
