@@ -8,7 +8,6 @@ from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.routing import Route
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
@@ -60,7 +59,7 @@ def create_app(
     app.openapi = lambda: describe(app, store)
     predict = Predict(store, runner, limits)
     for path in PREDICT_PATHS:
-        app.router.routes.append(Route(path, predict, methods=["POST"]))
+        app.add_route(path, predict, methods=["POST"])
 
     @app.get("/v1/models/{name}", summary="State of all versions")
     async def status(name: Name):

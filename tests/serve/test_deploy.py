@@ -1,0 +1,153 @@
+"""The files for TensorFlow Serving: valid, in step with the code, and with models it can run."""
+
+import re
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import yaml
+from google.protobuf import text_format
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from apps.char_lm import model as char_lm_model
+from apps.char_lm.config import CharLMConfig
+from apps.char_lm.graph import CharLMGraph
+from apps.common.run import runs_root
+from apps.sentiment import model as sentiment_model
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.graph import SentimentGraph
+from apps.sentiment.text import Encoder
+from rnn_keras.data import Vocabulary
+from rnn_keras.layers import use_plan
+from rnn_keras.serve import locate, metrics
+from rnn_keras.serve.__main__ import Options
+from rnn_keras.serve.sources import versions
+from rnn_keras.serve.tf_serving import MOUNTED, main, model_config
+from tests.serve.toys import copy
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+APPS = {"char_lm", "sentiment", "stock", "translation"}
+
+
+def service():
+    (found,) = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text("utf-8"))[
+        "services"
+    ].values()
+    return found
+
+
+def test_the_compose_file_mounts_what_the_flags_name():
+    found = service()
+    mounts = dict(volume.split(":")[:2] for volume in found["volumes"])
+    assert (DEPLOY / mounts_of(mounts, str(MOUNTED))).resolve() == DEPLOY.parent / "saved_models"
+    files = re.findall(r"=/config/(\S+)", " ".join(found["command"]))
+    assert sorted(files) == ["batching.config", "models.config", "monitoring.config"]
+    assert all((DEPLOY / mounts_of(mounts, "/config") / file).is_file() for file in files)
+    assert all(port.startswith("127.0.0.1:") for port in found["ports"]), "safe by default"
+    assert any(port.endswith(f":{Options.port}") for port in found["ports"])
+
+
+def mounts_of(mounts, target):
+    return next(source for source, inside in mounts.items() if inside == target)
+
+
+def test_the_example_names_each_application():
+    config = text_format.Parse((DEPLOY / "models.config").read_text("utf-8"), ModelServerConfig())
+    models = config.model_config_list.config
+    assert {model.name for model in models} == APPS
+    for model in models:
+        assert re.fullmatch(rf"/models/{model.name}/\w+/saved_model", model.base_path)
+        assert model.model_platform == "tensorflow"
+
+
+def test_batching_is_that_of_our_server():
+    """Its message is not in tensorflow-serving-api: the fields of session_bundle_config.proto."""
+    text = (DEPLOY / "batching.config").read_text("utf-8")
+    found = dict(re.findall(r"^(\w+) { value: (\d+) }$", text, re.M))
+    assert found.keys() == {
+        "max_batch_size",
+        "batch_timeout_micros",
+        "max_enqueued_batches",
+        "num_batch_threads",
+    }
+    assert int(found["max_batch_size"]) == Options.batch_rows
+    assert int(found["num_batch_threads"]) == Options.threads
+    assert metrics.PATH in (DEPLOY / "monitoring.config").read_text("utf-8")
+
+
+def test_the_configuration_of_runs_leads_to_their_versions(tmp_path, toys, capsys):
+    for run in ("char_lm/first", 'stock/a "b"'):
+        base = tmp_path / run / "saved_model"
+        base.mkdir(parents=True)
+        copy(toys[1], base / "1")
+    main([str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert printed == model_config(tmp_path)
+    config = text_format.Parse(printed, ModelServerConfig())
+    found = {
+        model.name: tmp_path / Path(model.base_path).relative_to(MOUNTED)
+        for model in config.model_config_list.config
+    }
+    assert found == locate([str(tmp_path)])
+    assert all(versions(base) for base in found.values())
+
+
+def test_a_model_instead_of_the_folder_above_is_refused(tmp_path, toys, capsys):
+    (tmp_path / "toy").mkdir()
+    copy(toys[1], tmp_path / "toy" / "1")
+    with pytest.raises(SystemExit) as end:
+        main([str(tmp_path / "toy")])
+    assert end.value.code == 2 and "give the folder above" in capsys.readouterr().err
+
+
+def operations(graph_def):
+    """The names of all operations of a graph and its functions."""
+    functions = {function.signature.name for function in graph_def.library.function}
+    nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
+    return {node.op for node in nodes} - functions
+
+
+def missing(names):
+    """Those that TensorFlow itself does not have, whatever other packages are imported."""
+    assert len(names) > 5
+    return {name for name in names if not hasattr(tf.raw_ops, name)}
+
+
+def test_an_operation_of_another_package_would_be_seen():
+    core = {"Add", "While", "LookupTableFindV2", "VarHandleOp", "RestoreV2", "StaticRegexReplace"}
+    assert not missing(core)
+    assert missing(core | {"WhitespaceTokenizeWithOffsetsV2"}) == {
+        "WhitespaceTokenizeWithOffsetsV2"
+    }
+
+
+def char_lm():
+    config, vocabulary = CharLMConfig(units=4), Vocabulary.from_tokens("abc")
+    graph = CharLMGraph(config, char_lm_model.build(config, len(vocabulary)), vocabulary)
+    return graph.saved_model
+
+
+def sentiment():
+    config, vocabulary = SentimentConfig(units=4), Vocabulary(("<pad>", "<unk>", "good", "bad"))
+    model = sentiment_model.build(config, len(vocabulary))
+    return SentimentGraph(model, Encoder(vocabulary, config)).functions
+
+
+@pytest.mark.parametrize("functions", [char_lm, sentiment])
+def test_tensorflow_serving_has_every_operation(functions):
+    with use_plan("graph"):  # as in a SavedModel
+        concrete = [function.get_concrete_function() for function in functions().values()]
+    graphs = [function.graph.as_graph_def() for function in concrete]
+    assert not missing(set().union(*map(operations, graphs)))
+
+
+def test_tensorflow_serving_has_every_operation_of_the_runs_here():
+    try:
+        bases = locate([str(runs_root())])
+    except ValueError:
+        pytest.skip("no exported runs in saved_models/")
+    for base in bases.values():
+        for folder in versions(base).values():
+            saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+            assert not missing(operations(saved.meta_graphs[0].graph_def))
