@@ -87,17 +87,21 @@ def _builtin(config):
 
 def _split(config, given):
     """All three parts, and how they came about."""
-    parts, about, taken = {}, [], set()
+    parts, left_out, taken = {}, [], set()
     for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
         if name in given:
             parts[name] = _select(given[name], lambda key: key not in taken)
             taken.update(map(_key, parts[name].sources))
             if dropped := len(given[name]) - len(parts[name]):
-                about.append(f"{dropped:,} {name} pairs are left out, as a later part has them.")
+                left_out.append(f"{dropped:,} of {name}")
     fractions = {"validation": config.validation_fraction, "test": config.test_fraction}
     drawn = {name: part for name, part in fractions.items() if name not in given}
+    about = []
     if own := " and ".join(name for name in fractions if name in given):
-        about.insert(0, f"The {own} pairs are the source's own.")
+        about.append(f"The {own} pairs are the source's own.")
+    if left_out:
+        shown = " and ".join(left_out)
+        about.append(f"Pairs left out, as a later part has their source: {shown}.")
 
     pool = parts["train"]
     if config.limit is not None and config.limit < len(pool):

@@ -106,7 +106,7 @@ class _Writer:
         adverb = adverb if adverb == "not" else ""
         subject = self._subject("PGNATHFRO", is_question, plain=True)
         adjectives = [row for row in rows(BEFORE + BEHIND) if subject.kind in row[1]]
-        _, _, adjective, *forms = self._pick(adjectives)
+        stands_with, _, adjective, *forms = self._pick(adjectives)
         of_english, of_french = COPULA[tense]
         be, etre = of_english[subject.person], of_french[subject.person]
         quality = forms[2 * (subject.person >= 2) + subject.feminine]
@@ -117,7 +117,8 @@ class _Writer:
         else:
             english = f"{subject.english} {be} {adjective}"
         negated = f"ne {etre} pas" if adverb else etre
-        time, heure = self._time(tense) if subject.kind in "PGNA" else ("", "")
+        # Only what nothing is called for good may be so today.
+        time, heure = self._time(tense) if stands_with == "-" else ("", "")
         return (
             f"{english} {time}",
             f"{subject.french} {negated} {quality} {heure}",

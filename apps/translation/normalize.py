@@ -7,7 +7,10 @@ import functools
 import sys
 import unicodedata
 
+import numpy as np
 import tensorflow as tf
+
+_MOST_PARTS = 4  # of a decomposition
 
 # Hangul syllables: an initial consonant, a vowel, perhaps a final consonant (Unicode 3.12).
 _S, _L, _V, _T = 0xAC00, 0x1100, 0x1161, 0x11A7
@@ -17,30 +20,40 @@ _SYLLABLES = _INITIALS * _VOWELS * _FINALS
 
 @functools.cache
 def _tables():
-    """What `unicodedata` knows: decompositions, combining classes, and pairs that compose."""
-    decomposed, marks, pairs = {}, {}, {}
-    for code in range(sys.maxunicode + 1):
-        character = chr(code)
+    """What `unicodedata` knows, as sorted keys and their values.
+
+    Returns:
+        The full decompositions of characters, padded with 0; the combining classes of marks; what
+        two characters compose to, the key of which is `_pair`.
+    """
+    decomposed, classes, composed = {}, {}, {}
+    for code, character in enumerate(map(chr, range(sys.maxunicode + 1))):
         if unicodedata.combining(character):
-            marks[code] = unicodedata.combining(character)
+            classes[code] = unicodedata.combining(character)
         mapping = unicodedata.decomposition(character)
-        if mapping and mapping[0] != "<":
-            decomposed[code] = list(map(ord, unicodedata.normalize("NFD", character)))
-            parts = [int(part, 16) for part in mapping.split()]
+        if mapping and not mapping.startswith("<"):  # those in <> are not canonical
+            parts = [ord(part) for part in unicodedata.normalize("NFD", character)]
+            decomposed[code] = parts + [0] * (_MOST_PARTS - len(parts))
             if unicodedata.normalize("NFC", character) == character:
-                pairs[_pair(*parts)] = code
-    return decomposed, marks, dict(sorted(pairs.items()))
+                composed[_pair(*(int(part, 16) for part in mapping.split()))] = code
+    return [_sorted(table) for table in (decomposed, classes, composed)]
+
+
+def _sorted(table):
+    keys = np.array(sorted(table))
+    return keys, np.array([table[key] for key in keys.tolist()], np.int32)
 
 
 def _pair(first, second):
     return first * (sys.maxunicode + 1) + second
 
 
-def _lookup(table, keys, default):
-    """The values that a dictionary with sorted keys has for `keys`, `default` where it has none."""
-    known = tf.constant(list(table), keys.dtype)
-    at = tf.minimum(tf.searchsorted(known, keys), len(table) - 1)
-    return tf.where(tf.gather(known, at) == keys, tf.gather(list(table.values()), at), default)
+def _lookup(table, keys):
+    """Whether a table has each of the keys, and the value if it has."""
+    known, values = table
+    keys = tf.cast(keys, known.dtype)
+    at = tf.minimum(tf.searchsorted(known, keys), len(known) - 1)
+    return tf.gather(known, at) == keys, tf.gather(values, at)
 
 
 def compose(text):
@@ -62,23 +75,27 @@ def compose(text):
 
 def _decomposed(codes):
     """Each code in its smallest parts; Hangul stays, as nothing would come between its parts."""
-    table = _tables()[0]
-    parts = tf.ragged.constant([[], *table.values()], dtype=tf.int32)
-    row = _lookup(dict(zip(table, range(1, len(table) + 1))), codes.flat_values, 0)
-    replaced = tf.gather(parts, row)
-    kept = tf.RaggedTensor.from_row_lengths(
-        tf.boolean_mask(codes.flat_values, row == 0), tf.cast(row == 0, tf.int64)
-    )
-    return codes.with_flat_values(tf.concat([kept, replaced], 1)).merge_dims(1, 2)
+    flat = codes.flat_values
+    is_known, parts = _lookup(_tables()[0], flat)
+    itself = tf.pad(flat[:, None], [[0, 0], [0, _MOST_PARTS - 1]])
+    parts = tf.where(is_known[:, None], parts, itself)
+    is_part = (parts > 0) | (tf.range(_MOST_PARTS) == 0)
+    return codes.with_flat_values(tf.ragged.boolean_mask(parts, is_part)).merge_dims(1, 2)
 
 
 def _ordered(codes):
     """The marks after a letter sorted by their combining class."""
     flat = codes.flat_values
-    combining = _lookup(_tables()[1], flat, 0)
-    starts = _starts(codes, combining)
-    order = tf.cumsum(tf.cast(starts, tf.int64)) * 256 + tf.cast(combining, tf.int64)
-    return codes.with_flat_values(tf.gather(flat, tf.argsort(order, stable=True)))
+    combining = _combining(flat)
+    order = tf.cumsum(tf.cast(_starts(codes, combining), tf.int64)) * 256
+    order = tf.argsort(order + tf.cast(combining, tf.int64), stable=True)
+    return codes.with_flat_values(tf.gather(flat, order))
+
+
+def _combining(flat):
+    """Combining classes; 0 is that of letters."""
+    is_mark, combining = _lookup(_tables()[1], flat)
+    return tf.where(is_mark, combining, 0)
 
 
 def _starts(codes, combining):
@@ -92,31 +109,12 @@ def _composed(codes):
 
     def further(flat, splits, _):
         codes = tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
-        combining, row = _lookup(_tables()[1], flat, 0), codes.value_rowids()
-        starts = _starts(codes, combining)
-        first = tf.where(starts)[:, 0]
-        here = tf.range(1, tf.size(flat))
-        # The letter that the code before belongs to, which may take up this one unless a mark
-        # of the same class, or another letter, stands between.
-        letter = tf.gather(first, tf.cumsum(tf.cast(starts, tf.int32))[:-1] - 1)
-        between = tf.gather(combining, here - 1)
-        free = (tf.cast(letter, tf.int32) == here - 1) | (between < combining[1:])
-        composite = _composite(tf.gather(flat, letter), flat[1:])
-        fits = free & (composite > 0) & (row[1:] == tf.gather(row, letter))
-        fits &= tf.gather(combining, letter) == 0
-        taken = tf.boolean_mask(here, fits)
-        letter = tf.boolean_mask(letter, fits)
-        composite = tf.boolean_mask(composite, fits)
-        earliest = tf.concat([[True], letter[1:] != letter[:-1]], 0)[: tf.size(letter)]
-        taken, letter, composite = (
-            tf.boolean_mask(x, earliest) for x in (taken, letter, composite)
-        )
-        flat = tf.tensor_scatter_nd_update(flat, letter[:, None], composite)
-        stay = tf.tensor_scatter_nd_update(
-            tf.ones_like(flat, tf.bool), taken[:, None], tf.zeros_like(taken, tf.bool)
-        )
+        letter, mark, composite = _compositions(codes)
+        flat = tf.tensor_scatter_nd_update(flat, letter, composite)
+        stay = tf.ones_like(flat, tf.bool)
+        stay = tf.tensor_scatter_nd_update(stay, mark, tf.zeros_like(composite, tf.bool))
         codes = tf.ragged.boolean_mask(codes.with_flat_values(flat), codes.with_flat_values(stay))
-        return codes.flat_values, codes.row_splits, tf.size(taken) > 0
+        return codes.flat_values, codes.row_splits, tf.size(composite) > 0
 
     flat, splits, _ = tf.while_loop(
         lambda flat, splits, more: more,
@@ -128,10 +126,31 @@ def _composed(codes):
     return tf.strings.unicode_encode(composed, "UTF-8")
 
 
+def _compositions(codes):
+    """Positions of letters, `(n, 1)`, of what each composes with, and the codes `(n,)` they make.
+
+    A letter composes with a code behind it unless, in between, there is another letter, or a mark
+    of the same class as that code.
+    """
+    flat, row = codes.flat_values, codes.value_rowids()
+    combining = _combining(flat)
+    starts = _starts(codes, combining)
+    here = tf.range(1, tf.size(flat, tf.int64))
+    letter = tf.gather(tf.where(starts)[:, 0], tf.cumsum(tf.cast(starts, tf.int32))[:-1] - 1)
+    composite = _composite(tf.gather(flat, letter), flat[1:])
+    fits = (letter == here - 1) | (combining[:-1] < combining[1:])
+    fits &= (composite > 0) & (tf.gather(row, letter) == row[1:])
+    here, letter, composite = (tf.boolean_mask(x, fits) for x in (here, letter, composite))
+    is_first = tf.concat([[True], letter[1:] != letter[:-1]], 0)[: tf.size(letter)]
+    here, letter, composite = (tf.boolean_mask(x, is_first) for x in (here, letter, composite))
+    return letter[:, None], here[:, None], composite
+
+
 def _composite(first, second):
     """The code that two codes compose to, 0 for none."""
     pairs = _pair(tf.cast(first, tf.int64), tf.cast(second, tf.int64))
-    code = _lookup(_tables()[2], pairs, 0)
+    composes, code = _lookup(_tables()[2], pairs)
+    code = tf.where(composes, code, 0)
     initial, vowel, final, syllable = first - _L, second - _V, second - _T, first - _S
     is_open = (initial >= 0) & (initial < _INITIALS) & (vowel >= 0) & (vowel < _VOWELS)
     code = tf.where(is_open, _S + (initial * _VOWELS + vowel) * _FINALS, code)

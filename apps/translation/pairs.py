@@ -202,13 +202,15 @@ def _from_tfds(name, source, target):
     builder = tfds_builder(name, [source, target])
     parts = {}
     for part in PARTS:
-        if part in builder.info.splits:
+        try:
             examples = tfds.as_numpy(builder.as_dataset(split=part))
-            rows = (
-                (number, *(example[key].decode("utf-8", "replace") for key in (source, target)))
-                for number, example in enumerate(examples, 1)
-            )
-            parts[part] = _checked(rows, f"tfds:{name} {part}")
+        except (KeyError, ValueError):
+            continue  # it has no such split
+        rows = (
+            (number, *(example[key].decode("utf-8", "replace") for key in (source, target)))
+            for number, example in enumerate(examples, 1)
+        )
+        parts[part] = _checked(rows, f"tfds:{name} {part}")
     if "train" not in parts:
         raise InputError(f"tfds:{name} has no train split")
     return parts
