@@ -49,15 +49,10 @@ def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
         InputError: the source cannot be used, is too small to be split, or is not what `run` was
             trained on.
     """
-    parts = _builtin(config) if config.data == "builtin" else pairs.read(config)
-    parts, about = _split(config, parts)
-    train = _short_enough(config, parts["train"])
-    if left_out := len(parts["train"]) - len(train):
-        about += (
-            f" {left_out:,} pairs of more than {config.max_pair_length} words on a side are not "
-            "trained on."
-        )
-    parts["train"] = train
+    given = _builtin(config) if config.data == "builtin" else pairs.read(config)
+    parts, about = _apart(given)
+    parts, drawn = _drawn(config, parts)
+    parts["train"], shortened = _short_enough(config, parts["train"])
     for name, part in parts.items():
         if not len(part):
             raise InputError(f"{config.data} is too small to be split: no pair is left to {name}")
@@ -69,7 +64,11 @@ def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
             f"{config.data} is not what {run} was trained on any more; "
             "bring those pairs back, or train a new run"
         )
-    return Corpus(*(parts[name] for name in pairs.PARTS), digest.hexdigest(), about)
+    return Corpus(
+        *(parts[name] for name in pairs.PARTS),
+        digest.hexdigest(),
+        (about + drawn + shortened).strip(),
+    )
 
 
 def _builtin(config):
@@ -85,8 +84,8 @@ def _builtin(config):
     return {"train": written}
 
 
-def _split(config, given):
-    """All three parts, and how they came about."""
+def _apart(given):
+    """The parts that are told apart, without what a later part has, and what the card says."""
     parts, left_out, taken = {}, [], set()
     for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
         if name in given:
@@ -94,38 +93,43 @@ def _split(config, given):
             taken.update(map(_key, parts[name].sources))
             if dropped := len(given[name]) - len(parts[name]):
                 left_out.append(f"{dropped:,} of {name}")
-    fractions = {"validation": config.validation_fraction, "test": config.test_fraction}
-    drawn = {name: part for name, part in fractions.items() if name not in given}
-    about = []
-    if own := " and ".join(name for name in fractions if name in given):
-        about.append(f"The {own} pairs are the source's own.")
+    own = " and ".join(name for name in pairs.PARTS[1:] if name in given)
+    about = f"The {own} pairs are the source's own. " if own else ""
     if left_out:
-        shown = " and ".join(left_out)
-        about.append(f"Pairs left out, as a later part has their source: {shown}.")
+        about += f"Pairs left out as a later part has their source: {' and '.join(left_out)}. "
+    return parts, about
 
-    pool = parts["train"]
-    if config.limit is not None and config.limit < len(pool):
-        parts["train"] = pool.select(range(config.limit))
-        known = set(map(_key, parts["train"].sources))
+
+def _drawn(config, parts):
+    """All three parts: those that are missing are drawn from the training part."""
+    pool, about = parts["train"], ""
+    if is_limited := config.limit is not None and config.limit < len(pool):
+        train = pool.select(range(config.limit))
+        known = set(map(_key, train.sources))
         after = pool.select(range(config.limit, len(pool)))
-        pool = _select(after, lambda key: key not in known)
-        about.append(f"Only the first {config.limit:,} pairs are trained on.")
-    is_apart = pool is not parts["train"]
-    size = len(set(map(_key, parts["train"].sources)))
-    counts = {name: max(1, round(fraction * size)) for name, fraction in drawn.items()}
+        parts, pool = parts | {"train": train}, _select(after, lambda key: key not in known)
+        about = f"Only the first {config.limit:,} pairs are trained on. "
+    trained = len(set(map(_key, parts["train"].sources)))
+    counts = {
+        name: max(1, round(fraction * trained))
+        for name, fraction in (
+            ("validation", config.validation_fraction),
+            ("test", config.test_fraction),
+        )
+        if name not in parts
+    }
     sources = list(dict.fromkeys(map(_key, pool.sources)))
-    if is_apart:
-        sources = sources[: sum(counts.values())]
+    if is_limited:
+        sources = sources[: sum(counts.values())]  # the ones like those that are trained on
     random.Random(config.split_seed).shuffle(sources)
     for name, count in counts.items():
         chosen, sources = set(sources[:count]), sources[count:]
-        parts[name] = _select(pool, chosen.__contains__)
-        origin = "those after them" if is_apart else "all"
-        about.append(f"{name.capitalize()}: {len(chosen):,} distinct sources, drawn from {origin}.")
-    if not is_apart:
-        left = set(sources)
-        parts["train"] = _select(pool, left.__contains__)
-    return parts, " ".join(about)
+        parts = parts | {name: _select(pool, chosen.__contains__)}
+        origin = "those after them" if is_limited else "all"
+        about += f"{name.capitalize()}: {len(chosen):,} distinct sources, drawn from {origin}. "
+    if not is_limited:
+        parts = parts | {"train": _select(pool, set(sources).__contains__)}
+    return parts, about
 
 
 def _select(part, wanted):
@@ -138,7 +142,14 @@ def _short_enough(config, part):
         split_words(tf.constant(side, tf.string), config.lowercase).row_lengths().numpy()
         for side in (part.sources, part.targets)
     ]
-    return part.select((np.maximum(*lengths) <= config.max_pair_length).nonzero()[0])
+    limit = config.max_pair_length
+    kept = part.select((np.maximum(*lengths) <= limit).nonzero()[0])
+    left_out = len(part) - len(kept)
+    return kept, (
+        f"{left_out:,} pairs of more than {limit} words on a side are not trained on. "
+        if left_out
+        else ""
+    )
 
 
 def _key(source):

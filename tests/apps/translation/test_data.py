@@ -153,7 +153,7 @@ def test_official_parts_are_kept_and_training_pairs_left_out(tmp_path):
     assert corpus.train.sources == ["a", "b"]
     assert corpus.validation.sources == ["d"] and corpus.test.sources == ["go."]
     assert corpus.about == (
-        "The validation and test pairs are the source's own. Pairs left out, as a later part has "
+        "The validation and test pairs are the source's own. Pairs left out as a later part has "
         "their source: 1 of validation and 1 of train. 1 pairs of more than 2 words on a side are "
         "not trained on."
     )
