@@ -270,6 +270,7 @@ def test_sentences_to_translate_know_their_place():
     assert translated == part.sources
 
 
+@pytest.mark.slow
 def test_the_official_multi30k(shared_data):
     folder = shared_data / "translation" / "multi30k_task1_raw"
     corpus = load(TranslationConfig(data=str(folder)))
