@@ -23,7 +23,13 @@ class DocumentedCell:
 
     A cell gives `step` (its equation), and, where that does not take the whole projection or the
     whole recurrent kernel at once, `split_projection` and `split_weights`.
+
+    Attributes:
+        gate_names, candidate_names: the symbols of what σ and φ return in `step`, in order, with
+            `_` for none; `watched_gates` tells them by these names.
     """
+
+    gate_names = candidate_names = ()
 
     def __init__(self, units, **options):
         _check_units(units)

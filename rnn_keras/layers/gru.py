@@ -72,6 +72,8 @@ class GRUCell(DocumentedCell, keras.layers.GRUCell):
         **options: those of `keras.layers.GRUCell`.
     """
 
+    gate_names, candidate_names = ("Z", "R"), ("H_tilde",)
+
     def __init__(self, units, *, reset_after=False, **options):
         super().__init__(units, reset_after=reset_after, **options)
 

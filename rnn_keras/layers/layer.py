@@ -6,7 +6,7 @@ import inspect
 import keras
 from keras import ops
 
-from rnn_keras.layers import halves, plans
+from rnn_keras.layers import gates, halves, plans
 from rnn_keras.layers.buffers import Arrays, InPlace
 from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
@@ -106,6 +106,8 @@ class RecurrentLayer(keras.layers.RNN):
 
     def _loop(self, sequences, initial_state, mask, training):
         _check_states(initial_state, self.state_size, sequences)
+        if gates.watching():
+            gates.tell(self, sequences, initial_state, _boolean_mask(mask, sequences))
         plan, _ = plans.choose(self, training)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)

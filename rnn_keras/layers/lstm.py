@@ -41,6 +41,8 @@ def lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
 class LSTMCell(DocumentedCell, keras.layers.LSTMCell):
     """One step of `LSTM`, with the options and weights of `keras.layers.LSTMCell`."""
 
+    gate_names, candidate_names = ("I", "F", "_", "O"), ("C_tilde",)
+
     def step(self, x, state, weights, affine):
         """`lstm_step` with this cell's activations."""
         return lstm_step(x, state, weights, affine, self.sigma, self.activation)

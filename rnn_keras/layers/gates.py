@@ -1,0 +1,109 @@
+"""What the gates of a layer do over time, told by the documented step itself."""
+
+import contextlib
+import contextvars
+
+from keras import ops
+
+from rnn_keras.layers.recurrence import affine
+
+_watched = contextvars.ContextVar("watched", default=None)
+
+
+@contextlib.contextmanager
+def watched_gates():
+    """Inside, every eager call of a recurrent layer tells what happened at each time step.
+
+    The layers of a model are told too, however deep they are in it. Each runs once more for that,
+    step by step, so this is for looking at some sequences, not for training.
+
+    Yields:
+        By the name of the layer (in further calls of layers of the same name `LAYER_2`, ...) a
+        dictionary of arrays `(batch, time, units)`, filled as the layers are called. Its keys are
+        the symbols of the step: `Z`, `R`, `H_tilde`, `H` of a GRU; `I`, `F`, `O`, `C_tilde`, `H`,
+        `C` of an LSTM; `H` of a vanilla RNN. The time is that of the input, also for a layer that
+        runs backwards; where the mask is False the states are kept, and the gates had no effect.
+
+    Raises:
+        ValueError: a layer is called in a graph (`Model.predict`, `tf.function`), where there are
+            no values to tell.
+
+    Example:
+        >>> import keras
+        >>> from rnn_keras.layers import GRU
+        >>> layer = GRU(4, name="gru")
+        >>> with watched_gates() as seen:
+        ...     _ = layer(keras.random.normal((1, 6, 3)))
+        >>> list(seen["gru"]), seen["gru"]["Z"].shape
+        (['Z', 'R', 'H_tilde', 'H'], (1, 6, 4))
+    """
+    seen = {}
+    token = _watched.set(seen)
+    try:
+        yield seen
+    finally:
+        _watched.reset(token)
+
+
+def watching():
+    """Whether anyone wants to be told."""
+    return _watched.get() is not None
+
+
+def tell(layer, sequences, state, mask):
+    """Tells those who watch what `layer` does.
+
+    Args:
+        layer: the layer.
+        sequences: `(batch, time, inputs)`.
+        state: the initial states, each `(batch, units)`.
+        mask: bool `(batch, time, 1)`, or None.
+    """
+    if not hasattr(sequences, "numpy"):
+        raise ValueError(
+            f"watched_gates tells of eager calls, but {layer.name} is called in a graph; "
+            "call the model itself, model(x)."
+        )
+    seen, name, call = _watched.get(), layer.name, 1
+    while name in seen:
+        call += 1
+        name = f"{layer.name}_{call}"
+    seen[name] = _over_time(layer, sequences, tuple(state), mask)
+
+
+def _over_time(layer, sequences, state, mask):
+    cell = layer.cell
+    # Another cell with the same options, so that its activations can be replaced by some that keep
+    # what they return; they are the gates, in the order in which Keras packs their weights.
+    probe, gates, candidates = type(cell).from_config(cell.get_config()), [], []
+    if probe.gate_names:
+        probe.recurrent_activation = _keeping(probe.recurrent_activation, gates)
+    probe.activation = _keeping(probe.activation, candidates)
+
+    x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
+    times = range(sequences.shape[1])
+    steps = {}
+    for t in reversed(times) if layer.go_backwards else times:
+        gates.clear(), candidates.clear()
+        new_state = probe.step(tuple(piece[t] for piece in x), state, weights, affine)
+        if mask is not None:
+            new_state = [ops.where(mask[:, t], new, old) for new, old in zip(new_state, state)]
+        state = tuple(new_state)
+        steps[t] = {
+            **dict(zip(probe.gate_names, gates)),
+            **dict(zip(probe.candidate_names, candidates)),
+            **dict(zip(("H", "C"), state)),
+        }
+    return {
+        symbol: ops.convert_to_numpy(ops.stack([steps[t][symbol] for t in times], axis=1))
+        for symbol in steps[0]
+        if symbol != "_"
+    }
+
+
+def _keeping(function, values):
+    def kept(a):
+        values.append(function(a))
+        return values[-1]
+
+    return kept
