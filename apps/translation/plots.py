@@ -3,27 +3,11 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from apps.common.files import replacing
+from apps.translation.attention import Attention
 
 COLUMNS = 2  # of heat maps in a picture
-
-
-class Attention(NamedTuple):
-    """What each token of a translation looked at.
-
-    Attributes:
-        source: its tokens, the end token among them.
-        target: those of the translation.
-        weights: `(target, source)`, rows that sum to 1.
-    """
-
-    source: Sequence[str]
-    target: Sequence[str]
-    weights: np.ndarray
 
 
 def attention_maps(path: Path, maps: Sequence[Attention]) -> None:

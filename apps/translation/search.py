@@ -19,12 +19,12 @@ def source_ids(codec: Codec, text):
     Returns:
         int32 `(batch, time)`, `EOS_ID` after the last token and `PAD_ID` behind it.
     """
-    ids = codec.encode(text)
-    end = tf.fill([ids.nrows(), 1], EOS_ID)
-    ids = tf.concat([ids, end], axis=1).to_tensor(PAD_ID)
+    tokens = codec.encode(text)
+    ids = tokens.to_tensor(PAD_ID)
     # Two steps at least, as Keras warns of attention over one.
-    missing = tf.maximum(2 - tf.shape(ids)[1], 0)
-    return tf.pad(ids, [[0, 0], [0, missing]], constant_values=PAD_ID)
+    ids = tf.pad(ids, [[0, 0], [0, tf.maximum(2 - tf.shape(ids)[1], 1)]], constant_values=PAD_ID)
+    lengths = tf.cast(tokens.row_lengths(), tf.int32)
+    return tf.where(tf.range(tf.shape(ids)[1]) == tf.expand_dims(lengths, 1), EOS_ID, ids)
 
 
 def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest: int = 1):

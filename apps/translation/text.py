@@ -127,6 +127,15 @@ class Codec:
         written = tf.where(ended, "", written)
         return _glued(tf.strings.reduce_join(written, axis=-1))
 
+    def unknown(self, text: str) -> list[str]:
+        """The distinct words of a text that are read as `<unk>`."""
+        words = split_words(tf.constant([text]), self._lowercase).flat_values
+        tokens = tf.RaggedTensor.from_uniform_row_length(words, 1)
+        tokens = self._pieces.split(tokens) if self._pieces else tokens
+        found = tokens.with_flat_values(self.table.lookup(tokens.flat_values) == UNKNOWN_ID)
+        unknown = tf.boolean_mask(words, tf.reduce_any(found, axis=1)).numpy()
+        return [word.decode().strip(JOINER) for word in dict.fromkeys(unknown)]
+
     def tokens(self, ids) -> list[str]:
         """The tokens of ids `(time,)`, as they are in the vocabulary."""
         return self.vocabulary.decode(ids)

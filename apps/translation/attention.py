@@ -1,0 +1,45 @@
+"""What each token of a translation looked at, and how that is shown in a terminal."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+SHADES = " ░▒▓█"
+WIDEST = 60  # source tokens in a strip
+NAMED, LEAST = 3, 0.1  # source tokens that are named, and the weight that is worth it
+
+
+class Attention(NamedTuple):
+    """What each token of a translation looked at.
+
+    Attributes:
+        source: its tokens, the end token among them.
+        target: those of the translation.
+        weights: `(target, source)`, rows that sum to 1.
+    """
+
+    source: Sequence[str]
+    target: Sequence[str]
+    weights: np.ndarray
+
+
+def describe(attention: Attention) -> str:
+    """A line per token: a strip with a cell per source token, and those that weigh most."""
+    width = max((len(token) for token in attention.target), default=0)
+    return "\n".join(
+        f"  {token:{width}}  {_strip(row)}{_named(attention.source, row)}"
+        for token, row in zip(attention.target, attention.weights)
+    )
+
+
+def _strip(row):
+    if len(row) > WIDEST:
+        return ""
+    shades = np.minimum((row * len(SHADES)).astype(int), len(SHADES) - 1)
+    return f"|{''.join(SHADES[shade] for shade in shades)}|  "
+
+
+def _named(source, row):
+    order = np.argsort(-row, kind="stable")[:NAMED]
+    return ", ".join(f"{source[i]} {row[i]:.2f}" for i in order if row[i] >= LEAST)

@@ -1,0 +1,182 @@
+"""The exported translator as one object, whichever file it comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from apps.common.run import Run
+from apps.translation.attention import Attention
+from apps.translation.config import TranslationConfig
+from apps.translation.model import vocabulary_files
+from apps.translation.search import most_attended, search, source_ids, source_words
+from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
+from rnn_keras.data import Vocabulary
+from rnn_keras.export import LiteRTModel
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the model reads of a sentence.
+
+    Attributes:
+        length: number of its tokens.
+        read: how many of them are read, from the first on.
+        unknown: its words that the model does not know.
+        knows_any: whether any token that is read is known.
+    """
+
+    length: int
+    read: int
+    unknown: list[str]
+    knows_any: bool
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translation of a sentence.
+
+    Attributes:
+        text: the translation.
+        score: its log-probability over L^alpha.
+        attention: what each of its tokens looked at; None if the model has no attention.
+    """
+
+    text: str
+    score: float
+    attention: Attention | None
+
+
+class ExportedTranslator:
+    """Translates with an exported model: its `encode` and `step`, and a search around them.
+
+    So any width and any length penalty can be asked for, where the signatures that search by
+    themselves have those of the run.
+
+    Args:
+        config: the configuration of the run.
+        source, target: its codecs.
+        signatures: what the model has.
+    """
+
+    def __init__(self, config: TranslationConfig, source: Codec, target: Codec, signatures):
+        for name in ("encode", "step"):
+            if name not in signatures:
+                raise ValueError(f"it has no signature {name!r}")
+        self.config, self._source, self._target = config, source, target
+        self.attends = "align" in signatures
+
+    def _call(self, signature, **tensors):
+        """The outputs of a signature, tensors by name."""
+        raise NotImplementedError
+
+    def read(self, sentence: str) -> Source:
+        """What is read of a sentence."""
+        text = tf.constant([sentence])
+        read = self._source.encode(text).flat_values.numpy()
+        length = int(tf.size(self._source.split(text).flat_values))
+        return Source(
+            read=len(read),
+            length=length,
+            unknown=self._source.unknown(sentence),
+            knows_any=bool((read != UNKNOWN_ID).any()),
+        )
+
+    def translate(
+        self, sentences: Sequence[str], beam: int, alpha: float, nbest: int = 1
+    ) -> list[list[Translation]]:
+        """The best translations of each sentence, at most `nbest`, the best first.
+
+        Args:
+            sentences: at least one.
+            beam: hypotheses that beam search keeps; 1 is greedy search.
+            alpha: exponent of the length by which their log-probability is divided.
+            nbest: up to `beam`.
+        """
+        text = tf.constant(sentences)
+        ids = source_ids(self._source, text)
+        memory = self._call("encode", ids=ids)
+        states = {name: memory.pop(name) for name in list(memory) if name.startswith("state_")}
+
+        def step(tokens, carried):
+            outputs = self._call("step", ids=tokens, **memory, **dict(zip(states, carried)))
+            return outputs["logits"], [outputs[name] for name in states]
+
+        found = search(self.config, step, list(states.values()), ids, beam, alpha, nbest)
+        attention = self._align(ids, found.tokens) if self.attends else None
+        texts = self._texts(text, ids, found.tokens, attention)
+
+        def translation(row, n):
+            length = found.lengths[row, n]
+            tokens = self._target.tokens(found.tokens[row, n, :length].numpy())
+            looked = None
+            if attention is not None:
+                source = self._source.tokens(ids[row].numpy()[ids[row] != PAD_ID])
+                weights = attention[row, n, :length, : len(source)].numpy()
+                looked = Attention(source, tokens, weights)
+            return Translation(texts[row, n].numpy().decode(), float(found.scores[row, n]), looked)
+
+        exists = found.scores.numpy() > tf.float32.min
+        return [
+            [translation(row, n) for n in range(nbest) if exists[row, n]]
+            for row in range(len(sentences))
+        ]
+
+    def _align(self, ids, tokens):
+        """The attention of hypotheses `(batch, n, time)`: `(batch, n, time, source)`."""
+        batch, n, time = tokens.shape
+        rows = tf.reshape(tokens, [-1, time])
+        weights = self._call("align", ids=tf.repeat(ids, n, axis=0), target_ids=rows)["attention"]
+        return tf.reshape(weights, [batch, n, time, -1])
+
+    def _texts(self, text, ids, tokens, attention):
+        if attention is None or self.config.tokens != "word":
+            return self._target.decode(tokens)
+        batch, n, time = tokens.shape
+        words = source_words(self._source, text, ids)
+        unknown = most_attended(words, tf.reshape(attention, [batch, n * time, -1]))
+        return self._target.decode(tokens, tf.reshape(unknown, tokens.shape))
+
+
+class SavedModelTranslator(ExportedTranslator):
+    """A SavedModel, with the vocabularies of its run.
+
+    Args:
+        run: the run.
+        config: its configuration.
+
+    Raises:
+        ValueError: it lacks a signature, or a vocabulary is not one.
+        OSError, tf.errors.OpError: a file is missing or damaged.
+    """
+
+    def __init__(self, run: Run, config: TranslationConfig):
+        self._model = tf.saved_model.load(str(run.saved_model / "1"))
+        codecs = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
+        super().__init__(config, *codecs, self._model.signatures)
+
+    def _call(self, signature, **tensors):
+        return dict(self._model.signatures[signature](**tensors))
+
+
+class LiteRTTranslator(ExportedTranslator):
+    """A LiteRT file, whose vocabularies are in it.
+
+    Args:
+        run: the run.
+        config: its configuration.
+
+    Raises:
+        ValueError: it is no LiteRT model, or lacks a signature or a vocabulary.
+    """
+
+    def __init__(self, run: Run, config: TranslationConfig):
+        # A search calls `step` with the same shapes again and again (docs/export.md).
+        self._model = LiteRTModel(run.tflite, delegates=False)
+        names = [path.name for path in vocabulary_files(run)]
+        codecs = (Codec(self._model.vocabulary(name), config) for name in names)
+        super().__init__(config, *codecs, self._model.signatures)
+
+    def _call(self, signature, **tensors):
+        outputs = self._model.run(signature, **{k: v.numpy() for k, v in tensors.items()})
+        return {name: tf.constant(value) for name, value in outputs.items()}

@@ -1,0 +1,234 @@
+"""Translates: `python -m apps.translation.translate RUN "The cat is black." [--file F]`.
+
+It needs nothing but what `apps.translation.export` wrote, the run's `config.json`, and for the
+SavedModel the run's two vocabularies.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from apps.common.cli import RunArgument, command
+from apps.common.config import flag, is_integer, is_number
+from apps.common.environment import import_tensorflow
+from apps.common.errors import InputError
+from apps.common.run import Run
+
+CHUNK = 32  # sentences translated at a time
+NAMED = 8  # unknown words that a note lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """The command line.
+
+    Raises:
+        InputError: no sentence, or a value out of range; the message names the flag.
+    """
+
+    run: RunArgument
+
+    sentences: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SENTENCE ...")
+    ] = ()
+    """The sentences."""
+
+    file: Path | None = None
+    """A file with a sentence per line (UTF-8, also .gz or .xz), beside the sentences given."""
+
+    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    """What to run: the SavedModel, or the LiteRT file."""
+
+    beam: int | None = None
+    """Hypotheses that beam search keeps; None takes the run's."""
+
+    alpha: float | None = None
+    """Exponent of the length by which log-probabilities are divided: the higher, the longer the
+    translations; None takes the run's."""
+
+    nbest: int = 1
+    """Translations to print of each sentence, with their scores if there are several."""
+
+    greedy: bool = False
+    """Greedy search, which is beam search of width 1."""
+
+    show_attention: bool = False
+    """Show what each token of the first sentence's translation looked at."""
+
+    plot: Path | None = None
+    """A PNG file to draw that to."""
+
+    def __post_init__(self):
+        """Check the values."""
+        if not self.sentences and self.file is None:
+            raise InputError(
+                "nothing to translate: give one or more sentences in quotes, or --file FILE"
+            )
+        for field, ok, wanted in [
+            (
+                "beam",
+                self.beam is None or (is_integer(self.beam) and 1 <= self.beam <= 1000),
+                "from 1 to 1000",
+            ),
+            (
+                "alpha",
+                self.alpha is None or (is_number(self.alpha) and self.alpha >= 0),
+                "zero or a positive number",
+            ),
+            ("nbest", is_integer(self.nbest) and self.nbest >= 1, "at least 1"),
+        ]:
+            if not ok:
+                raise InputError(f"{flag(field)} must be {wanted}, got {getattr(self, field)}")
+        if self.greedy and self.beam not in (None, 1):
+            raise InputError(
+                f"--greedy keeps one hypothesis, so it cannot go with --beam {self.beam}"
+            )
+        if self.plot is not None and self.plot.suffix.lower() != ".png":
+            raise InputError(f"--plot needs a file name that ends in .png, got {self.plot}")
+
+    def width(self, of_run: int) -> int:
+        """Hypotheses to keep, where a run has so many.
+
+        Raises:
+            InputError: they are fewer than are to be printed.
+        """
+        width = 1 if self.greedy else self.beam or of_run
+        if self.nbest > width:
+            raise InputError(
+                f"--nbest {self.nbest} needs as many hypotheses, but the search keeps {width}: "
+                f"give --beam {self.nbest} or more"
+            )
+        return width
+
+    def read(self) -> list[str]:
+        """The sentences, also those of the file, as valid Unicode.
+
+        Raises:
+            InputError: the file cannot be read, or has no line.
+        """
+        from apps.common.sources import read_text, reading
+
+        # The stray bytes of an argument that is not UTF-8 become U+FFFD.
+        sentences = [
+            s.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for s in self.sentences
+        ]
+        if self.file is not None:
+            with reading(self.file, "a file with a sentence per line"):
+                content = read_text(self.file)
+            if not content:
+                raise InputError(f"{self.file} is empty: it needs a sentence per line")
+            sentences += content.removesuffix("\n").split("\n")
+        return sentences
+
+
+def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
+    """What to print about each sentence: its translations in lines, and a note, empty if none.
+
+    Args:
+        run: an exported run; `best.keras` is not read.
+        options: the values of the command line.
+
+    Raises:
+        InputError: the run is not exported, what was exported is damaged, a file cannot be read
+            or written, or the run cannot do what the options want.
+    """
+    sentences = options.read()
+    translator = load_translator(run, options.source)
+    width = options.width(translator.config.beam)
+    alpha = translator.config.alpha if options.alpha is None else options.alpha
+    if (options.show_attention or options.plot) and not translator.attends:
+        raise InputError(f"{run} was trained with --attention none: there is none to show")
+    for start in range(0, len(sentences), CHUNK):
+        chunk = sentences[start : start + CHUNK]
+        found = translator.translate(chunk, width, alpha, options.nbest)
+        for number, (sentence, translations) in enumerate(zip(chunk, found), start + 1):
+            lines = _lines(translations, options.nbest)
+            if number == 1 and options.show_attention:
+                from apps.translation.attention import describe
+
+                lines.append(describe(translations[0].attention))
+            if number == 1 and options.plot is not None:
+                _plot(options.plot, translations[0].attention)
+            note = _note(translator.read(sentence))
+            where = f"sentence {number}: " if len(sentences) > 1 and note else ""
+            yield "\n".join(lines), where + note
+
+
+def load_translator(run: Run, source: str):
+    """An `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
+
+    Raises:
+        InputError: it is not there, or damaged.
+    """
+    path = run.saved_model / "1" if source == "saved_model" else run.tflite
+    make = f"make it with python -m apps.translation.export {shlex.quote(str(run))}"
+    if not path.exists():
+        raise InputError(f"{path} not found; {make}")
+    tf = import_tensorflow()
+    from apps.translation import exported
+    from apps.translation.config import TranslationConfig
+
+    kind = {"saved_model": exported.SavedModelTranslator, "litert": exported.LiteRTTranslator}
+    config = run.read_config(TranslationConfig)
+    try:
+        return kind[source](run, config)
+    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"cannot read {path}: {reason}; {make}") from error
+
+
+def _lines(translations, nbest):
+    if nbest == 1:
+        return [translations[0].text]
+    return [f"{each.score:.3f}  {each.text}" for each in translations]
+
+
+def _plot(path, attention):
+    from apps.translation import plots
+
+    if not attention.target:
+        raise InputError("--plot: the first sentence has no word, so there is nothing to draw")
+    try:
+        plots.attention_maps(path, [attention])
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _note(source):
+    """What a translation may suffer from."""
+    if not source.length:
+        return "there is no word in it"
+    notes = []
+    if source.unknown:
+        more = ", ..." if len(source.unknown) > NAMED else ""
+        notes.append(f"unknown words: {', '.join(source.unknown[:NAMED])}{more}")
+    if not source.knows_any:
+        notes.append("it knows nothing of this, so its translation means little")
+    if source.length > source.read:
+        notes.append(f"only the first {source.read:,} of {source.length:,} tokens were read")
+    return "; ".join(notes)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command: translations on stdout, a line each; notes on stderr."""
+    options = tyro.cli(
+        TranslateOptions,
+        args=argv,
+        prog="python -m apps.translation.translate",
+        description="Translate sentences with an exported run.",
+    )
+    run = Run.open("translation", options.run, trained=False)
+    for lines, note in translate(run, options):
+        print(lines, flush=True)
+        if note:
+            print(f"note: {note}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
