@@ -1,39 +1,21 @@
 """`python -m benchmarks.serving RUN...`: requests per second of the server, and its latency."""
 
 import argparse
-import contextlib
-import itertools
-import json
-import subprocess
+import os
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from apps.common import cli
 from apps.common.errors import InputError
-from benchmarks.load import Answers, in_a_process, post
-from benchmarks.report import MIB, Report, Row, markdown, number, parser
-from rnn_keras.serve.sources import locate, versions
-
-if TYPE_CHECKING:
-    from rnn_keras.serve.servable import Servable
-    from rnn_keras.serve.signature import Signature
+from benchmarks.load import Answers, in_a_process
+from benchmarks.report import MIB, RESULTS, Report, Row, markdown, number, parser
+from benchmarks.serving_cases import Workload, server
+from rnn_keras.serve.sources import locate
 
 SERVERS = {"one by one": ["--batch-rows", "1"], "micro-batching": []}
 CONCURRENCY = 1, 8, 32
 WARM_UP = 2.0  # seconds
-SENTENCES = [
-    "The plot is thin, but the actors carry it and the music is a delight from start to end.",
-    "A tedious film with a silly ending.",
-    "I would have left if my friends had not stayed; in the end all of us were sorry we had.",
-    "Wonderful!",
-]
-# Settings that a request for text has; the rest of the inputs is text, or random numbers.
-SETTINGS = {"length": 50, "temperature": 0.8, "top_k": 0, "top_p": 1.0}
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -43,143 +25,33 @@ def parse(argv=None) -> argparse.Namespace:
     options.add_argument("sources", nargs="+", metavar="RUN", help="as for rnn_keras.serve")
     options.add_argument("--signature", help="default: serving_default, or the only one")
     options.add_argument(
-        "--requests", type=int, help="instead: memory before, during and after so many requests"
+        "--requests", type=int, help="measure memory over so many requests instead"
     )
-    return options.parse_args(argv)
+    arguments = options.parse_args(argv)
+    if arguments.requests and arguments.output == RESULTS / "serving.json":
+        arguments.output = RESULTS / "serving_memory.json"
+    return arguments
 
 
-@contextlib.contextmanager
-def server(source: str, *flags: str) -> Iterator[tuple[subprocess.Popen, int]]:
-    """`python -m rnn_keras.serve` in a process, and the port where it answers.
-
-    Raises:
-        InputError: it ended instead.
-    """
-    command = [sys.executable, "-m", "rnn_keras.serve", source, "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--no-access-log", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            first = process.stdout.readline()
-            if not first:
-                raise InputError(f"the server did not start: try {' '.join(command[1:])}")
-            port = int(first.split("/")[2].rpartition(":")[2])
-            while not _answers(port):
-                time.sleep(0.05)
-            yield process, port
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-def examples(signature) -> list[dict]:
-    """Rows of a signature, JSON values by input name."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-
-    def value(name, spec, row):
-        shape = [size or 8 for size in spec.shape[1:]]
-        if spec.dtype.name == "string":
-            text = SENTENCES[row % len(SENTENCES)]
-            return text[:20] if name == "prompt" else text
-        if name in SETTINGS:
-            return SETTINGS[name]
-        if spec.dtype.is_integer:
-            return rng.integers(1, 20, shape).tolist() if shape else row
-        return rng.normal(size=shape).astype("float32").tolist()
-
-    return [
-        {name: value(name, spec, row) for name, spec in signature.inputs.items()}
-        for row in range(32)
-    ]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Requests for a signature of a model, a row in each.
-
-    Attributes:
-        name, base: the model and the folder of its versions.
-        servable: the model itself, in this process.
-        signature: the signature.
-        rows: JSON values by input.
-        requests: the same as they go over the wire.
-    """
-
-    name: str
-    base: Path
-    servable: "Servable"
-    signature: "Signature"
-    rows: list[dict]
-    requests: list[bytes]
-
-    @classmethod
-    def of(cls, name: str, base: Path, wanted: str | None) -> "Workload":
-        """The workload of a signature; None stands for `serving_default`, or the first.
-
-        Raises:
-            InputError: there is no such signature.
-        """
-        from rnn_keras.serve.servable import Servable
-
-        found = versions(base)
-        servable = Servable(max(found), found[max(found)], timeout=60.0)
-        names = sorted(servable.signatures)
-        wanted = wanted or ("serving_default" if "serving_default" in names else names[0])
-        if wanted not in names:
-            raise InputError(f"{name} has no signature {wanted}, choose from {', '.join(names)}")
-        signature = servable.signatures[wanted]
-        rows = examples(signature)
-        requests = [
-            post(
-                f"/v1/models/{name}:predict",
-                json.dumps({"signature_name": wanted, "instances": [row]}).encode(),
-            )
-            for row in rows
-        ]
-        return cls(name, base, servable, signature, rows, requests)
-
-    def call(self, batch: int, seconds: float) -> Answers:
-        """Calls of the model in this process, with `batch` rows in each."""
-        from rnn_keras.serve.limits import Limits
-
-        feeds = [
-            self.signature.feeds({"instances": self.rows[start : start + batch]}, Limits())
-            for start in range(0, len(self.rows), batch)
-        ]
-        answers, turns = Answers(), itertools.cycle(feeds)
-        self.servable.run(self.signature, feeds[0])
-        while answers.wall < seconds:
-            start = time.perf_counter()
-            self.servable.run(self.signature, next(turns))
-            answers.seconds.append(time.perf_counter() - start)
-            answers.wall += answers.seconds[-1]
-            answers.statuses[200] += batch
-        return answers
-
-
-def measure(workload: Workload, seconds: float) -> Iterator[Row]:
+def measure(workload: Workload, seconds: float, threads: int) -> Iterator[Row]:
     """Rows of direct calls, and of each way of serving at each concurrency."""
+    threads = ["--threads", str(threads)]
     for batch in 1, len(workload.rows):
         row = figures(workload.call(batch, seconds))
         yield {"server": f"none, {batch} in a call", "concurrency": 1, **row}
     for kind, flags in SERVERS.items():
-        with server(f"{workload.name}={workload.base}", *flags) as (_, port):
+        with server(f"{workload.name}={workload.base}", *flags, *threads) as (process, port):
             for concurrency in CONCURRENCY:
                 in_a_process(port, workload.requests, concurrency, seconds=WARM_UP)
+                before = cpu_seconds(process.pid)
                 answers = in_a_process(port, workload.requests, concurrency, seconds=seconds)
-                yield {"server": kind, "concurrency": concurrency, **figures(answers)}
+                used = cpu_seconds(process.pid) - before
+                yield {
+                    "server": kind,
+                    "concurrency": concurrency,
+                    **figures(answers),
+                    "cpu_ms": 1e3 * used / answers.statuses.total(),
+                }
 
 
 def figures(answers: Answers) -> Row:
@@ -211,9 +83,16 @@ def resident(pid: int) -> int:
     return 1024 * int(status.partition("VmRSS:")[2].split()[0])
 
 
+def cpu_seconds(pid: int) -> float:
+    """Seconds of processor time that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def tables(rows: list[Row]) -> list[str]:
     """The rows in Markdown."""
-    header = ["model", "server", "connections", "requests/s", "p50, ms", "p99, ms", "errors"]
+    header = ["model", "server", "connections", "requests/s", "p50, ms", "p99, ms",
+              "server's CPU, ms", "errors"]  # fmt: skip
     body = [
         [
             f"{row['model']} {row['signature']}",
@@ -222,6 +101,7 @@ def tables(rows: list[Row]) -> list[str]:
             f"{row['requests_per_second']:,.0f}",
             number(row["p50_ms"], 1),
             number(row["p99_ms"], 1),
+            number(row.get("cpu_ms")),
             str(row["errors"]),
         ]
         for row in rows
@@ -236,6 +116,29 @@ def memory_table(rows: list[Row]) -> list[str]:
         for row in rows
     ]
     return [markdown(["model", "requests", "resident memory, MiB", "errors"], body)]
+
+
+def plot(rows: list[Row]):
+    """Requests per second, a panel per model and a bar per row; or memory over requests."""
+    from matplotlib.figure import Figure
+
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    figure = Figure(figsize=(6 * len(models), 3.5), layout="constrained")
+    for model, axes in zip(models, figure.subplots(1, len(models), squeeze=False)[0]):
+        mine = [row for row in rows if row["model"] == model]
+        axes.set_title(model, fontsize=10)
+        if "rss" in mine[0]:
+            axes.plot([row["requests"] for row in mine], [row["rss"] / MIB for row in mine], "o-")
+            axes.set_xlabel("requests")
+            axes.set_ylabel("resident memory, MiB")
+            axes.set_ylim(0)
+            continue
+        names = [f"{row['server']}, {row['concurrency']} connections" for row in mine]
+        bars = axes.barh(names, [row["requests_per_second"] for row in mine])
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlabel("requests per second")
+    return figure
 
 
 @cli.command
@@ -255,12 +158,13 @@ def main(argv=None) -> None:
         rows = (
             memory(workload, arguments.requests)
             if arguments.requests
-            else measure(workload, arguments.seconds)
+            else measure(workload, arguments.seconds, arguments.threads)
         )
         for row in rows:
             report.add({"model": name, "signature": workload.signature.name, **row})
             print(report.rows[-1], file=sys.stderr, flush=True)
         workload.servable.close()
+    report.save_plot(plot(report.rows))
     report.print_tables(*(memory_table if arguments.requests else tables)(report.rows))
 
 

@@ -1,6 +1,7 @@
 """`python -m rnn_keras.serve saved_models/...`: trained models over HTTP."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -118,6 +119,10 @@ async def serve(options: Options) -> None:
 
     limits = options.limits
     bases = locate(options.sources)
+    # TensorFlow's modules are hundreds of thousands of objects: to look through them for garbage
+    # would hold requests up for a good part of a second.
+    gc.collect()
+    gc.freeze()
     with listen(options.host, options.port) as server_socket:
         store = ModelStore(bases, limits.timeout)
         await store.refresh()

@@ -78,8 +78,8 @@ class Model:
         for version in sorted(found, reverse=True):
             if self.servable and version == self.servable.version:
                 return
-            print_of_files = await loop.run_in_executor(pool, _fingerprint, found[version])
-            if self._refused.get(version) == print_of_files:
+            files = await loop.run_in_executor(pool, _fingerprint, found[version])
+            if self._refused.get(version) == files:
                 continue
             self.states[version] = VersionState("LOADING")
             try:
@@ -87,7 +87,7 @@ class Model:
                     pool, Servable, version, found[version], self.timeout
                 )
             except Exception as error:  # damaged files fail in many ways; none may stop the server
-                self._refused[version] = print_of_files
+                self._refused[version] = files
                 words = str(error).partition("\n")[0]
                 self.states[version] = VersionState("END", words)
                 logger.error("%s version %d is refused: %s", self.name, version, words)
@@ -182,5 +182,5 @@ def not_found(name: str, version: int | None) -> ServingError:
 
 def _fingerprint(folder: Path) -> tuple:
     """Something that changes when a file in the folder does."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files)
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in found)

@@ -1,5 +1,6 @@
 """One version of a model, in memory."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ class Servable:
         graph = tf.Graph()
         self._options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * timeout)))
         self._session = tf.compat.v1.Session(graph=graph)
+        self._calls = {}
         try:
             with graph.as_default():
                 meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
@@ -50,7 +52,7 @@ class Servable:
             }
             if not self.signatures:
                 raise ValueError("it has no signatures")
-            self._calls = {name: self._callable(name) for name in self.signatures}
+            self._calls.update((name, self._callable(name)) for name in self.signatures)
             self.warm_up()
         except BaseException:
             self.close()
@@ -101,7 +103,10 @@ class Servable:
 
     def close(self) -> None:
         """Free everything; nothing may be run any more."""
+        self._calls.clear()
         self._session.close()
+        del self._session
+        gc.collect()  # a graph is full of cycles
 
 
 def _explain(error: tf.errors.OpError) -> ServingError:

@@ -119,7 +119,8 @@ class Signature:
         if not isinstance(columns, dict) or is_base64(columns):
             (name,) = self._only_input("inputs")
             return {name: (columns, lambda at: f"inputs{_index(at)}")}
-        self._check_names(columns, "inputs")
+        if missing := self.inputs.keys() - columns.keys():
+            raise invalid(f"Missing named input: {min(missing)} in 'inputs' object.")
         return {
             name: (columns[name], lambda at, name=name: f"inputs.{name}{_index(at)}")
             for name in self.inputs

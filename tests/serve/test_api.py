@@ -23,7 +23,7 @@ def test_rows_and_columns(client):
     assert predict(client, instances=[[1, 2], [3, 4.5]]) == {"predictions": [3.0, 7.5]}
     assert predict(client, instances=[{"x": [1, 2]}]) == {"predictions": [3.0]}
     assert predict(client, inputs=[[1, 2], [3, 4.5]]) == {"outputs": [3.0, 7.5]}
-    assert predict(client, inputs={"x": [[1, 2]]}) == {"outputs": [3.0]}
+    assert predict(client, inputs={"x": [[1, 2]], "ignored": 1}) == {"outputs": [3.0]}
     version = "/v1/models/toy/versions/1:predict"
     assert predict(client, version, instances=[[1, 2]], signature_name="serving_default") == {
         "predictions": [3.0]
@@ -135,6 +135,7 @@ def test_addresses_that_lead_nowhere(client, request_line):
         (instances(*[[1, 2]] * 51), "instances must have at most 50 values along axis 0"),
         (instances(1, signature_name="repeat"), "instances[0] must be an object with the keys"),
         (b'{"inputs": {"x": [[1, true]]}}', "inputs.x[0][1] must be a finite number"),
+        (b'{"inputs": {"y": [[1, 2]]}}', "Missing named input: x in 'inputs' object."),
         (b'{"inputs": [1], "signature_name": "repeat"}', "inputs must be an object"),
         (instances("a" * 301, signature_name="letters"), "instances[0] must be a string of at"),
         (instances([1, -2]), "x must not be negative"),

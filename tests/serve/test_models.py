@@ -4,10 +4,12 @@ import asyncio
 import shutil
 import threading
 import time
+import weakref
 
 import pytest
 
 from rnn_keras.serve import Limits, ModelStore
+from rnn_keras.serve.servable import Servable
 from tests.serve.conftest import serving
 from tests.serve.toys import copy
 
@@ -107,10 +109,17 @@ def test_a_version_in_use_is_not_closed(store, base, toys):
             assert model.states[1].state == "UNLOADING"
         while model.states[1].state != "END":
             await asyncio.sleep(0.02)
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(KeyError):
             old.run(signature, feeds)
 
     asyncio.run(swap())
+
+
+def test_an_unloaded_version_leaves_nothing_behind(toys):
+    servable = Servable(1, toys[1], timeout=10)
+    graph = weakref.ref(servable._session.graph)
+    servable.close()
+    assert graph() is None
 
 
 def test_no_request_fails_while_versions_change(store, base, toys):
