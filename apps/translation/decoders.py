@@ -87,8 +87,8 @@ class AttentionDecoder(keras.layers.Layer):
     where the score is additive, $w^\top \tanh(S W_q + H W_k)$ (Bahdanau et al. 2015), or
     multiplicative, $S (H W_k)^\top / \sqrt d$ (Luong et al. 2015). The layer that asks does not
     read the context, so that all queries of a sentence are known at once; the layers above do.
-    Source: GNMT's lowest decoder layer (Wu et al. 2016), and the conditional GRU of Nematus (Sennrich
-    et al. 2017), which feeds the context back into what asks; this one does not.
+    Source: GNMT's lowest decoder layer (Wu et al. 2016), and Nematus's conditional GRU (Sennrich et
+    al. 2017), which feeds the context back into what asks; this one does not.
 
     Args:
         cell: `vanilla`, `gru` or `lstm`.
