@@ -52,8 +52,9 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
 
     Returns:
         A forecast per series and target: `series`, `column`; `dates` and `values` of the known
-        rows; `ahead`, the dates to come (row numbers for data without dates); and `quantiles`,
-        `(horizon, levels)`. And the levels; a model of the mean has the one level 0.5.
+        rows; `window`, what the model reads of them, `(lookback, columns)`; `ahead`, the dates to
+        come (row numbers for data without dates); and `quantiles`, `(horizon, levels)`. And the
+        levels; a model of the mean has the one level 0.5.
 
     Raises:
         InputError: the run is not exported, what was exported is damaged, or the data cannot be
@@ -89,7 +90,7 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
     # With a single target there is no axis of targets.
     quantiles = quantiles.reshape(len(series), horizon, panel.targets, -1)
     forecasts = []
-    for i, fan in zip(series, quantiles):
+    for i, window, fan in zip(series, windows, quantiles):
         dates = panel.dates[rows_of[i]]
         forecasts += [
             {
@@ -97,6 +98,7 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
                 "column": panel.columns[target],
                 "dates": dates,
                 "values": panel.values[rows_of[i], target],
+                "window": window,
                 "ahead": coming(dates[-1], panel.step, horizon),
                 "quantiles": fan[:, target],
             }

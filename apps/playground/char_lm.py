@@ -1,0 +1,87 @@
+"""The tab of the character language model: text that appears as it is written."""
+
+import time
+
+import gradio as gr
+import numpy as np
+
+from apps.char_lm import model
+from apps.char_lm.generate import GenerateOptions, generate
+from apps.char_lm.text import unix_line_ends
+from apps.common.run import Run
+from apps.playground import gates
+from apps.playground.events import MODEL, checked, drawn, gates_picture, told
+from apps.playground.runs import once
+
+APP, TITLE = "char_lm", "Text generation"
+MAKE = "python -m apps.char_lm.train tiny"
+LONGEST = 1_000  # characters of the prompt, and of the continuation
+FRAME = 0.05  # seconds between two updates of the page
+
+
+@once
+def network_of(run):
+    """The vocabulary and the model with its states in the open."""
+    config, vocabulary, trained = model.load(run)
+    return vocabulary, model.build_streaming(config, trained)
+
+
+def tab(runs: dict[str, Run]) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column():
+            prompt = gr.Textbox(label="Prompt", lines=3, max_length=LONGEST, value="The ")
+            name = gr.Dropdown(list(runs), label="Run")
+            with gr.Row():
+                temperature = gr.Slider(
+                    0, 2, 0.8, step=0.05, label="Temperature", info="0 takes the likeliest"
+                )
+                length = gr.Slider(1, LONGEST, 300, step=1, label="Characters")
+            with gr.Row():
+                top_k = gr.Slider(0, 100, 0, step=1, label="Top-k", info="0 draws from all")
+                top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top-p")
+                seed = gr.Number(0, label="Seed", precision=0)
+            with gr.Row():
+                button = gr.Button("Generate", variant="primary")
+                stop = gr.Button("Stop")
+        text = gr.Textbox(label="Text", lines=18, max_lines=18, autoscroll=True)
+    chart = gates_picture("character")
+
+    @told
+    def write(name, prompt, temperature, length, top_k, top_p, seed):
+        options = GenerateOptions(
+            run=name,
+            prompt=checked(prompt, LONGEST),
+            length=min(length, LONGEST),
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            source="litert",  # which gives a character at a time
+        )
+        written, shown_at = options.text, 0.0
+        for piece in generate(runs[name], options):
+            written += piece
+            if time.monotonic() - shown_at > FRAME:
+                shown_at = time.monotonic()
+                yield written
+        yield written
+
+    @told
+    def show_gates(name, text):
+        text = unix_line_ends(checked(text, 2 * LONGEST))
+        if not text:
+            return None
+        vocabulary, network = network_of(runs[name])
+        ids = np.array([vocabulary.encode(text)], "int32")
+        states = [np.zeros((1, state.shape[1]), "float32") for state in network.inputs[2:]]
+        with gates.watching() as seen:
+            network([ids, np.ones(ids.shape, bool), *states])
+        return drawn(gates.chart, gates.layers(seen, list(text)))
+
+    asked = gr.on(
+        [button.click, prompt.submit], write,
+        [name, prompt, temperature, length, top_k, top_p, seed], text, api_name="write", **MODEL,
+    )  # fmt: skip
+    asked.success(show_gates, [name, text], chart, api_name="char_lm_gates", **MODEL)
+    stop.click(None, cancels=asked)

@@ -1,0 +1,84 @@
+"""The page: one tab per application."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from apps.common.errors import InputError
+from apps.playground import char_lm, sentiment, stock, translation
+from apps.playground.runs import exported
+
+TABS = (sentiment, char_lm, translation, stock)
+
+WAITING = 32  # requests; the next is told to come back later
+UPLOAD = "5mb"
+HOUR = 3600  # after which files that were made for a visitor are deleted
+
+INTRODUCTION = """# rnn_keras playground
+Recurrent networks, trained and exported by one command each; what they answer, and what goes on in
+their gates."""
+
+# The fonts of the visitor's system: nothing is fetched from anywhere.
+THEME = gr.themes.Soft(
+    primary_hue="blue",
+    secondary_hue="blue",
+    neutral_hue="slate",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+CSS = ".gradio-container {max-width: 1200px !important; margin: auto}"
+
+
+def build(root: Path) -> gr.Blocks:
+    """The page about the runs in `root`."""
+    with gr.Blocks(
+        title="rnn_keras playground", analytics_enabled=False, delete_cache=(HOUR, HOUR)
+    ) as page:
+        gr.Markdown(INTRODUCTION)
+        for app in TABS:
+            with gr.Tab(app.TITLE, id=app.APP):
+                runs = exported(app.APP, root)
+                if runs:
+                    app.tab(runs)
+                else:
+                    gr.Markdown(_how_to_make_one(app, root))
+    return page.queue(max_size=WAITING, default_concurrency_limit=2)
+
+
+def serve(page: gr.Blocks, host: str, port: int) -> str:
+    """Start to serve `page`; returns its address.
+
+    Args:
+        page: what `build` returned.
+        host: the address to listen at.
+        port: the port; 0 takes a free one.
+
+    Raises:
+        InputError: it cannot listen there.
+    """
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            ssr_mode=False,
+            enable_monitoring=False,
+            max_file_size=UPLOAD,
+            footer_links=["api"],
+            theme=THEME,
+            css=CSS,
+        )
+    except OSError as error:
+        raise InputError(f"cannot listen at {host}:{port}: {error}") from error
+    return url
+
+
+def _how_to_make_one(app, root):
+    return f"""### No run yet
+There is no exported run of this application in `{root}`. This makes one:
+```
+{app.MAKE}
+```
+Then start the page again."""

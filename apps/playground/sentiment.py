@@ -1,0 +1,82 @@
+"""The tab of the sentiment classifier: a review, its probability, and what moved it."""
+
+import gradio as gr
+import numpy as np
+
+from apps.common.run import Run
+from apps.playground import gates
+from apps.playground.events import MODEL, checked, drawn, gates_picture, told
+from apps.playground.runs import once
+from apps.sentiment import explain, model
+from apps.sentiment.predict import load_judge
+
+APP, TITLE = "sentiment", "Sentiment"
+MAKE = "python -m apps.sentiment.train tiny"
+LONGEST = 5_000  # characters
+EXAMPLES = [
+    "A gripping story, and the actors are wonderful; I would not call a single scene dull.",
+    "I wanted to like it, but the plot is predictable and the jokes are not funny at all.",
+    "Not bad.",
+]
+
+# Three shades each, as in a terminal (`apps.sentiment.explain`): the stronger, the deeper.
+PRAISE = {"a little praise": "#bbf7d0", "praise": "#4ade80", "strong praise": "#16a34a"}
+BLAME = {"a little blame": "#fecaca", "blame": "#f87171", "strong blame": "#dc2626"}
+COLORS = {**PRAISE, **BLAME}
+
+judge_of = once(lambda run: load_judge(run, "saved_model"))
+network_of = once(model.load_network)
+
+
+def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
+    """The parts of a text, each with its colour among `COLORS`, or None for hardly any effect."""
+    largest = max((abs(effect) for _, effect in parts), default=0.0) or 1.0
+    shades = {True: [None, *PRAISE], False: [None, *BLAME]}
+    return [
+        (f"{words} ", shades[effect > 0][round(3 * abs(effect) / largest)])
+        for words, effect in parts
+    ]
+
+
+def tab(runs: dict[str, Run]) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column():
+            text = gr.Textbox(label="Review", lines=6, max_length=LONGEST, value=EXAMPLES[0])
+            name = gr.Dropdown(list(runs), label="Run")
+            button = gr.Button("Judge", variant="primary")
+            gr.Examples(EXAMPLES, text, label="Examples")
+        with gr.Column():
+            label = gr.Label(label="Probability")
+            words = gr.HighlightedText(
+                label="What each word did: green for praise, red for blame",
+                color_map=COLORS,
+                show_inline_category=False,
+            )
+            remark = gr.Markdown()
+    chart = gates_picture("word")
+
+    @told
+    def judge(name, text):
+        judge = judge_of(runs[name])
+        reading = judge.read(checked(text, LONGEST))
+        parts = explain.occlusion(judge, reading)
+        probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
+        remark = explain.describe(reading, parts, 6, color=False).replace("\n", "\n\n")
+        return probabilities, colored(parts), remark
+
+    @told
+    def show_gates(name, text):
+        reading = judge_of(runs[name]).read(checked(text, LONGEST))
+        if not reading.tokens:
+            return None
+        _, _, network = network_of(runs[name])
+        with gates.watching() as seen:
+            network(np.asarray(reading.ids)[None])
+        return drawn(gates.chart, gates.layers(seen, reading.tokens))
+
+    asked = gr.on(
+        [button.click, text.submit], judge, [name, text], [label, words, remark],
+        api_name="judge", **MODEL,
+    )  # fmt: skip
+    asked.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)

@@ -1,0 +1,61 @@
+"""The tab of the forecaster: a fan of quantiles over the steps to come."""
+
+import gradio as gr
+
+from apps.common.run import Run
+from apps.playground import gates
+from apps.playground.events import MODEL, drawn, gates_picture, picture, told
+from apps.playground.runs import once
+from apps.stock import model, plots
+from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, forecast
+
+APP, TITLE = "stock", "Forecast"
+MAKE = "python -m apps.stock.train tiny"
+CAUTION = "Not financial advice."
+
+network_of = once(model.load)
+
+
+def tab(runs: dict[str, Run]) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column(scale=1):
+            name = gr.Dropdown(list(runs), label="Run")
+            file = gr.File(
+                label="CSV with the run's columns; none takes the data that it was trained on",
+                file_types=[".csv"],
+                height=140,
+            )
+            ticker = gr.Textbox(label="Ticker", info="of a file with many series; empty: all")
+            button = gr.Button("Forecast", variant="primary")
+        with gr.Column(scale=2):
+            fan = picture(f"### Forecast\n{CAUTION}")
+    table = gr.Dataframe(label="Forecast", interactive=False, max_height=300)
+    chart = gates_picture("day")
+
+    def forecasts_of(name, file, ticker):
+        options = ForecastOptions(run=name, data=file, ticker=ticker.strip() or None)
+        return forecast(runs[name], options)
+
+    @told
+    def look_ahead(name, file, ticker):
+        forecasts, levels = forecasts_of(name, file, ticker)
+        names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
+        rows = as_table(forecasts, names).head(PRINTED)
+        rows["date"] = rows["date"].astype(str)
+        return drawn(plots.fan_chart, forecasts[:PICTURED], levels, ""), rows.round(4)
+
+    @told
+    def show_gates(name, file, ticker):
+        forecasts, _ = forecasts_of(name, file, ticker)
+        _, network = network_of(runs[name])
+        first = forecasts[0]
+        with gates.watching() as seen:
+            network(first["window"][None])
+        dates = [str(date)[:10] for date in first["dates"][-len(first["window"]) :]]
+        return drawn(gates.chart, gates.layers(seen, dates))
+
+    asked = button.click(
+        look_ahead, [name, file, ticker], [fan, table], api_name="forecast", **MODEL
+    )
+    asked.success(show_gates, [name, file, ticker], chart, api_name="stock_gates", **MODEL)
