@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from benchmarks.load import LOST, generate, post
+from rnn_keras.serve.metrics import PATH as METRICS
 from tests.serve.test_models import copy, damaged
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -105,15 +105,16 @@ def test_an_address_in_use_is_one_line(capsys, base):
 
 def test_sigterm_finishes_what_is_in_flight(start):
     port = free_port()
-    process = start(port)
-    body = json.dumps({"signature_name": "spin", "instances": [300_000]}).encode()
+    process = start(port, "--timeout", 300)
+    body = json.dumps({"signature_name": "spin", "instances": [50_000]}).encode()
     answers = []
     asking = threading.Thread(target=lambda: answers.append(ask(port, body)))
     asking.start()
-    time.sleep(0.3)
+    while ":rnn_keras:serve:pending_requests 1.0" not in get(port, METRICS):
+        assert not answers, "too quick to be in flight"
     process.send_signal(signal.SIGTERM)
     asking.join()
-    assert answers == [{"predictions": [300_000]}]
+    assert answers == [{"predictions": [50_000]}]
     assert process.wait(30) in (0, -signal.SIGTERM)
     with pytest.raises(OSError):
         ask(port)
@@ -172,7 +173,7 @@ def test_more_than_it_can_hold_under_load(start):
     start(port, "--max-pending", 4)
     answers = asyncio.run(generate(port, [REQUEST], 32, seconds=5))
     assert set(answers.statuses) == {200, 503} and answers.statuses[200] > 100
-    text = get(port, "/monitoring/prometheus/metrics")
+    text = get(port, METRICS)
     for code, status in (("OK", 200), ("UNAVAILABLE", 503)):
         line = f':tensorflow:serving:request_count{{model_name="toy",status="{code}"}} '
         assert float(text.partition(line)[2].split()[0]) == answers.statuses[status]
