@@ -14,6 +14,9 @@ LONGEST_WORD = 100  # bytes; longer words are unknown, as in TensorFlow Text
 def learn_pieces(words: tf.Tensor, max_size: int, specials) -> Vocabulary:
     """The vocabulary that `keras_nlp` learns from words.
 
+    Its pieces are seen at least 10 times, a limit of the learner that `keras_nlp` does not let one
+    set, and each character is a piece of its own. So a small text has fewer than `max_size`.
+
     Args:
         words: `(n,)` strings, repeated as often as they occur.
         max_size: largest size of the vocabulary.
