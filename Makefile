@@ -1,5 +1,5 @@
 PYTHON ?= python3
-DEMO_APPS := char_lm stock sentiment
+DEMO_APPS := char_lm stock sentiment translation
 
 INSTALLED := .venv/installed
 BIN := .venv/bin

@@ -30,8 +30,9 @@ def source_ids(codec: Codec, text):
 def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest: int = 1):
     """The best translations of each sentence.
 
-    Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words. A sentence
-    without words has one translation, which is empty and has score 0.
+    Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words; the
+    probabilities are those of the other tokens. A sentence without words has one translation, which
+    is empty and has score 0.
 
     Args:
         config: tells how long a translation may be.
