@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for top in ("rnn_keras", "apps") for p in (PROJECT / top).rglob("*.py"))
 MAX_LINES = 300
 LOOP = ("buffers", "halves", "recurrence", "replay")
-HEAVY = ("keras_hub", "keras_nlp", "matplotlib", "tensorflow_datasets")
+HEAVY = ("fastapi", "keras_hub", "keras_nlp", "matplotlib", "tensorflow_datasets")
 
 
 def module_name(path: Path) -> str:
