@@ -62,7 +62,8 @@ class Options:
     """Requests that may wait or run at the same time; one more is answered 503, Retry-After."""
 
     timeout: float = DEFAULTS.timeout
-    """Seconds until a request must be answered; a call of a model is stopped then."""
+    """Seconds until a request must have arrived, and again until it must be answered; a call of a
+    model is stopped then."""
 
     access_log: bool = True
     """Write a line to stderr for every request."""

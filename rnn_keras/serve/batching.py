@@ -1,6 +1,7 @@
 """Calls of the models in a small pool of threads, several requests to a call where they fit."""
 
 import asyncio
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -103,12 +104,12 @@ class Runner:
 
     async def _run_batch(self, key, batch):
         model, servable, signature, _ = key
-        feeds = {
-            name: np.concatenate([waiting.feeds[name] for waiting in batch])
-            for name in signature.inputs
-        }
         metrics.batch_rows(model, sum(waiting.rows for waiting in batch))
         try:
+            feeds = {
+                name: np.concatenate([waiting.feeds[name] for waiting in batch])
+                for name in signature.inputs
+            }
             outputs = await self._call(model, servable, signature, feeds)
             parts = _split(outputs, [waiting.rows for waiting in batch])
         except Exception as error:  # whatever it is, nobody may be left waiting
@@ -142,17 +143,14 @@ def _split(outputs: Feeds, rows: list[int]) -> list[Feeds]:
     Raises:
         ServingError: INTERNAL, an output does not have a row for each.
     """
-    if any(len(array) != sum(rows) for array in outputs.values()) and len(rows) > 1:
+    if len(rows) == 1:
+        return [outputs]
+    if any(len(array) != sum(rows) for array in outputs.values()):
         raise ServingError("INTERNAL", "the model does not answer by rows")
-    ends = np.cumsum(rows)
-    return (
-        [
-            {name: array[end - size : end] for name, array in outputs.items()}
-            for end, size in zip(ends, rows)
-        ]
-        if len(rows) > 1
-        else [outputs]
-    )
+    return [
+        {name: array[end - size : end] for name, array in outputs.items()}
+        for end, size in zip(itertools.accumulate(rows), rows)
+    ]
 
 
 def _settle(waiting: _Waiting, result) -> None:

@@ -1,7 +1,7 @@
 """How much a client may ask for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
@@ -17,7 +17,7 @@ class Limits:
         max_rows: rows of a request.
         max_length: bytes of a string, and size of any dimension that the model leaves open.
         max_pending: requests that wait or run at the same time; one more is told to come back.
-        timeout: seconds until a request must be answered, reading it included.
+        timeout: seconds until a request must have arrived, and again until it must be answered.
 
     Raises:
         ValueError: one of them is not positive.
@@ -58,27 +58,34 @@ class Gate:
             self.inside -= 1
 
 
-async def read_body(chunks: AsyncIterator[bytes], declared: str | None, limits: Limits) -> bytes:
+async def read_body(
+    receive: Callable[[], Awaitable[Mapping]], declared: str | None, limits: Limits
+) -> bytes:
     """The body of a request.
 
     Args:
-        chunks: its parts as they come (`Request.stream()`).
+        receive: ASGI's, which gives its parts as they come.
         declared: its `Content-Length`, if it has one.
         limits: `max_body` and `timeout` hold.
 
     Raises:
-        ServingError: PAYLOAD_TOO_LARGE, without reading on; REQUEST_TIMEOUT, it came too slowly.
+        ServingError: PAYLOAD_TOO_LARGE, without reading on; REQUEST_TIMEOUT, it came too slowly;
+            CANCELLED, the client has gone.
     """
     too_large = ServingError(
         "PAYLOAD_TOO_LARGE", f"the request must not be longer than {limits.max_body} bytes"
     )
     if declared is not None and declared.isdigit() and int(declared) > limits.max_body:
         raise too_large
-    body = bytearray()
+    body, more = bytearray(), True
     try:
         async with asyncio.timeout(limits.timeout):
-            async for chunk in chunks:
-                body += chunk
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ServingError("CANCELLED", "the client has gone")
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
                 if len(body) > limits.max_body:
                     raise too_large
     except TimeoutError:

@@ -32,39 +32,38 @@ class Predict:
         self.gate = Gate(limits.max_pending)
 
     async def __call__(self, scope, receive, send):
-        request = Request(scope, receive)
+        request = Request(scope)
         name = request.path_params["name"]
         version = parse_version(request.path_params.get("version"))
         if (model := self.store.get(name)) is None:
             raise not_found(name, version)
-        with metrics.request(name):
+        with metrics.request(name), self.gate.entered():
+            if request.headers.get("content-encoding", "identity") != "identity":
+                raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
+            declared = request.headers.get("content-length")
+            body = await read_body(receive, declared, self.limits)
             try:
                 async with asyncio.timeout(self.limits.timeout):
-                    content = await self.answer(request, model, version)
+                    content = await self.answer(body, model, version)
             except TimeoutError:
                 raise ServingError(
                     "DEADLINE_EXCEEDED", f"no answer within {self.limits.timeout:g} s"
                 ) from None
         await Response(content, media_type="application/json")(scope, receive, send)
 
-    async def answer(self, request: Request, model: Model, version: int | None) -> bytes:
+    async def answer(self, body: bytes, model: Model, version: int | None) -> bytes:
         """The predictions that a request asks for, as JSON.
 
         Raises:
-            ServingError: there is something wrong with it, or with its time.
+            ServingError: there is something wrong with it, or the model cannot answer.
         """
-        with self.gate.entered():
-            if request.headers.get("content-encoding", "identity") != "identity":
-                raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
-            declared = request.headers.get("content-length")
-            body = await read_body(request.stream(), declared, self.limits)
-            with model.use(version) as servable:
-                if len(body) < LARGE:
-                    signature, feeds, rows = self.read(body, servable)
-                else:
-                    signature, feeds, rows = await asyncio.to_thread(self.read, body, servable)
-                outputs = await self.runner.run(model.name, servable, signature, feeds)
-                return signature.answer(outputs, rows=rows)
+        with model.use(version) as servable:
+            if len(body) < LARGE:
+                signature, feeds, rows = self.read(body, servable)
+            else:
+                signature, feeds, rows = await asyncio.to_thread(self.read, body, servable)
+            outputs = await self.runner.run(model.name, servable, signature, feeds)
+            return signature.answer(outputs, rows=rows)
 
     def read(self, body: bytes, servable: Servable) -> tuple[Signature, Feeds, bool]:
         """The signature that a request is for, the values for it, and whether they are rows.

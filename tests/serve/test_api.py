@@ -1,5 +1,6 @@
 """The REST API: TensorFlow Serving's answers, states and refusals."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -8,6 +9,8 @@ from google.protobuf.json_format import Parse, ParseDict
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from rnn_keras.serve import Limits, ModelStore
+from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.limits import read_body
 from tests.serve.conftest import serving
 
 PREDICT = "/v1/models/toy:predict"
@@ -157,6 +160,20 @@ def test_a_body_too_large_or_compressed(client):
     assert client.post(PREDICT, content=iter([b" " * 6000] * 2)).status_code == 413
     answer = client.post(PREDICT, content=b"{}", headers={"content-encoding": "gzip"})
     assert answer.status_code == 415
+
+
+def test_a_body_that_comes_too_slowly_or_not_at_all():
+    async def drip():
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def leave():
+        return {"type": "http.disconnect"}
+
+    for receive, status in ((drip, 408), (leave, 499)):
+        with pytest.raises(ServingError) as refusal:
+            asyncio.run(read_body(receive, None, Limits(timeout=0.1)))
+        assert refusal.value.status == status
 
 
 def test_a_call_that_takes_too_long_is_stopped(base):
