@@ -29,11 +29,13 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     from apps.common.examples import read_examples
     from apps.translation.graph import TranslatorGraph
     from apps.translation.model import load, vocabulary_files
+    from rnn_keras import use_plan
 
     config, model, source, target = load(run)
-    graph = TranslatorGraph(config, model, source, target)
     sentences = read_examples(run)
-    examples = _examples(graph, source, sentences)
+    with use_plan("graph"):  # for sentences so few, compiling would take longest
+        graph = TranslatorGraph(config, model, source, target)
+        examples = _examples(graph, source, sentences)
     names = [path.name for path in vocabulary_files(run)]
     return write_exports(
         run,
