@@ -96,6 +96,9 @@ class TranslationConfig(TrainingConfig):
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
+    keep: Literal["best", "last"] = "best"
+    """The epoch whose weights are kept: the best on the validation pairs, or just the last."""
+
     beam: int = 5
     """Hypotheses that beam search keeps."""
 
@@ -164,7 +167,8 @@ PRESETS = {
             embedding=256,
             dropout=0.2,
             learning_rate=5e-3,
-            epochs=100,
+            epochs=40,
+            keep="last",  # as documented: to be asked what it was trained on
         ),
     ),
     "base": (

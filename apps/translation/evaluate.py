@@ -40,7 +40,7 @@ def evaluate(run: Run) -> dict:
     from apps.translation.graph import TranslatorGraph
     from apps.translation.model import load as load_model
     from apps.translation.scores import ANCHOR, Judge, by_length
-    from apps.translation.train import MONITOR
+    from apps.translation.train import MONITOR, monitored
 
     config, model, source, target = load_model(run)
     corpus = load(config, run)
@@ -58,6 +58,7 @@ def evaluate(run: Run) -> dict:
     scores = {who: judge.scores(texts) for who, texts in translations.items()}
     beam, greedy, nearest, copy = (each.figures for each in scores.values())
     history = read_history(run.history)
+    kept = best_row(history, *monitored(config))
     seconds = sum(row["seconds"] for row in history)
     trained = Encoded(config, source, target, corpus.train)
     metrics = {
@@ -67,10 +68,10 @@ def evaluate(run: Run) -> dict:
         "chrf": beam["chrF"],
         "exact": beam["exact"],
         "test_perplexity": perplexity(model, Encoded(config, source, target, corpus.test)),
-        "validation_perplexity": best_row(history, MONITOR)[MONITOR],
+        "validation_perplexity": kept[MONITOR],
         "nearest_bleu": nearest[ANCHOR],
         "copy_bleu": copy[ANCHOR],
-        "best_epoch": best_row(history, MONITOR)["epoch"],
+        "best_epoch": kept["epoch"],
         "training_minutes": seconds / 60,
         "tokens_per_second": trained.tokens * len(history) / seconds,
         "weights": model.count_params(),

@@ -171,6 +171,19 @@ def vocabulary_files(run: Run) -> tuple[Path, Path]:
     return run.path / "vocab.source.txt", run.path / "vocab.target.txt"
 
 
+def load_codecs(run: Run, config: TranslationConfig) -> tuple[Codec, Codec]:
+    """The codecs of source and target, by the vocabularies of a run.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    try:
+        source, target = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabularies of {run}: {error}") from error
+    return source, target
+
+
 def load(run: Run) -> tuple[TranslationConfig, Translator, Codec, Codec]:
     """The configuration, the trained model in float32, and the codecs of source and target.
 
@@ -178,10 +191,7 @@ def load(run: Run) -> tuple[TranslationConfig, Translator, Codec, Codec]:
         InputError: a file is damaged, or they do not fit together.
     """
     config = run.read_config(TranslationConfig)
-    try:
-        source, target = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabularies of {run}: {error}") from error
+    source, target = load_codecs(run, config)
     model = build(config, len(source.vocabulary), len(target.vocabulary), "float32")
     try:
         trained = keras.saving.load_model(run.best, compile=False)

@@ -62,7 +62,7 @@ def card(
         command=run.command,
         config=config.to_json(),
         data=f"`{config.data}`: {len(corpus.train):,} pairs for training, "
-        f"{len(corpus.validation):,} for choosing the epoch, {len(corpus.test):,} for the "
+        f"{len(corpus.validation):,} for validation, {len(corpus.test):,} for the "
         f"scores below, of {metrics['sentences']:,} distinct sources. {corpus.about}",
         scores=metrics["scores"],
         limits=LIMITS,

@@ -1,6 +1,7 @@
 """`python -m apps.translation.train`: from pairs of sentences to a run with a judged translator."""
 
 import time
+from typing import Literal
 
 from apps.common import cli, environment
 from apps.common.run import Run
@@ -32,13 +33,16 @@ def train(config: TranslationConfig, run: Run | None = None) -> Run:
     from apps.translation import evaluate, export
     from apps.translation.batches import Encoded
     from apps.translation.data import load
-    from apps.translation.model import build, save_vocabularies
+    from apps.translation.model import build, load_codecs, save_vocabularies, vocabulary_files
     from apps.translation.samples import SampleTranslations
     from apps.translation.text import Codec, learn_vocabulary
 
     corpus = load(config, run)
-    source = Codec(learn_vocabulary(config, corpus.train.sources), config)
-    target = Codec(learn_vocabulary(config, corpus.train.targets), config)
+    if run is not None and all(path.exists() for path in vocabulary_files(run)):
+        source, target = load_codecs(run, config)
+    else:
+        source = Codec(learn_vocabulary(config, corpus.train.sources), config)
+        target = Codec(learn_vocabulary(config, corpus.train.targets), config)
     training = Encoded(config, source, target, corpus.train)
     validation = Encoded(config, source, target, corpus.validation)
     model = build(config, len(source.vocabulary), len(target.vocabulary))
@@ -53,19 +57,26 @@ def train(config: TranslationConfig, run: Run | None = None) -> Run:
           f"validate, {len(corpus.test):,} to test; {len(source.vocabulary):,} and "
           f"{len(target.vocabulary):,} tokens; {model.count_params():,} weights",
           flush=True)  # fmt: skip
+    monitor, mode = monitored(config)
     fit(
         model,
         train=training.batches,
         validation=validation.batches(),
         config=config,
         run=run,
-        monitor=MONITOR,
+        monitor=monitor,
+        mode=mode,
         callbacks=[SampleTranslations(config, source, target, corpus.validation)],
     )
-    plot_loss(run, unit="nats per token", monitor=MONITOR)
+    plot_loss(run, unit="nats per token", monitor=monitor, mode=mode)
     evaluate.evaluate(run)
     export.export(run)
     return run
+
+
+def monitored(config: TranslationConfig) -> tuple[str, Literal["min", "max"]]:
+    """The figure of the history that tells which epoch is kept, and which way it is best."""
+    return ("epoch", "max") if config.keep == "last" else (MONITOR, "min")
 
 
 def compile_model(model, config: TranslationConfig, batches_per_epoch: int) -> None:

@@ -1,22 +1,26 @@
 """The translator through its command lines, from a file of pairs to a judged run."""
 
 import csv
+import io
 import json
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import pytest
 
 from apps.common.history import read_history
 from apps.common.results import read_results
-from apps.translation import evaluate, export, grammar, train
+from apps.translation import evaluate, export, grammar, text, train
 from apps.translation.config import PRESETS, TranslationConfig
 from rnn_keras import use_plan
 
 SMALL = (
-    ["tiny", "--epochs", "2", "--units", "6", "--embedding", "5", "--batch-size", "16"]
+    ["tiny", "--epochs", "1", "--units", "6", "--embedding", "5", "--batch-size", "16"]
     + ["--validation-fraction", "0.1", "--test-fraction", "0.1", "--beam", "2", "--seed", "3"]
+    + ["--cell", "vanilla", "--no-bidirectional"]  # the smallest graph
 )  # fmt: skip
 
 KNOWN = {"Go.": "Va !", "I lost.": "J'ai perdu.", "I'm home.": "Je suis chez moi."}
@@ -38,12 +42,40 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(runs):
-    train.main([*SMALL, "--data", str(runs / "pairs.tsv"), "--run", "whole"])
-    return runs / "translation" / "whole"
+def resumed(runs):
+    """A run of one epoch and, resumed, another; the history before, and what was printed then."""
+    evaluated = []
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setattr(evaluate, "evaluate", evaluated.append)
+        train.main([*SMALL, "--keep", "last", "--data", str(runs / "pairs.tsv"), "--run", "whole"])
+        run = runs / "translation" / "whole"
+        before = read_history(run / "history.csv")
+        out.truncate(0)
+        # What another version would have learned does not matter.
+        patch.setattr(text, "learn_vocabulary", None)
+        train.main(["--resume", "whole", "--epochs", "2"])
+    assert [each.path for each in evaluated] == [run, run]
+    return SimpleNamespace(path=run, before=before, out=out.getvalue())
 
 
-def test_a_run_holds_all_that_is_needed_later(run, runs):
+@pytest.fixture(scope="module")
+def judged(resumed):
+    """The same run, and what its evaluation printed."""
+    with redirect_stdout(io.StringIO()) as out:
+        evaluate.main(["whole"])
+    return SimpleNamespace(path=resumed.path, out=out.getvalue())
+
+
+def test_resumed_it_trains_on(resumed):
+    rows = read_history(resumed.path / "history.csv")
+    assert len(rows) == 2 and rows[:1] == resumed.before
+    # Of one epoch, with translations of three sentences.
+    assert resumed.out.count("epoch ") == 1
+    assert resumed.out.count("  | ") == resumed.out.count("  > ") == 3
+
+
+def test_a_run_holds_all_that_is_needed_later(judged, runs):
+    run = judged.path
     files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert files >= {
         "config.json", "vocab.source.txt", "vocab.target.txt", "examples.json", "best.keras",
@@ -57,40 +89,26 @@ def test_a_run_holds_all_that_is_needed_later(run, runs):
     assert names[2:] == ["nearest training sentence", "copy of the source"]
     assert 1 < metrics["test_perplexity"] < metrics["target_tokens"] * 1.5
     assert metrics["nearest_bleu"] > metrics["copy_bleu"]
+    assert metrics["best_epoch"] == 2  # --keep last
     card = (run / "README.md").read_text(encoding="utf-8")
     for words in ("python -m apps.translation.train tiny", "nrefs:", "## By length", "## Worst",
-                  "## Attention", "distinct sources"):  # fmt: skip
+                  "## Attention", "distinct sources", "no measure of quality"):  # fmt: skip
         assert words in card
     (row,) = read_results(runs / "translation" / "results.csv")
     assert row["seed"] == "3" and "--units 6" in row["command"] and "--run" not in row["command"]
     assert float(row["bleu"]) == pytest.approx(metrics["bleu"], abs=1e-4)
 
 
-def test_the_documented_sentences_are_told_as_a_smoke_test(run, capsys):
-    before = json.loads((run / "metrics.json").read_text())
-    evaluate.main(["whole"])
-    assert json.loads((run / "metrics.json").read_text()) == before  # the same again
-    out = capsys.readouterr().out
-    assert "a smoke test" in out
-    trained_on = {row["source"]: row["trained on"] for row in before["documented"]}
+def test_the_documented_sentences_are_told_as_a_smoke_test(judged):
+    metrics = json.loads((judged.path / "metrics.json").read_text())
+    trained_on = {row["source"]: row["trained on"] for row in metrics["documented"]}
     assert trained_on.pop("He's calm.") == "no" and "yes" in trained_on.values()
-    assert f"BLEU {before['bleu']:.2f}, greedy {before['bleu_greedy']:.2f}" in out
+    assert "a smoke test" in judged.out
+    assert f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}" in judged.out
 
 
-def test_resumed_it_trains_on(run, runs, monkeypatch, capsys):
-    copy = shutil.copytree(run, runs / "translation" / "longer")
-    vocabulary = (copy / "vocab.target.txt").read_bytes()
-    monkeypatch.setattr(evaluate, "evaluate", lambda run: None)
-    train.main(["--resume", str(copy), "--epochs", "3"])
-    rows = read_history(copy / "history.csv")
-    assert len(rows) == 3 and rows[:2] == read_history(run / "history.csv")
-    assert (copy / "vocab.target.txt").read_bytes() == vocabulary
-    out = capsys.readouterr().out  # of one epoch, with translations of three sentences
-    assert out.count("epoch ") == 1 and out.count("  | ") == out.count("  > ") == 3
-
-
-def test_pairs_that_changed_since_are_refused(run, runs, tmp_path, capsys):
-    copy = shutil.copytree(run, tmp_path / "copy")
+def test_pairs_that_changed_since_are_refused(resumed, runs, tmp_path, capsys):
+    copy = shutil.copytree(resumed.path, tmp_path / "copy")
     stored = json.loads((copy / "config.json").read_text(encoding="utf-8"))
     table = (runs / "pairs.tsv").read_text(encoding="utf-8") + "Go.\tVa !\n"
     (tmp_path / "pairs.tsv").write_text(table, encoding="utf-8")
@@ -115,7 +133,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("command, arguments, message", BAD.values(), ids=BAD)
-def test_bad_input_is_one_line(runs, capsys, command, arguments, message):
+def test_bad_input_is_one_line(resumed, runs, capsys, command, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
     error = capsys.readouterr().err
@@ -123,8 +141,8 @@ def test_bad_input_is_one_line(runs, capsys, command, arguments, message):
     assert not (runs / "translation" / "nowhere").exists()
 
 
-def test_a_damaged_vocabulary_is_named(run, tmp_path, capsys):
-    copy = shutil.copytree(run, tmp_path / "copy")
+def test_a_damaged_vocabulary_is_named(resumed, tmp_path, capsys):
+    copy = shutil.copytree(resumed.path, tmp_path / "copy")
     (copy / "vocab.source.txt").write_text("<pad>\nword\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="2"):
         evaluate.main([str(copy)])
