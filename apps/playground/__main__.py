@@ -30,7 +30,7 @@ class PlaygroundOptions:
     page: it asks for no password."""
 
     port: int = 7860
-    """The port to listen at; 0 takes a free one."""
+    """The port to listen at; 0 takes the first free one from 7860 on."""
 
     def __post_init__(self):
         """Check the values."""

@@ -33,18 +33,17 @@ def tab(runs: dict[str, Run]) -> None:
             prompt = gr.Textbox(label="Prompt", lines=3, max_length=LONGEST, value="The ")
             name = gr.Dropdown(list(runs), label="Run")
             with gr.Row():
-                temperature = gr.Slider(
-                    0, 2, 0.8, step=0.05, label="Temperature", info="0 takes the likeliest"
-                )
+                temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature")
                 length = gr.Slider(1, LONGEST, 300, step=1, label="Characters")
             with gr.Row():
-                top_k = gr.Slider(0, 100, 0, step=1, label="Top-k", info="0 draws from all")
+                top_k = gr.Slider(0, 100, 0, step=1, label="Top-k")
                 top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top-p")
-                seed = gr.Number(0, label="Seed", precision=0)
+            gr.Markdown("Temperature 0 takes the likeliest character; top-k 0 draws from all.")
+            seed = gr.Number(0, label="Seed", precision=0)
             with gr.Row():
                 button = gr.Button("Generate", variant="primary")
                 stop = gr.Button("Stop")
-        text = gr.Textbox(label="Text", lines=18, max_lines=18, autoscroll=True)
+        text = gr.Textbox(label="Text", lines=25, max_lines=25, autoscroll=True)
     chart = gates_picture("character")
 
     @told

@@ -1,5 +1,6 @@
 """Gates over time, as a picture."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from apps.common.files import replacing
 from rnn_keras.layers import use_plan, watched_gates
 
-LAYERS, UNITS, STEPS = 4, 24, 64  # shown at most
+LAYERS, UNITS, STEPS = 6, 24, 64  # shown at most
 GATES = {
     "R": "reset gate R",
     "Z": "update gate Z",
@@ -31,17 +32,22 @@ def watching() -> Iterator[dict]:
         yield seen
 
 
-def layers(seen: Mapping[str, Mapping[str, np.ndarray]], read: Sequence[str]) -> list[Layer]:
+def layers(
+    seen: Mapping[str, Mapping[str, np.ndarray]], read: Sequence[str], part: str = ""
+) -> list[Layer]:
     """What `watched_gates` told of a batch of one sequence.
 
     Args:
         seen: by layer.
-        read: a label for each time step.
+        read: a label for each time step; a layer that takes several at a time gets numbers.
+        part: what stands before the names of the layers.
     """
-    return [
-        (name, {symbol: values[0] for symbol, values in told.items()}, read)
-        for name, told in seen.items()
-    ]
+    found = []
+    for name, told in seen.items():
+        steps = told["H"].shape[1]
+        labels = read if len(read) == steps else [str(step + 1) for step in range(steps)]
+        found.append((part + name, {s: values[0] for s, values in told.items()}, labels))
+    return found
 
 
 def chart(path: Path, shown: Sequence[Layer]) -> None:
@@ -58,41 +64,48 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
     shown = shown[:LAYERS]
     titles = {**GATES, **STATES}
     symbols = [symbol for symbol in titles if symbol in shown[0][1]]
-    steps = [min(len(read), STEPS) for _, _, read in shown]
+    busiest = [np.argsort(-told["H"].std(axis=0), kind="stable")[:UNITS] for _, told, _ in shown]
     figure = Figure(figsize=(WIDTH, 1 + 1.3 * len(symbols)), layout="constrained")
-    ratios = [2 + count for count in steps]
+    ratios = [2 + min(len(read), STEPS) for _, _, read in shown]
     grid = figure.subplots(len(symbols), len(shown), squeeze=False, width_ratios=ratios)
-    for column, (name, told, read) in zip(grid.T, shown):
-        movement = told["H"].std(axis=0)
-        busiest = np.argsort(-movement, kind="stable")[:UNITS]
-        for axes, symbol in zip(column, symbols):
-            values = told[symbol][-STEPS:, busiest].T
-            gate = symbol in GATES
-            largest = 1.0 if gate else max(float(np.abs(values).max()), SMALLEST)
+    for row, symbol in zip(grid, symbols):
+        values = [told[symbol][-STEPS:, u].T for u, (_, told, _) in zip(busiest, shown)]
+        lowest, highest = _scale(symbol, values)
+        for axes, each in zip(row, values):
             image = axes.imshow(
-                values,
-                cmap="Blues" if gate else "RdBu",
-                vmin=0 if gate else -largest,
-                vmax=largest,
+                each,
+                cmap="Blues" if symbol in GATES else "RdBu",
+                vmin=lowest,
+                vmax=highest,
                 aspect="auto",
                 interpolation="nearest",
             )
-            ends = [0, 1] if gate else [-largest, 0, largest]
-            bar = figure.colorbar(image, ax=axes, pad=0.01, aspect=12, ticks=ends)
-            bar.ax.set_yticklabels([f"{end:.2g}" for end in ends], fontsize=7)
-            bar.outline.set_visible(False)
-            if name == shown[0][0]:
-                axes.set_ylabel(titles[symbol], fontsize=9)
             axes.spines[:].set_visible(False)
             axes.set_xticks([])
             axes.set_yticks([])
+        row[0].set_ylabel(titles[symbol], fontsize=9)
+        bar = figure.colorbar(image, ax=row[-1], pad=0.01, aspect=12, ticks=[lowest, highest])
+        bar.ax.set_yticklabels([f"{lowest:.2g}", f"{highest:.2g}"], fontsize=8)
+        bar.outline.set_visible(False)
+    for top, bottom, (name, told, read) in zip(grid[0], grid[-1], shown):
+        top.set_title(_title(name, told, read), fontsize=10)
         labels = [_plain(label) for label in read[-STEPS:]]
         upright = all(len(label) <= 1 for label in labels)
-        axes.set_xticks(range(len(labels)), labels, rotation=0 if upright else 90, fontsize=8)
-        axes.tick_params(length=0)
-        column[0].set_title(_title(name, told, read), fontsize=10)
-    with replacing(path) as beside:
+        bottom.set_xticks(range(len(labels)), labels, rotation=0 if upright else 90, fontsize=8)
+        bottom.tick_params(length=0)
+    # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
+    with replacing(path) as beside, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(beside, dpi=100)
+
+
+def _scale(symbol, values):
+    """Its ends, the same for all layers."""
+    if symbol in GATES:
+        return 0.0, 1.0
+    # A cell's C has no bound: a single unit may be many times as large as all others.
+    largest = max(float(np.quantile(np.abs(each), 0.99)) for each in values)
+    return -max(largest, SMALLEST), max(largest, SMALLEST)
 
 
 def _title(name, told, read):

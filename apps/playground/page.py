@@ -51,7 +51,7 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
     Args:
         page: what `build` returned.
         host: the address to listen at.
-        port: the port; 0 takes a free one.
+        port: the port; 0 takes the first free one from 7860 on.
 
     Raises:
         InputError: it cannot listen there.
@@ -59,7 +59,7 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
     try:
         _, url, _ = page.launch(
             server_name=host,
-            server_port=port,
+            server_port=port or None,
             share=False,
             quiet=True,
             prevent_thread_lock=True,

@@ -14,8 +14,8 @@ APP, TITLE = "sentiment", "Sentiment"
 MAKE = "python -m apps.sentiment.train tiny"
 LONGEST = 5_000  # characters
 EXAMPLES = [
-    "A gripping story, and the actors are wonderful; I would not call a single scene dull.",
     "I wanted to like it, but the plot is predictable and the jokes are not funny at all.",
+    "A gripping story, and the actors are wonderful; I would not call a single scene dull.",
     "Not bad.",
 ]
 

@@ -21,17 +21,14 @@ def tab(runs: dict[str, Run]) -> None:
     with gr.Row():
         with gr.Column(scale=1):
             name = gr.Dropdown(list(runs), label="Run")
-            file = gr.File(
-                label="CSV with the run's columns; none takes the data that it was trained on",
-                file_types=[".csv"],
-                height=140,
-            )
-            ticker = gr.Textbox(label="Ticker", info="of a file with many series; empty: all")
+            file = gr.File(label="CSV", file_types=[".csv"], height=140)
+            gr.Markdown("It has the run's columns; without one, it is what the run was trained on.")
+            ticker = gr.Textbox(label="Ticker", placeholder="all series of the file")
             button = gr.Button("Forecast", variant="primary")
         with gr.Column(scale=2):
             fan = picture(f"### Forecast\n{CAUTION}")
     table = gr.Dataframe(label="Forecast", interactive=False, max_height=300)
-    chart = gates_picture("day")
+    chart = gates_picture("row of the data")
 
     def forecasts_of(name, file, ticker):
         options = ForecastOptions(run=name, data=file, ticker=ticker.strip() or None)

@@ -1,5 +1,7 @@
 """The tab of the translator: a translation, its alternatives, and what it looked at."""
 
+from collections.abc import Sequence
+
 import gradio as gr
 import tensorflow as tf
 
@@ -8,36 +10,46 @@ from apps.playground import gates
 from apps.playground.events import MODEL, checked, drawn, gates_picture, picture, told
 from apps.playground.runs import once
 from apps.translation import model, plots
+from apps.translation.attention import Attention
 from apps.translation.search import source_ids
-from apps.translation.text import BOS_ID
+from apps.translation.text import BOS_ID, JOINER
 from apps.translation.translate import load_translator
 
 APP, TITLE = "translation", "Translation"
 MAKE = "python -m apps.translation.train tiny"
 LONGEST = 500  # characters
 WIDEST = 10  # beam
+EXAMPLES = ["The little girl is reading a book.", "Do you see the black cat?"]
 
 translator_of = once(lambda run: load_translator(run, "saved_model"))
 network_of = once(model.load)
+
+
+def plain(tokens: Sequence[str]) -> list[str]:
+    """Tokens without their joiners, for which Matplotlib's font has no glyph."""
+    return [token.replace(JOINER, "") for token in tokens]
 
 
 def tab(runs: dict[str, Run]) -> None:
     """Build the tab."""
     with gr.Row():
         with gr.Column():
-            sentence = gr.Textbox(label="Sentence", lines=2, max_length=LONGEST)
+            sentence = gr.Textbox(label="Sentence", lines=2, max_length=LONGEST, value=EXAMPLES[0])
             name = gr.Dropdown(list(runs), label="Run")
             with gr.Row():
-                beam = gr.Slider(1, WIDEST, 5, step=1, label="Beam", info="1 is greedy search")
-                alpha = gr.Slider(
-                    0, 2, 0.75, step=0.05, label="α", info="higher: longer translations"
-                )
+                beam = gr.Slider(1, WIDEST, 5, step=1, label="Beam")
+                alpha = gr.Slider(0, 2, 0.75, step=0.05, label="α")
+            gr.Markdown("Beam 1 is greedy search; the higher α, the longer the translations.")
             button = gr.Button("Translate", variant="primary")
+            gr.Examples(EXAMPLES, sentence, label="Examples")
+        with gr.Column():
             translation = gr.Textbox(label="Translation", lines=2)
-            others = gr.Dataframe(
-                label="What the beam held", headers=["score", "translation"], interactive=False
-            )
-        attention = picture("### What each token looked at")
+            remark = gr.Markdown()
+            attention = picture("### What each token looked at")
+    beams = gr.Dataframe(
+        label="What the beam held", headers=["score", "translation"], interactive=False, wrap=True,
+        column_widths=["15%", "85%"],
+    )  # fmt: skip
     chart = gates_picture("token")
 
     @told
@@ -49,8 +61,13 @@ def tab(runs: dict[str, Run]) -> None:
         best = found[0]
         looked = None
         if best.attention is not None and best.attention.target:
-            looked = drawn(plots.attention_maps, [best.attention])
-        return best.text, [[round(each.score, 3), each.text] for each in found], looked
+            source, target, weights = best.attention
+            shown = Attention(plain(source), plain(target), weights)
+            looked = drawn(plots.attention_maps, [shown])
+        unknown = ", ".join(translator.read(sentence).unknown)
+        remark = f"Unknown words: {unknown}" if unknown else ""
+        beams = [[round(each.score, 3), each.text] for each in found]
+        return best.text, remark, beams, looked
 
     @told
     def show_gates(name, sentence, translation):
@@ -62,12 +79,15 @@ def tab(runs: dict[str, Run]) -> None:
             memory, states = network.encode(read)
         with gates.watching() as decoder:
             network.decode(before, states, memory)
-        shown = gates.layers(encoder, source.tokens(read[0].numpy()))
-        return drawn(gates.chart, shown + gates.layers(decoder, target.tokens(before[0].numpy())))
+        shown = [
+            *gates.layers(encoder, plain(source.tokens(read[0].numpy())), "encoder: "),
+            *gates.layers(decoder, plain(target.tokens(before[0].numpy())), "decoder: "),
+        ]
+        return drawn(gates.chart, shown)
 
     asked = gr.on(
         [button.click, sentence.submit], translate, [name, sentence, beam, alpha],
-        [translation, others, attention], api_name="translate", **MODEL,
+        [translation, remark, beams, attention], api_name="translate", **MODEL,
     )  # fmt: skip
     asked.success(
         show_gates, [name, sentence, translation], chart, api_name="translation_gates", **MODEL

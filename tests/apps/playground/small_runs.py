@@ -1,0 +1,83 @@
+"""Exported runs of all applications with random weights: made in seconds, without training.
+
+The SavedModels are plain ones: an export's own also checks itself in a fresh process.
+"""
+
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from apps.char_lm import model as char_lm
+from apps.char_lm.config import CharLMConfig
+from apps.common.run import Run
+from apps.sentiment import model as sentiment
+from apps.sentiment.config import SentimentConfig
+from apps.sentiment.graph import SentimentGraph
+from apps.sentiment.text import Encoder, learn_vocabulary
+from apps.stock import data
+from apps.stock import model as stock
+from apps.stock.config import StockConfig
+from apps.translation import model as translation
+from apps.translation import text as translation_text
+from apps.translation.config import TranslationConfig
+from apps.translation.graph import TranslatorGraph
+from rnn_keras.data import Vocabulary
+
+SMALL = {"units": 6, "batch_size": 2, "run": "small"}
+
+
+def all_of(root: Path) -> None:
+    """Make a run named `small` of each application in `root`."""
+    _char_lm(root), _sentiment(root), _translation(root), _stock(root)
+
+
+def _char_lm(root):
+    config = CharLMConfig(cell="gru", embedding=4, **SMALL)
+    vocabulary = Vocabulary.from_tokens("the quick brown fox\n")
+    run = Run.create("char_lm", config, root=root)
+    vocabulary.save(run.vocab)
+    char_lm.build(config, len(vocabulary)).save(run.best)
+    _export(run, {}, [])
+
+
+def _sentiment(root):
+    config = SentimentConfig(embedding=5, max_length=16, min_count=1, **SMALL)
+    vocabulary = learn_vocabulary(config, ["a good story , a bad one ."])
+    run = Run.create("sentiment", config, root=root)
+    vocabulary.save(run.vocab)
+    model = sentiment.build(config, len(vocabulary))
+    model.save(run.best)
+    graph = SentimentGraph(model, Encoder(vocabulary, config))
+    _export(run, {n: graph.functions[n] for n in ("tokenize", "score")}, graph.trackables)
+
+
+def _translation(root):
+    config = TranslationConfig(embedding=5, tokens="word", min_count=1, **SMALL)
+    texts = ["the cat is black .", "le chat est noir ."]
+    vocabularies = [translation_text.learn_vocabulary(config, [text]) for text in texts]
+    run = Run.create("translation", config, root=root)
+    translation.save_vocabularies(run, *vocabularies)
+    model = translation.build(config, *map(len, vocabularies))
+    model.save(run.best)
+    codecs = [translation_text.Codec(vocabulary, config) for vocabulary in vocabularies]
+    graph = TranslatorGraph(config, model, *codecs)
+    _export(run, {n: graph.functions[n] for n in ("encode", "step", "align")}, graph.trackables)
+
+
+def _stock(root):
+    config = StockConfig(lookback=10, horizon=3, **SMALL)
+    found = data.load(config)
+    panel = found.panel
+    run = Run.create("stock", config, root=root)
+    model = stock.build(config, len(panel.columns), panel.targets, found.statistics)
+    model.save(run.best)
+    facts = {"columns": list(panel.columns), "lookback": 10, "horizon": 3, "levels": config.levels}
+    (run.path / "export.json").write_text(json.dumps(facts), "utf-8")
+    _export(run, {"forecast": stock.Forecaster(config, model).forecast}, [model])
+
+
+def _export(run, functions, trackables):
+    module = tf.Module()
+    module.trackables = trackables
+    tf.saved_model.save(module, str(run.saved_model / "1"), signatures=functions)

@@ -1,0 +1,193 @@
+"""The page as its visitors meet it: through its API, and in a browser."""
+
+import gc
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
+
+import httpx
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from apps.common.errors import InputError
+from apps.playground import __main__ as command
+from apps.playground import char_lm, gates, page
+from apps.playground.runs import exported
+from tests.apps.playground import browser, small_runs
+
+# Gradio's own, of the versions of its dependencies that constraints.txt pins.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    small_runs.all_of(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def url(root):
+    """The address of the page; a LiteRT file would take long to make, so there is a stand-in."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr(char_lm, "generate", lambda run, options: iter("ick\nfox"[: options.length]))
+        patch.setattr(char_lm, "FRAME", 0)
+        blocks = page.build(root)
+        yield page.serve(blocks, "127.0.0.1", 0)
+        blocks.close()
+        del blocks
+        gc.collect()  # Gradio leaves loops and sockets open, of which Python warns when they go
+
+
+@pytest.fixture(scope="module")
+def client(url, tmp_path_factory):
+    return Client(url, verbose=False, download_files=tmp_path_factory.mktemp("files"))
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_a_review_is_judged_with_its_words_and_gates(client):
+    label, words, remark = client.predict("small", "A good story, qzxv!", api_name="/judge")
+    confidences = {each["label"]: each["confidence"] for each in label["confidences"]}
+    assert sum(confidences.values()) == pytest.approx(1)
+    assert "".join(each["token"] for each in words).split() == "a good story , qzxv !".split()
+    assert "2 of 6 tokens unknown" in remark and "moved by" in remark
+    width, height = size(client.predict("small", "A good story", api_name="/sentiment_gates"))
+    assert width > 800 and height > 300
+    assert client.predict("small", "", api_name="/sentiment_gates") is None
+
+
+def test_text_appears_as_it_is_written(client):
+    options = {"prompt": "the qu", "temperature": 0, "length": 5, "top_k": 0, "top_p": 1, "seed": 1}
+    job = client.submit("small", *options.values(), api_name="/write")
+    assert job.result() == "the quick\nf"
+    assert len(set(job.outputs())) > 1
+    size(client.predict("small", "the quick\nf$x", api_name="/char_lm_gates"))
+
+
+def test_a_sentence_is_translated_with_the_beam_and_what_it_looked_at(client):
+    best, remark, beam, looked = client.predict(
+        "small", "The cat, qzxv", 3, 1, api_name="/translate"
+    )
+    assert remark == "Unknown words: ,, qzxv"
+    assert len(beam["data"]) == 3 and beam["data"][0][1] == best
+    assert all(score < 0 for score, _ in beam["data"])
+    size(looked)
+    size(client.predict("small", "The cat", best, api_name="/translation_gates"))
+
+
+def test_a_forecast_of_builtin_and_of_uploaded_prices(client, tmp_path):
+    fan, table = client.predict("small", None, "", api_name="/forecast")
+    size(fan)
+    assert len(table["data"]) % 3 == 0
+    size(client.predict("small", None, "", api_name="/stock_gates"))
+    file = tmp_path / "mine.csv"
+    file.write_text("date,price\n2024-01-02,1\n", "utf-8")
+    with pytest.raises(AppError, match="mine.csv"):
+        client.predict("small", handle_file(file), "", api_name="/forecast")
+
+
+@pytest.mark.parametrize(
+    "name, arguments, message",
+    [
+        ("/judge", ["small", "a" * 5_001], "5,001 characters"),
+        ("/judge", ["../small", "good"], "not in the list of choices"),
+        ("/write", ["small", "the", 0.0001, 5, 0, 1, 0], "--temperature must be"),
+        ("/write", ["small", "the", 1, 5, 0, 1, 2**40], "--seed must be"),
+        ("/translate", ["small", "cat " * 200, 3, 1], "800 characters"),
+        ("/translate", ["small", "cat", 5_000, 1], "greater than maximum"),
+        ("/forecast", ["small", None, "nobody"], "no ticker column"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(client, name, arguments, message):
+    with pytest.raises(AppError, match=message) as error:
+        client.predict(*arguments, api_name=name)
+    assert "\n" not in str(error.value) and "Traceback" not in str(error.value)
+
+
+def test_an_application_without_a_run_says_how_to_make_one(tmp_path):
+    config = page.build(tmp_path).get_config_file()
+    told = [c["props"].get("value") or "" for c in config["components"]]
+    for app in page.TABS:
+        assert any(app.MAKE in text and str(tmp_path) in text for text in told)
+
+
+def test_the_newest_export_comes_first(root, tmp_path):
+    """And a run that is not exported does not come at all."""
+    for age, name in enumerate(["new", "old", "raw"]):
+        path = tmp_path / "sentiment" / name
+        (path / "saved_model" / "1").mkdir(parents=True)
+        for file in ["config.json", "best.keras", *["saved_model/1/saved_model.pb"] * (age < 2)]:
+            (path / file).touch()
+            os.utime(path / file, (1e9 - age, 1e9 - age))
+    assert list(exported("sentiment", tmp_path)) == ["new", "old"]
+    assert list(exported("stock", tmp_path)) == []
+
+
+def test_the_chart_takes_long_sequences_and_many_layers(tmp_path):
+    rng = np.random.default_rng(0)
+    told = {symbol: rng.normal(size=(1, 90, 40)) for symbol in ("R", "Z", "H")}
+    seen = {f"layer_{i}": told for i in range(gates.LAYERS + 2)}
+    gates.chart(tmp_path / "chart.png", gates.layers(seen, ["$"] * 90))
+    assert max(size(tmp_path / "chart.png")) < 2_000
+
+
+@pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is no chromium")
+def test_the_page_in_a_browser(url, tmp_path):
+    """It loads without a complaint, asks nobody else, and answers."""
+    with browser.Browser(tmp_path) as tab:
+        tab.open(url)
+        tabs = "[...document.querySelectorAll('button[role=tab]')].map(e => e.innerText.trim())"
+        tab.wait(f"{tabs}.length")
+        assert set(tab.run(tabs)) >= {app.TITLE for app in page.TABS}
+        tab.wait("!!document.querySelector('button.primary')")
+        tab.run("document.querySelector('button.primary').click()")
+        tab.wait("document.body.innerText.includes('moved by')")
+        assert tab.complaints == []
+        elsewhere = [asked for asked in tab.asked if not asked.startswith((url, "data:", "blob:"))]
+        assert elsewhere == []
+
+
+def test_files_of_the_machine_are_not_served(url, root):
+    for path in (root / "sentiment/small/config.json", "/etc/passwd"):
+        assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--port", "70000"], "--port must be from 0 to 65535"),
+        (["--runs", "no"], "must be a folder"),
+    ],
+)
+def test_a_wrong_option_is_one_line(options, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(options)
+    assert end.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_an_address_that_is_taken(url, tmp_path):
+    port = int(url.rstrip("/").rpartition(":")[2])
+    with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
+        page.serve(page.build(tmp_path), "127.0.0.1", port)
+
+
+def test_help_does_not_import_tensorflow():
+    program = (
+        "import runpy, sys; sys.argv = ['playground', '--help']\n"
+        "try: runpy.run_module('apps.playground', run_name='__main__')\n"
+        "except SystemExit: print([m for m in ('tensorflow', 'gradio') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip().endswith("[]") and "--port" in run.stdout
