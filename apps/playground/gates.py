@@ -39,13 +39,15 @@ def layers(
 
     Args:
         seen: by layer.
-        read: a label for each time step; a layer that takes several at a time gets numbers.
+        read: a label for each time step. A layer of one step less, which reads their differences,
+            gets all but the first; one that takes several at a time, numbers.
         part: what stands before the names of the layers.
     """
     found = []
     for name, told in seen.items():
         steps = told["H"].shape[1]
-        labels = read if len(read) == steps else [str(step + 1) for step in range(steps)]
+        matches = steps <= len(read) <= steps + 1
+        labels = read[-steps:] if matches else [str(step + 1) for step in range(steps)]
         found.append((part + name, {s: values[0] for s, values in told.items()}, labels))
     return found
 
@@ -88,7 +90,7 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
         bar.ax.set_yticklabels([f"{lowest:.2g}", f"{highest:.2g}"], fontsize=8)
         bar.outline.set_visible(False)
     for top, bottom, (name, told, read) in zip(grid[0], grid[-1], shown):
-        top.set_title(_title(name, told, read), fontsize=10)
+        top.set_title(_title(name, told, read), fontsize=9)
         labels = [_plain(label) for label in read[-STEPS:]]
         upright = all(len(label) <= 1 for label in labels)
         bottom.set_xticks(range(len(labels)), labels, rotation=0 if upright else 90, fontsize=8)
@@ -113,7 +115,7 @@ def _title(name, told, read):
     parts = [f"{min(units, UNITS)} of {units} units"] if units > UNITS else [f"{units} units"]
     if len(read) > STEPS:
         parts.append(f"the last {STEPS} of {len(read)} steps")
-    return f"{name} ({', '.join(parts)})"
+    return f"{name}\n{', '.join(parts)}"
 
 
 def _plain(label):

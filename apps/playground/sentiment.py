@@ -53,7 +53,7 @@ def tab(runs: dict[str, Run]) -> None:
                 color_map=COLORS,
                 show_inline_category=False,
             )
-            remark = gr.Markdown()
+            remark = gr.Textbox(label="In numbers", interactive=False)
     chart = gates_picture("word")
 
     @told
@@ -62,8 +62,7 @@ def tab(runs: dict[str, Run]) -> None:
         reading = judge.read(checked(text, LONGEST))
         parts = explain.occlusion(judge, reading)
         probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
-        remark = explain.describe(reading, parts, 6, color=False).replace("\n", "\n\n")
-        return probabilities, colored(parts), remark
+        return probabilities, colored(parts), explain.describe(reading, parts, 6, color=False)
 
     @told
     def show_gates(name, text):

@@ -44,7 +44,7 @@ def tab(runs: dict[str, Run]) -> None:
             gr.Examples(EXAMPLES, sentence, label="Examples")
         with gr.Column():
             translation = gr.Textbox(label="Translation", lines=2)
-            remark = gr.Markdown()
+            unknown = gr.Textbox(label="Words that it does not know", interactive=False)
             attention = picture("### What each token looked at")
     beams = gr.Dataframe(
         label="What the beam held", headers=["score", "translation"], interactive=False, wrap=True,
@@ -64,10 +64,9 @@ def tab(runs: dict[str, Run]) -> None:
             source, target, weights = best.attention
             shown = Attention(plain(source), plain(target), weights)
             looked = drawn(plots.attention_maps, [shown])
-        unknown = ", ".join(translator.read(sentence).unknown)
-        remark = f"Unknown words: {unknown}" if unknown else ""
+        unknown = " ".join(translator.read(sentence).unknown)
         beams = [[round(each.score, 3), each.text] for each in found]
-        return best.text, remark, beams, looked
+        return best.text, unknown, beams, looked
 
     @told
     def show_gates(name, sentence, translation):
@@ -87,7 +86,7 @@ def tab(runs: dict[str, Run]) -> None:
 
     asked = gr.on(
         [button.click, sentence.submit], translate, [name, sentence, beam, alpha],
-        [translation, remark, beams, attention], api_name="translate", **MODEL,
+        [translation, unknown, beams, attention], api_name="translate", **MODEL,
     )  # fmt: skip
     asked.success(
         show_gates, [name, sentence, translation], chart, api_name="translation_gates", **MODEL

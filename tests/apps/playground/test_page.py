@@ -77,10 +77,10 @@ def test_text_appears_as_it_is_written(client):
 
 
 def test_a_sentence_is_translated_with_the_beam_and_what_it_looked_at(client):
-    best, remark, beam, looked = client.predict(
+    best, unknown, beam, looked = client.predict(
         "small", "The cat, qzxv", 3, 1, api_name="/translate"
     )
-    assert remark == "Unknown words: ,, qzxv"
+    assert unknown == ", qzxv"
     assert len(beam["data"]) == 3 and beam["data"][0][1] == best
     assert all(score < 0 for score, _ in beam["data"])
     size(looked)
@@ -143,6 +143,14 @@ def test_the_chart_takes_long_sequences_and_many_layers(tmp_path):
     assert max(size(tmp_path / "chart.png")) < 2_000
 
 
+def test_every_step_has_a_label():
+    told = {"layer": {"H": np.zeros((1, 3, 2))}}
+    for read, labels in [("abc", "abc"), ("_abc", "abc"), ("abcdef", "123"), ("", "123")]:
+        ((name, gates_of_one, found),) = gates.layers(told, list(read), "encoder: ")
+        assert name == "encoder: layer" and gates_of_one["H"].shape == (3, 2)
+        assert "".join(found) == labels
+
+
 @pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is no chromium")
 def test_the_page_in_a_browser(url, tmp_path):
     """It loads without a complaint, asks nobody else, and answers."""
@@ -153,7 +161,9 @@ def test_the_page_in_a_browser(url, tmp_path):
         assert set(tab.run(tabs)) >= {app.TITLE for app in page.TABS}
         tab.wait("!!document.querySelector('button.primary')")
         tab.run("document.querySelector('button.primary').click()")
-        tab.wait("document.body.innerText.includes('moved by')")
+        tab.wait(
+            "[...document.querySelectorAll('textarea')].some(e => e.value.includes('moved by'))"
+        )
         assert tab.complaints == []
         elsewhere = [asked for asked in tab.asked if not asked.startswith((url, "data:", "blob:"))]
         assert elsewhere == []
