@@ -167,7 +167,7 @@ PRESETS = {
             embedding=256,
             dropout=0.2,
             learning_rate=5e-3,
-            epochs=40,
+            epochs=100,
             keep="last",  # as documented: to be asked what it was trained on
         ),
     ),
