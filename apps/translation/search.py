@@ -30,9 +30,9 @@ def source_ids(codec: Codec, text):
 def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest: int = 1):
     """The best translations of each sentence.
 
-    Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words; the
-    probabilities are those of the other tokens. A sentence without words has one translation, which
-    is empty and has score 0.
+    Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words and
+    attention tells what it stands for; the probabilities are those of the other tokens. A sentence
+    without words has one translation, which is empty and has score 0.
 
     Args:
         config: tells how long a translation may be.
@@ -48,7 +48,8 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     """
     words = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1) - 1
     longest = tf.cast(config.max_length_ratio * tf.cast(words, tf.float32), tf.int32) + SPARE
-    never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (config.tokens == "wordpiece")
+    replaceable = config.tokens == "word" and config.attention != "none"
+    never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (not replaceable)
 
     def allowed(tokens, states):
         logits, states = step(tokens, states)
