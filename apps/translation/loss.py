@@ -10,11 +10,10 @@ from apps.translation.text import PAD_ID
 class TokenCrossentropy(keras.losses.Loss):
     r"""The mean label-smoothed cross-entropy of all tokens of a batch, padding left out.
 
-    $$\frac{1}{n} \sum_t \Big( \log \sum_v e^{z_{tv}} - (1 - \epsilon)\, z_{t y_t}
-      - \frac{\epsilon}{V} \sum_v z_{tv} \Big)$$
+    $$-\frac{1}{n} \sum_t \sum_v q_{tv} \log \mathrm{softmax}(z_t)_v, \qquad
+      q_{tv} = (1 - \epsilon)\, [v = y_t] + \frac{\epsilon}{V}$$
 
-    which is the cross-entropy of the logits z with $1 - \epsilon$ on the token y and $\epsilon$
-    spread over the vocabulary (Szegedy et al. 2016), without making that distribution.
+    with the logits z and V tokens in the vocabulary (Szegedy et al. 2016, section 7).
 
     Args:
         label_smoothing: ε.
@@ -30,12 +29,10 @@ class TokenCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        y = ops.cast(y_true, "int32")  # Keras made them floats
-        of_token = ops.squeeze(ops.take_along_axis(y_pred, y[..., None], axis=-1), axis=-1)
-        smoothing = self.label_smoothing
-        loss = ops.logsumexp(y_pred, axis=-1) - (1 - smoothing) * of_token
-        if smoothing:
-            loss -= smoothing * ops.mean(y_pred, axis=-1)
+        y, tokens = ops.cast(y_true, "int32"), y_pred.shape[-1]  # Keras made them floats
+        spread = self.label_smoothing / tokens
+        target = ops.one_hot(y, tokens, dtype=y_pred.dtype) * (1 - self.label_smoothing) + spread
+        loss = ops.categorical_crossentropy(target, y_pred, from_logits=True)
         counts = ops.cast(ops.not_equal(y, PAD_ID), loss.dtype)
         return ops.sum(loss * counts) / ops.maximum(ops.sum(counts), 1)
 

@@ -58,16 +58,15 @@ def run(function, arguments):
         arguments: tuple of such nests.
     """
     batch = arguments[0].shape[0]
-    middle = (tf.shape(arguments[0])[0] if batch is None else batch) // 2
-    halves = [
-        function(*_each(lambda a, half=half: a[half], arguments))
-        for half in (slice(None, middle), slice(middle, None))
+    batch = tf.shape(arguments[0])[0] if batch is None else batch
+    sizes = [batch // 2, batch - batch // 2]
+    # Not by slices, as the gradient of each would be a whole array.
+    pairs = [a if a is None else tf.split(a, sizes) for a in tf.nest.flatten(arguments)]
+    results = [
+        function(*tf.nest.pack_sequence_as(arguments, [p if p is None else p[half] for p in pairs]))
+        for half in (0, 1)
     ]
-    return _each(lambda *pair: tf.concat(pair, 0), *halves)
-
-
-def _each(function, *nests):
-    return tf.nest.map_structure(lambda *a: None if a[0] is None else function(*a), *nests)
+    return tf.nest.map_structure(lambda a, b: None if a is None else tf.concat((a, b), 0), *results)
 
 
 def _cores():
