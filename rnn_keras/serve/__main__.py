@@ -39,10 +39,6 @@ class Options:
     batch_rows: int = 32
     """Rows that requests may share a call of the model with; 1 runs every request alone."""
 
-    batch_wait_ms: float = 0.0
-    """Milliseconds that a request waits for others to share its call. At 0 those share it that
-    came while the call before was running."""
-
     threads: int = 2
     """Calls of models at the same time."""
 
@@ -81,8 +77,6 @@ class Options:
             if not getattr(self, field) > 0:
                 flag = "--" + field.replace("_", "-")
                 raise ValueError(f"{flag} must be positive, got {getattr(self, field)}")
-        if not self.batch_wait_ms >= 0:
-            raise ValueError(f"--batch-wait-ms must not be negative, got {self.batch_wait_ms}")
         if not 0 <= self.port < 2**16:
             raise ValueError(f"--port must be from 0 to 65535, got {self.port}")
 
@@ -131,7 +125,7 @@ async def serve(options: Options) -> None:
             raise ValueError(f"cannot load {name}: {why}")
         app = create_app(
             store,
-            Runner(options.threads, options.batch_rows, options.batch_wait_ms / 1e3),
+            Runner(options.threads, options.batch_rows),
             limits,
             poll_seconds=options.poll_seconds,
             access_log=options.access_log,

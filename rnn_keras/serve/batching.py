@@ -1,6 +1,7 @@
 """Calls of the models in a small pool of threads, several requests to a call where they fit."""
 
 import asyncio
+import contextlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from rnn_keras.serve import metrics
 from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature
+
+# Of the time of a call, as much may be spent waiting for those that it answered to ask again.
+PATIENCE = 0.5
 
 
 @dataclass
@@ -23,28 +27,36 @@ class _Waiting:
 @dataclass
 class _Queue:
     waiting: list[_Waiting] = field(default_factory=list)
-    full: asyncio.Event = field(default_factory=asyncio.Event)
+    wanted: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def rows(self) -> int:
+        return sum(waiting.rows for waiting in self.waiting)
+
+    def notice(self) -> None:
+        if self.rows >= self.wanted:
+            self.enough.set()
 
 
 class Runner:
     """Runs signatures; belongs to one event loop.
 
-    A batch is made of the requests that came while the one before it ran, so a request that is
-    alone does not wait for others. Requests share a call only if it is for the same signature
-    (`Signature.batchable`) and their rows have the same shapes. If the call fails each runs alone,
-    so that a bad request fails no other.
+    A batch is made of the requests that came while the one before it ran, and of those that come
+    soon after: until as many rows wait as were in flight at its end, but no longer than half of the
+    time that it took. So clients that ask again as soon as they are answered share whole batches,
+    and a request that is alone does not wait. Requests share a call only if it is for the same
+    signature (`Signature.batchable`) and their rows have the same shapes. If the call fails each
+    runs alone, so that a bad request fails no other.
 
     Args:
         threads: calls at the same time.
         batch_rows: rows in a call; a request that has more runs alone, 1 batches nothing.
-        batch_wait: seconds that a first request waits for others; fills batches where requests
-            are quick, and costs those seconds where they are few.
     """
 
-    def __init__(self, threads: int = 2, batch_rows: int = 32, batch_wait: float = 0.0):
+    def __init__(self, threads: int = 2, batch_rows: int = 32):
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="model")
         self._batch_rows = batch_rows
-        self._batch_wait = batch_wait
         self._queues: dict[tuple, _Queue] = {}
         self._tasks: set[asyncio.Task] = set()
 
@@ -75,21 +87,23 @@ class Runner:
             task.add_done_callback(self._tasks.discard)
         waiting = _Waiting(feeds, rows, asyncio.get_running_loop().create_future())
         queue.waiting.append(waiting)
-        if sum(other.rows for other in queue.waiting) >= self._batch_rows:
-            queue.full.set()
+        queue.notice()
         return await waiting.answer
 
     async def _drain(self, key, queue):
         """Run what waits, batch by batch, until nothing does."""
-        while queue.waiting:
-            if self._batch_wait and not queue.full.is_set():
-                try:
-                    await asyncio.wait_for(queue.full.wait(), self._batch_wait)
-                except TimeoutError:
-                    pass  # as many as there are, then
-            queue.full.clear()
-            if batch := self._take(queue):
-                await self._run_batch(key, batch)
+        loop = asyncio.get_running_loop()
+        while batch := self._take(queue):
+            began = loop.time()
+            await self._run_batch(key, batch)
+            took = loop.time() - began
+            in_flight = sum(waiting.rows for waiting in batch) + queue.rows
+            queue.wanted = min(in_flight, self._batch_rows)
+            queue.enough.clear()
+            queue.notice()
+            if in_flight > 1:
+                with contextlib.suppress(TimeoutError):  # as many as there are, then
+                    await asyncio.wait_for(queue.enough.wait(), PATIENCE * took)
         del self._queues[key]
 
     def _take(self, queue) -> list[_Waiting]:

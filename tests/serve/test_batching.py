@@ -157,9 +157,32 @@ def test_no_more_calls_at_a_time_than_threads():
     assert model.most == 2
 
 
-def test_a_first_request_waits_only_until_the_batch_is_full():
-    start = time.perf_counter()
-    _, model = run([[[1.0]]] * 4, Sums(), batch_rows=4, batch_wait=5.0)
-    assert model.calls == [(4, 1)] and time.perf_counter() - start < 3
-    _, model = run([[[1.0]]] * 2, Sums(), batch_rows=4, batch_wait=0.05)
-    assert model.calls == [(2, 1)]
+def test_clients_that_ask_again_share_whole_batches():
+    async def clients(count, turns):
+        runner, model = Runner(batch_rows=8), Sums(0.05)
+
+        async def client():
+            for _ in range(turns):
+                await runner.run("m", model, SUMS, {"x": np.ones((1, 1))})
+                await asyncio.sleep(0.002)  # the answer goes out, the next request comes in
+
+        await asyncio.gather(*(client() for _ in range(count)))
+        runner.close()
+        return [rows for rows, _ in model.calls]
+
+    assert asyncio.run(clients(4, turns=5)) == [4] * 5
+    assert asyncio.run(clients(16, turns=3)) == [8] * 6
+    assert asyncio.run(clients(1, turns=5)) == [1] * 5
+
+
+def test_nobody_waits_long_for_who_does_not_come_again():
+    async def alone_after_others():
+        runner, model = Runner(), Sums(0.1)
+        await ask(runner, model, [[1.0]], [[2.0]], [[3.0]])
+        began = time.perf_counter()
+        await ask(runner, model, [[4.0]])
+        took = time.perf_counter() - began
+        runner.close()
+        return took
+
+    assert asyncio.run(alone_after_others()) < 0.1 + 0.5 * 0.1 + 0.1
