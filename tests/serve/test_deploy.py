@@ -4,26 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 import yaml
 from google.protobuf import text_format
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from apps.char_lm import model as char_lm_model
-from apps.char_lm.config import CharLMConfig
-from apps.char_lm.graph import CharLMGraph
 from apps.common.run import runs_root
-from apps.sentiment import model as sentiment_model
-from apps.sentiment.config import SentimentConfig
-from apps.sentiment.graph import SentimentGraph
-from apps.sentiment.text import Encoder
-from rnn_keras.data import Vocabulary
-from rnn_keras.layers import use_plan
 from rnn_keras.serve import locate, metrics
 from rnn_keras.serve.__main__ import Options
 from rnn_keras.serve.sources import versions
 from rnn_keras.serve.tf_serving import MOUNTED, main, model_config
+from tests.operations import foreign, foreign_operations
 from tests.serve.toys import copy
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -101,45 +91,12 @@ def test_a_model_instead_of_the_folder_above_is_refused(tmp_path, toys, capsys):
     assert end.value.code == 2 and "give the folder above" in capsys.readouterr().err
 
 
-def operations(graph_def):
-    """The names of all operations of a graph and its functions."""
-    functions = {function.signature.name for function in graph_def.library.function}
-    nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
-    return {node.op for node in nodes} - functions
-
-
-def missing(names):
-    """Those that TensorFlow itself does not have, whatever other packages are imported."""
-    assert len(names) > 5
-    return {name for name in names if not hasattr(tf.raw_ops, name)}
-
-
 def test_an_operation_of_another_package_would_be_seen():
     core = {"Add", "While", "LookupTableFindV2", "VarHandleOp", "RestoreV2", "StaticRegexReplace"}
-    assert not missing(core)
-    assert missing(core | {"WhitespaceTokenizeWithOffsetsV2"}) == {
+    assert not foreign(core)
+    assert foreign(core | {"WhitespaceTokenizeWithOffsetsV2"}) == {
         "WhitespaceTokenizeWithOffsetsV2"
     }
-
-
-def char_lm():
-    config, vocabulary = CharLMConfig(units=4), Vocabulary.from_tokens("abc")
-    graph = CharLMGraph(config, char_lm_model.build(config, len(vocabulary)), vocabulary)
-    return graph.saved_model
-
-
-def sentiment():
-    config, vocabulary = SentimentConfig(units=4), Vocabulary(("<pad>", "<unk>", "good", "bad"))
-    model = sentiment_model.build(config, len(vocabulary))
-    return SentimentGraph(model, Encoder(vocabulary, config)).functions
-
-
-@pytest.mark.parametrize("functions", [char_lm, sentiment])
-def test_tensorflow_serving_has_every_operation(functions):
-    with use_plan("graph"):  # as in a SavedModel
-        concrete = [function.get_concrete_function() for function in functions().values()]
-    graphs = [function.graph.as_graph_def() for function in concrete]
-    assert not missing(set().union(*map(operations, graphs)))
 
 
 def test_tensorflow_serving_has_every_operation_of_the_runs_here():
@@ -149,5 +106,4 @@ def test_tensorflow_serving_has_every_operation_of_the_runs_here():
         pytest.skip("no exported runs in saved_models/")
     for base in bases.values():
         for folder in versions(base).values():
-            saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-            assert not missing(operations(saved.meta_graphs[0].graph_def))
+            assert not foreign_operations(folder)

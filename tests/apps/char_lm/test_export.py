@@ -26,6 +26,7 @@ from apps.common.run import Run
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_saved_model
 from rnn_keras.layers import use_plan
+from tests.operations import foreign_operations
 
 VOCABULARY = Vocabulary.from_tokens("the quick brown fox\njumps — über 😀")
 CONFIG = CharLMConfig(cell="lstm", layers=2, units=12, embedding=4, batch_size=2, run="small")
@@ -205,6 +206,7 @@ def test_export_writes_its_report(run):
     assert report["litert"]["max_difference"].keys() == {"prefill", "step", "score"}
     assert report["saved_model"]["max_difference"].keys() == {"generate", "score", "step"}
     assert report["quantization"] == "none"
+    assert not foreign_operations(run.saved_model / "1")
 
 
 @pytest.mark.parametrize("prompt", ["the", "", "Q\udcff", "the\r\nfox\r"])

@@ -1,10 +1,14 @@
 """The page as its visitors meet it: through its API, and in a browser."""
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
+import threading
+import time
 import warnings
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -14,11 +18,12 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
 import httpx
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
 from PIL import Image
 
 from apps.common.errors import InputError
 from apps.playground import __main__ as command
-from apps.playground import char_lm, gates, page
+from apps.playground import char_lm, events, gates, page
 from apps.playground.runs import exported
 from tests.apps.playground import browser, small_runs
 
@@ -33,12 +38,38 @@ def root(tmp_path_factory):
     return root
 
 
+class Writer:
+    """In place of a LiteRT file, which would take long to make: writes a few characters.
+
+    After the prompt "The " it writes on until it is stopped, after "wait" it begins when told to.
+    """
+
+    def __init__(self):
+        self.begin, self.stopped = threading.Event(), threading.Event()
+
+    def __call__(self, run, options):
+        if options.prompt == "wait":
+            self.begin.wait(browser.PATIENCE)
+        endless = options.prompt == "The "
+        try:
+            for character in itertools.cycle("on") if endless else "ick\nfox"[: options.length]:
+                yield character
+                time.sleep(0.02 * endless)
+        finally:
+            self.stopped.set()
+
+
 @pytest.fixture(scope="module")
-def url(root):
-    """The address of the page; a LiteRT file would take long to make, so there is a stand-in."""
+def writer():
+    return Writer()
+
+
+@pytest.fixture(scope="module")
+def url(root, writer):
+    """The address of the page."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(char_lm, "generate", lambda run, options: iter("ick\nfox"[: options.length]))
+        patch.setattr(char_lm, "generate", writer)
         patch.setattr(char_lm, "FRAME", 0)
         blocks = page.build(root)
         yield page.serve(blocks, "127.0.0.1", 0)
@@ -74,6 +105,24 @@ def test_text_appears_as_it_is_written(client):
     assert job.result() == "the quick\nf"
     assert len(set(job.outputs())) > 1
     size(client.predict("small", "the quick\nf$x", api_name="/char_lm_gates"))
+
+
+def test_whoever_comes_to_a_full_queue_is_told_so(client, writer):
+    options = {"prompt": "wait", "temperature": 0, "length": 3, "top_k": 0, "top_p": 1, "seed": 1}
+    running = page.WAITING + events.MODEL["concurrency_limit"]
+    writer.begin.clear()
+    jobs = [
+        client.submit("small", *options.values(), api_name="/write") for _ in range(2 * running)
+    ]
+    try:
+        done, _ = futures.wait(jobs, browser.PATIENCE, futures.FIRST_COMPLETED)
+        with pytest.raises(QueueError, match="full"):
+            done.pop().result()
+    finally:
+        writer.begin.set()
+    answers = [job.exception() or job.result() for job in jobs]
+    assert answers.count("waitick") >= page.WAITING
+    assert all(isinstance(a, QueueError) for a in answers if a != "waitick")
 
 
 def test_a_sentence_is_translated_with_the_beam_and_what_it_looked_at(client):
@@ -152,8 +201,13 @@ def test_every_step_has_a_label():
 
 
 @pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is no chromium")
-def test_the_page_in_a_browser(url, tmp_path):
-    """It loads without a complaint, asks nobody else, and answers."""
+def test_the_page_in_a_browser(url, writer, tmp_path):
+    """It loads without a complaint, asks nobody else, answers, and stops when told to."""
+
+    def click_on(kind, text):
+        buttons = f"[...document.querySelectorAll('{kind}')]"
+        return f"{buttons}.find(e => e.innerText.trim() == '{text}' && e.offsetParent).click()"
+
     with browser.Browser(tmp_path) as tab:
         tab.open(url)
         tabs = "[...document.querySelectorAll('button[role=tab]')].map(e => e.innerText.trim())"
@@ -164,6 +218,14 @@ def test_the_page_in_a_browser(url, tmp_path):
         tab.wait(
             "[...document.querySelectorAll('textarea')].some(e => e.value.includes('moved by'))"
         )
+        tab.run(click_on("[role=tab]", char_lm.TITLE))
+        tab.wait("[...document.querySelectorAll('button')].some(e => e.innerText == 'Stop')")
+        writer.stopped.clear()
+        tab.run(click_on("button", "Generate"))
+        written = "[...document.querySelectorAll('textarea')].map(e => e.value).join(' ')"
+        tab.wait(f"{written}.includes('The onon')")
+        tab.run(click_on("button", "Stop"))
+        assert writer.stopped.wait(browser.PATIENCE)
         assert tab.complaints == []
         elsewhere = [asked for asked in tab.asked if not asked.startswith((url, "data:", "blob:"))]
         assert elsewhere == []

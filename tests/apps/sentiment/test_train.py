@@ -16,6 +16,7 @@ from apps.sentiment import evaluate, export, grammar, predict, train
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.explain import occlusion
 from apps.sentiment.predict import PredictOptions, load_judge
+from tests.operations import foreign_operations
 
 SMALL = (
     ["tiny", "--epochs", "2", "--units", "6", "--embedding", "5", "--batch-size", "16"]
@@ -131,6 +132,7 @@ def test_any_text_gets_the_same_answer_from_both_files(alone):
 
 
 def test_the_served_model_takes_any_strings(run):
+    assert not foreign_operations(run / "saved_model" / "1")
     served = tf.saved_model.load(str(run / "saved_model" / "1")).signatures
     texts = [text.encode("utf-8", "replace") for text in HARD.values()]
     together = served["serving_default"](text=tf.constant(texts))

@@ -15,6 +15,7 @@ from apps.common.history import read_history
 from apps.common.results import read_results
 from apps.stock import batches, evaluate, export, forecast, train
 from rnn_keras.export import LiteRTModel
+from tests.operations import foreign_operations
 
 PROJECT = Path(__file__).parents[3]
 
@@ -183,6 +184,7 @@ def test_the_exports_are_the_keras_model_on_real_windows(run):
     windows = np.stack([table[i : i + 12] for i in range(9)])
     wanted = forecaster.forecast(windows)["quantiles"].numpy()
     assert wanted.shape == (9, 3, 5)
+    assert not foreign_operations(run / "saved_model" / "1")
     served = tf.saved_model.load(str(run / "saved_model" / "1")).signatures["forecast"]
     np.testing.assert_allclose(served(window=tf.constant(windows))["quantiles"], wanted, rtol=1e-5)
     litert = LiteRTModel(run / "model.tflite")

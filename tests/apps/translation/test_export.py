@@ -21,6 +21,7 @@ from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec, lea
 from apps.translation.translate import TranslateOptions
 from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
+from tests.operations import foreign_operations
 
 PAIRS = {
     "The cat is black.": "Le chat est noir.",
@@ -185,6 +186,7 @@ def test_the_file_has_both_vocabularies_and_a_report(run, loaded):
         "align",
     }
     assert report["sentences"] == len(PAIRS)
+    assert not foreign_operations(run.saved_model / "1")
 
 
 @pytest.fixture(scope="module")
