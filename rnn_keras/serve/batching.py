@@ -13,8 +13,9 @@ from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature
 
-# Of the time of a call, as much may be spent waiting for those that it answered to ask again.
-PATIENCE = 0.5
+# Of the time of a call, as much may be spent waiting for those that it answered to ask again; but
+# no more seconds than a client on the same network needs for it.
+PATIENCE, LONGEST_WAIT = 0.5, 0.02
 
 
 @dataclass
@@ -44,10 +45,10 @@ class Runner:
 
     A batch is made of the requests that came while the one before it ran, and of those that come
     soon after: until as many rows wait as were in flight at its end, but no longer than half of the
-    time that it took. So clients that ask again as soon as they are answered share whole batches,
-    and a request that is alone does not wait. Requests share a call only if it is for the same
-    signature (`Signature.batchable`) and their rows have the same shapes. If the call fails each
-    runs alone, so that a bad request fails no other.
+    time that the model took for it, and at most 20 ms. So clients that ask again at once share
+    whole batches, and a request that is alone does not wait. Requests share a call only if it is
+    for the same signature (`Signature.batchable`) and their rows have the same shapes. If the call
+    fails, or takes longer than a shared call may, each runs alone: a bad request fails no other.
 
     Args:
         threads: calls at the same time.
@@ -73,11 +74,11 @@ class Runner:
             ServingError: the model refuses the values, or took too long.
         """
         if not signature.batchable or self._batch_rows == 1:
-            return await self._call(model, servable, signature, feeds)
+            return (await self._call(model, servable, signature, feeds))[0]
         sizes = {len(array) for array in feeds.values()}
         rows = sizes.pop()
         if sizes or rows >= self._batch_rows:  # unequal sizes are the model's to refuse
-            return await self._call(model, servable, signature, feeds)
+            return (await self._call(model, servable, signature, feeds))[0]
         shapes = tuple(array.shape[1:] for array in feeds.values())
         key = (model, servable, signature, shapes)
         if (queue := self._queues.get(key)) is None:
@@ -92,18 +93,16 @@ class Runner:
 
     async def _drain(self, key, queue):
         """Run what waits, batch by batch, until nothing does."""
-        loop = asyncio.get_running_loop()
         while batch := self._take(queue):
-            began = loop.time()
-            await self._run_batch(key, batch)
-            took = loop.time() - began
-            in_flight = sum(waiting.rows for waiting in batch) + queue.rows
-            queue.wanted = min(in_flight, self._batch_rows)
+            seconds = await self._run_batch(key, batch)
+            rows_in_flight = sum(waiting.rows for waiting in batch) + queue.rows
+            queue.wanted = min(rows_in_flight, self._batch_rows)
             queue.enough.clear()
             queue.notice()
-            if in_flight > 1:
+            if len(batch) + len(queue.waiting) > 1:
                 with contextlib.suppress(TimeoutError):  # as many as there are, then
-                    await asyncio.wait_for(queue.enough.wait(), PATIENCE * took)
+                    wait = min(PATIENCE * seconds, LONGEST_WAIT)
+                    await asyncio.wait_for(queue.enough.wait(), wait)
         del self._queues[key]
 
     def _take(self, queue) -> list[_Waiting]:
@@ -116,7 +115,8 @@ class Runner:
                 rows += waiting.rows
         return batch
 
-    async def _run_batch(self, key, batch):
+    async def _run_batch(self, key, batch) -> float:
+        """Answer a batch; the seconds that the model took, 0 if it failed."""
         model, servable, signature, _ = key
         metrics.batch_rows(model, sum(waiting.rows for waiting in batch))
         try:
@@ -124,26 +124,29 @@ class Runner:
                 name: np.concatenate([waiting.feeds[name] for waiting in batch])
                 for name in signature.inputs
             }
-            outputs = await self._call(model, servable, signature, feeds)
+            outputs, seconds = await self._call(
+                model, servable, signature, feeds, shared=len(batch) > 1
+            )
             parts = _split(outputs, [waiting.rows for waiting in batch])
         except Exception as error:  # whatever it is, nobody may be left waiting
-            if len(batch) == 1:
-                _settle(batch[0], error)
-            elif isinstance(error, ServingError):
-                for waiting in batch:
-                    if not waiting.answer.done():
-                        await self._run_batch(key, [waiting])
+            if len(batch) > 1 and isinstance(error, ServingError):
+                # Side by side, so that one that takes long does not hold up the others again.
+                await asyncio.gather(
+                    *(self._run_batch(key, [one]) for one in batch if not one.answer.done())
+                )
             else:
                 for waiting in batch:
                     _settle(waiting, error)
-        else:
-            for waiting, part in zip(batch, parts):
-                _settle(waiting, part)
+            return 0.0
+        for waiting, part in zip(batch, parts):
+            _settle(waiting, part)
+        return seconds
 
-    async def _call(self, model, servable, signature, feeds):
+    async def _call(self, model, servable, signature, feeds, shared=False):
+        """The outputs, and the seconds that the model took."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._pool, metrics.timed_runtime, model, servable.run, signature, feeds
+            self._pool, metrics.timed_runtime, model, servable.run, signature, feeds, shared
         )
 
     def close(self) -> None:

@@ -83,22 +83,22 @@ def request(model: str) -> Iterator[None]:
         raise
     finally:
         _request_count.counts[model, status] += 1
-        request_latency.labels(model, "Predict", "REST").observe(_microseconds_since(start))
+        request_latency.labels(model, "Predict", "REST").observe(
+            1e6 * (time.perf_counter() - start)
+        )
 
 
-def timed_runtime(model: str, call: Callable[..., Any], *args: Any) -> Any:
-    """The result of `call(*args)`, a call of a model, which is measured."""
+def timed_runtime(model: str, call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+    """The result of `call(*args)`, a call of a model, and the seconds it took."""
     start = time.perf_counter()
     try:
-        return call(*args)
+        result = call(*args)
     finally:
-        runtime_latency.labels(model, "Predict", "TF1").observe(_microseconds_since(start))
+        seconds = time.perf_counter() - start
+        runtime_latency.labels(model, "Predict", "TF1").observe(1e6 * seconds)
+    return result, seconds
 
 
 def batch_rows(model: str, rows: int) -> None:
     """Notes how many rows a batch has."""
     batch_size.labels(model).observe(rows)
-
-
-def _microseconds_since(start: float) -> float:
-    return 1e6 * (time.perf_counter() - start)

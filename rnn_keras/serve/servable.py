@@ -16,12 +16,14 @@ class Servable:
     """A SavedModel that can be run.
 
     A graph in a `Session`, as in TensorFlow Serving, and not `tf.saved_model.load`: a call that
-    takes too long is stopped inside the graph, and `close` frees the memory.
+    takes too long is stopped inside the graph, after the operation that it is at, and `close` frees
+    the memory.
 
     Args:
         version: its number.
         path: its folder.
-        timeout: seconds after which a call is stopped.
+        timeout: seconds after which a call is stopped; half of it if several requests share the
+            call, so that each may still run alone.
 
     Attributes:
         signatures: by name.
@@ -36,7 +38,10 @@ class Servable:
         self.version = version
         self.users = 0
         graph = tf.Graph()
-        self._options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * timeout)))
+        self._alone, self._shared = (
+            tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * seconds)))
+            for seconds in (timeout, timeout / 2)
+        )
         self._session = tf.compat.v1.Session(graph=graph)
         self._calls = {}
         try:
@@ -78,19 +83,24 @@ class Servable:
                 if error.code != "INVALID_ARGUMENT":
                     raise ValueError(f"signature {signature.name}: {error}") from error
 
-    def run(self, signature: Signature, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(
+        self, signature: Signature, feeds: dict[str, np.ndarray], shared: bool = False
+    ) -> dict[str, np.ndarray]:
         """The outputs of a signature by name; blocks, and may be called from any thread.
 
         Args:
             signature: one of `signatures`.
             feeds: an array per input.
+            shared: whether they are of several requests.
 
         Raises:
             ServingError: the model refuses the values, or ran out of time or memory.
         """
         values = [feeds[name] for name in signature.inputs]
         try:
-            results = self._calls[signature.name](*values, options=self._options)
+            results = self._calls[signature.name](
+                *values, options=self._shared if shared else self._alone
+            )
         except tf.errors.DeadlineExceededError as error:
             raise ServingError("DEADLINE_EXCEEDED", "the model did not answer in time") from error
         except tf.errors.OpError as error:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from rnn_keras.serve import Runner
+from rnn_keras.serve import Runner, batching
 from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.signature import Signature
 
@@ -35,7 +35,7 @@ class Sums:
         self.lock = threading.Lock()
         self.running = self.most = 0
 
-    def run(self, _, feeds):
+    def run(self, _, feeds, shared=False):
         with self.lock:
             self.calls.append(feeds["x"].shape)
             self.running += 1
@@ -54,6 +54,13 @@ async def ask(runner, model, *arrays, signature=SUMS):
         *(runner.run("m", model, signature, {"x": np.array(array)}) for array in arrays),
         return_exceptions=True,
     )
+
+
+async def seconds(request):
+    """How long a request takes."""
+    began = time.perf_counter()
+    await request
+    return time.perf_counter() - began
 
 
 def run(arrays, model=None, signature=SUMS, **options):
@@ -112,7 +119,7 @@ def test_a_bad_request_fails_no_other():
 
 def test_a_model_that_does_not_answer_by_rows_answers_each_alone():
     class Total(Sums):
-        def run(self, _, feeds):
+        def run(self, _, feeds, shared=False):
             super().run(_, feeds)
             return {"y": feeds["x"].sum(keepdims=True)[0]}
 
@@ -122,7 +129,7 @@ def test_a_model_that_does_not_answer_by_rows_answers_each_alone():
 
 def test_any_failure_reaches_everyone():
     class Broken(Sums):
-        def run(self, _, feeds):
+        def run(self, _, feeds, shared=False):
             raise MemoryError
 
     answers, _ = run([[[1.0]], [[2.0]]], Broken())
@@ -177,12 +184,60 @@ def test_clients_that_ask_again_share_whole_batches():
 
 def test_nobody_waits_long_for_who_does_not_come_again():
     async def alone_after_others():
-        runner, model = Runner(), Sums(0.1)
+        runner, model = Runner(), Sums(0.3)
         await ask(runner, model, [[1.0]], [[2.0]], [[3.0]])
-        began = time.perf_counter()
-        await ask(runner, model, [[4.0]])
-        took = time.perf_counter() - began
+        took = await seconds(ask(runner, model, [[4.0]]))
         runner.close()
         return took
 
-    assert asyncio.run(alone_after_others()) < 0.1 + 0.5 * 0.1 + 0.1
+    assert asyncio.run(alone_after_others()) < 0.3 + 0.02 + 0.08  # half of 0.3 s would be too long
+
+
+def test_the_wait_is_measured_by_the_model_and_not_by_the_queue_for_a_thread(monkeypatch):
+    monkeypatch.setattr(batching, "LONGEST_WAIT", 10)
+
+    async def behind_another_model():
+        runner, slow, fast = Runner(threads=1), Sums(0.6), Sums(0.005)
+        other = asyncio.create_task(runner.run("slow", slow, SUMS, {"x": np.ones((1, 1))}))
+        await asyncio.sleep(0.02)
+        await ask(runner, fast, [[1.0]], [[2.0]])
+        took = await seconds(ask(runner, fast, [[3.0]]))
+        await other
+        runner.close()
+        return took
+
+    assert asyncio.run(behind_another_model()) < 0.2  # and not half of 0.6 s more
+
+
+def test_a_client_that_is_alone_does_not_wait_for_its_own_rows():
+    async def many_then_few():
+        runner, model, took = Runner(batch_rows=8), Sums(0.03), []
+        for _ in range(4):
+            await ask(runner, model, np.ones((7, 1)))
+            took.append(await seconds(ask(runner, model, np.ones((1, 1)))))
+        runner.close()
+        return took
+
+    assert min(asyncio.run(many_then_few())) < 0.03 + 0.5 * 0.03
+
+
+def test_who_takes_too_long_for_a_shared_call_holds_up_no_other():
+    class Slow(Sums):
+        """Takes as many seconds as its longest row says; a shared call may take 0.1."""
+
+        def run(self, _, feeds, shared=False):
+            longest = feeds["x"].max()
+            time.sleep(min(longest, 0.1) if shared else longest)
+            if shared and longest > 0.1:
+                raise ServingError("DEADLINE_EXCEEDED", "too long")
+            return {"y": feeds["x"].sum(1)}
+
+    async def neighbours():
+        runner, model = Runner(), Slow()
+        asks = [runner.run("m", model, SUMS, {"x": np.array([[s]])}) for s in (0.6, 0.0, 0.01)]
+        took = await asyncio.gather(*map(seconds, asks))
+        runner.close()
+        return took
+
+    long, *short = asyncio.run(neighbours())
+    assert long > 0.6 and max(short) < 0.4

@@ -6,9 +6,10 @@ import threading
 import time
 import weakref
 
+import numpy as np
 import pytest
 
-from rnn_keras.serve import Limits, ModelStore
+from rnn_keras.serve import Limits, ModelStore, Runner
 from rnn_keras.serve.servable import Servable
 from tests.serve.conftest import serving
 from tests.serve.toys import copy
@@ -120,6 +121,21 @@ def test_an_unloaded_version_leaves_nothing_behind(toys):
     graph = weakref.ref(servable._session.graph)
     servable.close()
     assert graph() is None
+
+
+def test_a_shared_call_leaves_time_for_each_to_run_alone(toys):
+    servable, runner = Servable(1, toys[1], timeout=1.0), Runner()
+    spin = servable.signatures["spin"]
+    steps = ([2**31 - 1], [5], [6])
+
+    async def together():
+        asks = (runner.run("toy", servable, spin, {"steps": np.int32(n)}) for n in steps)
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    long, *short = asyncio.run(together())
+    assert long.code == "DEADLINE_EXCEEDED" and [answer["count"] for answer in short] == [[5], [6]]
+    runner.close()
+    servable.close()
 
 
 def test_no_request_fails_while_versions_change(store, base, toys):
