@@ -18,6 +18,7 @@ SAMPLE = 500  # rows that a format is tried on first
 EPOCHS = {"s": (1e8, 1e10), "ms": (1e11, 1e13)}  # what counts of either unit look like
 SEASONS = {"min": 60, "h": 24, "B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 DAY = np.timedelta64(1, "D")
+YEARS = 500, 9500  # Matplotlib draws 1 to 9999, and adds a margin
 
 
 def parse_dates(texts: pd.Series, source: str) -> pd.Series:
@@ -31,8 +32,8 @@ def parse_dates(texts: pd.Series, source: str) -> pd.Series:
         source: for messages.
 
     Raises:
-        InputError: a date cannot be read (the message names the line), or day and month cannot be
-            told apart.
+        InputError: a date cannot be read or is not within `YEARS` (the message names the line), or
+            day and month cannot be told apart.
     """
     if pd.api.types.is_datetime64_any_dtype(texts):
         return texts
@@ -61,7 +62,14 @@ def parse_dates(texts: pd.Series, source: str) -> pd.Series:
         raise InputError(
             f"{source}, line {line}: {texts[line]!r} is not a date like {texts.iloc[0]!r}"
         )
-    return _unambiguous([dates for dates in candidates if not dates.isna().any()], texts, source)
+    dates = _unambiguous([dates for dates in candidates if not dates.isna().any()], texts, source)
+    strange = dates.index[~dates.dt.year.between(*YEARS)]
+    if len(strange):
+        raise InputError(
+            f"{source}, line {strange[0]}: {texts[strange[0]]!r} is not in the years {YEARS[0]} to "
+            f"{YEARS[1]}"
+        )
+    return dates
 
 
 def step_of(dates: np.ndarray) -> pd.DateOffset | None:
@@ -104,9 +112,15 @@ def coming(last, step: pd.DateOffset | None, periods: int) -> np.ndarray:
         last: the last date, or the last row number.
         step: what `step_of` gives.
         periods: how many.
+
+    Raises:
+        InputError: they are not all within `YEARS`.
     """
     if step is None:
         return np.arange(last + 1, last + 1 + periods)
+    day = pd.Timestamp(last).as_unit("s")
+    if day.year + periods * ((day + step - day) / pd.Timedelta(days=365)) > YEARS[1]:
+        raise InputError(f"{periods} steps after {day:%Y-%m-%d} are beyond the year {YEARS[1]}")
     return pd.date_range(pd.Timestamp(last) + step, periods=periods, freq=step).to_numpy()
 
 

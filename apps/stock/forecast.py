@@ -57,8 +57,8 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
         levels; a model of the mean has the one level 0.5.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, or the data cannot be
-            used or have too few rows.
+        InputError: the run is not exported, what was exported is damaged, the data cannot be
+            used or have too few rows, or the model's answer to them is not finite.
     """
     make = f"make it with python -m apps.stock.export {shlex.quote(str(run))}"
     try:
@@ -89,6 +89,12 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
     quantiles = _run(run, options.source, windows.astype("float32"), make)
     # With a single target there is no axis of targets.
     quantiles = quantiles.reshape(len(series), horizon, panel.targets, -1)
+    endless = np.flatnonzero(~np.isfinite(quantiles).all(axis=(1, 2, 3)))
+    if len(endless):
+        raise InputError(
+            f"{config.data}: the forecast of {panel.names[series[endless[0]]]} is not finite; its "
+            "values are too large, too small or too wild for the model"
+        )
     forecasts = []
     for i, window, fan in zip(series, windows, quantiles):
         dates = panel.dates[rows_of[i]]

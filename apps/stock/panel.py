@@ -115,9 +115,10 @@ def _choose_columns(
     wanted = columns or [column_name(name) for name in (config.target, *config.columns)]
     for i, name in enumerate(wanted):
         if name not in known:
+            what = "--columns" if i else "--target"
             raise InputError(
                 f"{table.source} has no numeric column {name!r} for "
-                f"{'--columns' if i else '--target'}; it has: {', '.join(known)}"
+                f"{'the model' if columns else what}; it has: {', '.join(known)}"
             )
     wanted = list(dict.fromkeys(wanted))
     return wanted, len(wanted) if config.target == ALL else 1
@@ -225,7 +226,7 @@ def _require_positive(frame: pd.DataFrame, names: list[str], table: Table) -> No
         if len(bad):
             raise InputError(
                 f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, of which "
-                "there is no return; for what is no price take --scaling window"
+                "there is no return; for what is no price train with --scaling window"
             )
 
 

@@ -47,7 +47,8 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         axes.plot(ahead, fan[:, point], color="tab:blue", label="forecast")
         if "actual" in panel:
             axes.plot(panel["ahead"], panel["actual"], color="tab:red", linewidth=1, label="actual")
-        axes.set_title(f"{panel['series']}: {panel['column']}", fontsize=10)
+        # A ticker is text, also with "$" in it, which would begin a formula.
+        axes.set_title(f"{panel['series']}: {panel['column']}", fontsize=10, parse_math=False)
         axes.tick_params(axis="x", labelrotation=20)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="best")

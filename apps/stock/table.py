@@ -193,10 +193,11 @@ def _numbers(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     numbers = pd.DataFrame(columns, index=frame.index)
     if numbers.empty:
         raise InputError(f"{source} has no numeric column")
-    infinite = np.argwhere(np.isinf(numbers.to_numpy()))
+    infinite = np.argwhere(np.abs(numbers.to_numpy()) > np.finfo("float32").max)
     if len(infinite):
         row, column = infinite[0]
         raise InputError(
-            f"{source}, line {numbers.index[row]}: {numbers.columns[column]} is infinite"
+            f"{source}, line {numbers.index[row]}: {numbers.columns[column]} is infinite, or too "
+            "large for 32 bits"
         )
     return numbers

@@ -112,6 +112,8 @@ BAD = {
     "ragged": (b"Date,Close\n2024-01-02,1\n2024-01-03,1,2,3\n", "Expected 2 fields in line 3"),
     "a word": (LINES.replace(",7\n", ",seven\n"), "line 8: close is 'seven', not a number"),
     "infinite": (LINES.replace(",7\n", ",inf\n"), "line 8: close is infinite"),
+    "too large": (LINES.replace(",7\n", ",1e39\n"), "line 8: close is .* too large for 32 bits"),
+    "far date": (LINES.replace("2024-01-07", "9999-12-31"), "line 8: '9999-12-31' is not in the y"),
     "bad date": (LINES.replace("2024-01-07", "2024-01-32"), "line 8: '2024-01-32' is not a date"),
     "blank date": (LINES.replace("2024-01-07", ""), "line 8: the date is blank"),
     "no dates": (LINES.replace("2024", "MMXXIV"), "line 2: 'MMXXIV-01-01' is not a date"),
@@ -180,6 +182,13 @@ def test_holidays_do_not_hide_business_days():
     np.testing.assert_array_equal(
         coming(dates[-1], step_of(dates), 1), [np.datetime64("2024-07-01")]
     )
+
+
+def test_dates_that_nobody_can_draw_are_refused():
+    dates = np.array(["1000-01-01", "5000-01-01", "9000-01-01"], "datetime64[us]")
+    for periods in (1, 1_000):
+        with pytest.raises(InputError, match="9000-01-01 are beyond the year 9500"):
+            coming(dates[-1], step_of(dates), periods)
 
 
 def test_rows_without_dates_are_counted_on():

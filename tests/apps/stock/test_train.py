@@ -175,6 +175,19 @@ def test_a_forecast_of_other_data(alone, tmp_path, capsys):
     assert "too short: a forecast needs 12 rows, got 11" in capsys.readouterr().err
 
 
+def test_a_forecast_of_data_of_whatever_kind(alone, tmp_path, capsys):
+    frame = prices(seed=9).head(40).assign(Ticker="$\\frac$")
+    args = [str(alone), "--data", str(tmp_path / "odd.csv"), "--output", str(tmp_path / "odd")]
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    forecast.main(args)
+    assert (tmp_path / "odd.png").stat().st_size > 10_000
+    frame["Close"] = [1e-30, 1e30] * 20
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    with pytest.raises(SystemExit, match="2"):
+        forecast.main(args)
+    assert "frac$ is not finite" in capsys.readouterr().err
+
+
 def test_the_exports_are_the_keras_model_on_real_windows(run):
     from apps.common.run import Run
     from apps.stock.model import Forecaster, load
