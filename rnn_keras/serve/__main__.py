@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 
 import tyro
 
@@ -54,8 +55,14 @@ class Options:
     max_length: int = DEFAULTS.max_length
     """Longest string, in bytes, and largest size of a dimension that the model leaves open."""
 
+    max_values: int = DEFAULTS.max_values
+    """Most values in an answer."""
+
     max_pending: int = DEFAULTS.max_pending
     """Requests that may wait or run at the same time; one more is answered 503, Retry-After."""
+
+    max_connections: int = 1024
+    """Open connections; the request on one more is answered 503."""
 
     timeout: float = DEFAULTS.timeout
     """Seconds until a request must have arrived, and again until it must be answered; a call of a
@@ -73,7 +80,7 @@ class Options:
         # Not in __post_init__, where tyro makes a page of it.
         if not self.sources:
             raise ValueError("nothing to serve: give a run directory, or a folder of runs")
-        for field in ("batch_rows", "threads", "poll_seconds"):
+        for field in ("batch_rows", "threads", "poll_seconds", "max_connections"):
             if not getattr(self, field) > 0:
                 flag = "--" + field.replace("_", "-")
                 raise ValueError(f"{flag} must be positive, got {getattr(self, field)}")
@@ -83,7 +90,7 @@ class Options:
     @property
     def limits(self) -> Limits:
         """Those of the requests."""
-        return Limits(self.max_body, self.max_rows, self.max_length, self.max_pending, self.timeout)
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -102,6 +109,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address(listener: socket.socket) -> str:
+    """The start of the URLs that lead to a socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve(options: Options) -> None:
     """Load the models, and answer until SIGINT or SIGTERM; then finish what is in flight.
 
@@ -111,6 +124,7 @@ async def serve(options: Options) -> None:
     import uvicorn
 
     from rnn_keras.serve import ModelStore, Runner, create_app
+    from rnn_keras.serve.protocol import BoundedHeadProtocol
 
     limits = options.limits
     bases = locate(options.sources)
@@ -132,14 +146,15 @@ async def serve(options: Options) -> None:
         )
         config = uvicorn.Config(
             app,
+            http=partial(BoundedHeadProtocol, timeout=limits.timeout),
             log_config=None,
             access_log=False,
             server_header=False,
+            limit_concurrency=options.max_connections,
             timeout_graceful_shutdown=int(limits.timeout) + 1,
         )
-        host, port = server_socket.getsockname()[:2]
         for name, base in bases.items():
-            print(f"http://{host}:{port}/v1/models/{name}  {base}", flush=True)
+            print(f"{address(server_socket)}/v1/models/{name}  {base}", flush=True)
         await uvicorn.Server(config).serve([server_socket])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import LOST, generate, post
+from rnn_keras.serve.__main__ import address, listen
 from rnn_keras.serve.metrics import PATH as METRICS
 from tests.serve.test_models import copy, damaged
 
@@ -101,6 +102,12 @@ def test_an_address_in_use_is_one_line(capsys, base):
             main([str(base), "--port", str(taken.getsockname()[1])])
     error = capsys.readouterr().err
     assert end.value.code == 2 and "cannot listen on 127.0.0.1" in error
+
+
+def test_the_address_of_a_socket():
+    for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+        with listen(host, 0) as listener:
+            assert address(listener) == f"http://{shown}:{listener.getsockname()[1]}"
 
 
 def test_sigterm_finishes_what_is_in_flight(start):
