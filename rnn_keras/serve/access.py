@@ -9,8 +9,8 @@ logger = logging.getLogger(__name__)
 class AccessLog:
     """ASGI middleware: a line for every request.
 
-    `127.0.0.1:51234 "POST /v1/models/sentiment:predict" 200 3.1 ms`; the path as it was sent, still
-    encoded, so that no request can write lines of its own.
+    `127.0.0.1:51234 "POST /v1/models/sentiment:predict" 200 3.1 ms`; of the path its start, as it
+    was sent, still encoded, so that no request can write lines of its own.
     """
 
     def __init__(self, app):
@@ -32,7 +32,7 @@ class AccessLog:
             await self.app(scope, receive, noting_status)
         finally:
             host, port = scope.get("client") or ("-", "-")
-            path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
+            path = (scope.get("raw_path") or b"")[:200].decode("ascii", "backslashreplace")
             milliseconds = 1e3 * (time.perf_counter() - start)
             logger.info(
                 '%s:%s "%s %s" %d %.1f ms', host, port, scope["method"], path, status, milliseconds

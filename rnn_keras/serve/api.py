@@ -6,16 +6,17 @@ from typing import Annotated
 
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid
+from rnn_keras.serve.errors import ServingError, invalid, shown
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
 from rnn_keras.serve.openapi import DESCRIPTION, ERRORS, PREDICT_PATHS, READY, describe
+from rnn_keras.serve.page import page
 from rnn_keras.serve.predict import Predict, parse_version
 from rnn_keras.serve.status import metadata_message, status_message
 
@@ -54,6 +55,8 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages run scripts from the internet
+        redoc_url=None,
         responses=ERRORS,
     )
     app.openapi = lambda: describe(app, store)
@@ -77,10 +80,12 @@ def create_app(
     async def metadata_of_version(name: Name, version: Version):
         return metadata_message(name, store.get(name), parse_version(version))
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Whether the process answers")
     async def healthz():
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="Whether every model answers", responses=READY)
     async def readyz():
         missing = sorted(store.missing)
@@ -94,25 +99,25 @@ def create_app(
         metrics.pending.set(predict.gate.inside)
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs():
+        return HTMLResponse(page(app.openapi()))
+
     @app.exception_handler(404)
     @app.exception_handler(405)
     async def no_route(request: Request, error):
-        if request.url.path.startswith("/v1/"):
-            raise_as = invalid(f"Malformed request: {request.method} {request.url.path[:200]}")
-        else:
-            raise_as = ServingError("NOT_FOUND", "Not Found")
-        return _error_response(raise_as)
+        if request.scope["path"].startswith("/v1/"):
+            return _malformed(request)
+        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error):
-        return _error_response(
-            invalid(f"Malformed request: {request.method} {request.url.path[:200]}")
-        )
+        return _malformed(request)
 
     @app.exception_handler(ServingError)
     async def refused(request: Request, error: ServingError):
         if error.status == 500:
-            logger.error("%s: %s", request.url.path, error, exc_info=error)
+            logger.error("%s: %s", request.scope["path"], error, exc_info=error)
         return _error_response(error)
 
     @app.exception_handler(Exception)
@@ -123,6 +128,13 @@ def create_app(
     if access_log:
         app.add_middleware(AccessLog)
     return app
+
+
+def _malformed(request: Request) -> JSONResponse:
+    # TensorFlow Serving's words, whatever of an address it is that does not fit.
+    return _error_response(
+        invalid(f"Malformed request: {request.method} {shown(request.scope['path'])}")
+    )
 
 
 def _error_response(error: ServingError) -> JSONResponse:

@@ -45,3 +45,8 @@ class ServingError(Exception):
 def invalid(message: str) -> ServingError:
     """The error for a request that is wrong in itself (400)."""
     return ServingError("INVALID_ARGUMENT", message)
+
+
+def shown(name: str) -> str:
+    """A name out of a request, as a message can hold it: not too long, and all of it in UTF-8."""
+    return name[:200].encode(errors="backslashreplace").decode()

@@ -130,8 +130,9 @@ def to_json(name: str, array: np.ndarray) -> Any:
         spell = _spell_bytes if name.endswith("_bytes") else _spell_text
         array = np.array(list(map(spell, array.flat)), object).reshape(array.shape)
     elif array.dtype.kind == "f" and array.dtype != np.float64:
-        # The shortest decimal that is this float32, not all the digits of its float64.
-        array = array.astype("U").astype(np.float64)
+        # The shortest decimal that is this float32, not all the digits of its float64. One by one,
+        # as a large array at once would hold up the other threads.
+        array = np.array([float(str(value)) for value in array.flat]).reshape(array.shape)
     return array.tolist()
 
 

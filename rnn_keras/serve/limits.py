@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from rnn_keras.serve.errors import ServingError
+
+Result = TypeVar("Result")
+Receive = Callable[[], Awaitable[Mapping]]
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Limits:
         max_body: bytes of a request.
         max_rows: rows of a request.
         max_length: bytes of a string, and size of any dimension that the model leaves open.
+        max_values: numbers and strings of an answer.
         max_pending: requests that wait or run at the same time; one more is told to come back.
         timeout: seconds until a request must have arrived, and again until it must be answered.
 
@@ -26,6 +31,7 @@ class Limits:
     max_body: int = 4 * 2**20
     max_rows: int = 1024
     max_length: int = 2**16
+    max_values: int = 2**20
     max_pending: int = 256
     timeout: float = 30.0
 
@@ -58,9 +64,7 @@ class Gate:
             self.inside -= 1
 
 
-async def read_body(
-    receive: Callable[[], Awaitable[Mapping]], declared: str | None, limits: Limits
-) -> bytes:
+async def read_body(receive: Receive, declared: str | None, limits: Limits) -> bytes:
     """The body of a request.
 
     Args:
@@ -93,3 +97,33 @@ async def read_body(
             "REQUEST_TIMEOUT", f"the request did not arrive within {limits.timeout:g} s"
         ) from None
     return bytes(body)
+
+
+async def while_wanted(answer: Awaitable[Result], receive: Receive, limits: Limits) -> Result:
+    """What `answer` returns; it is cancelled when nobody waits for it any more.
+
+    Args:
+        answer: what to wait for.
+        receive: ASGI's, after the whole request: what comes next is that the client has gone.
+        limits: `timeout` holds.
+
+    Raises:
+        ServingError: DEADLINE_EXCEEDED; CANCELLED, the client has gone; or what `answer` raises.
+    """
+    try:
+        async with asyncio.timeout(limits.timeout) as limit:
+            leaving = asyncio.create_task(_end_at_disconnect(receive, limit))
+            try:
+                return await answer
+            finally:
+                leaving.cancel()
+    except TimeoutError:
+        if leaving.done():
+            raise ServingError("CANCELLED", "the client has gone") from None
+        raise ServingError("DEADLINE_EXCEEDED", f"no answer within {limits.timeout:g} s") from None
+
+
+async def _end_at_disconnect(receive: Receive, limit: asyncio.Timeout) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    limit.reschedule(0)  # a time that is over

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_keras.serve import metrics
-from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.errors import ServingError, shown
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.sources import versions
 
@@ -39,7 +39,8 @@ class Model:
 
     Attributes:
         servable: the version that answers, or None.
-        states: a `VersionState` by version, of all that were ever seen.
+        states: a `VersionState` by version, of all that were ever served, and of those refused that
+            are still there.
     """
 
     def __init__(self, name: str, base: Path, timeout: float):
@@ -75,6 +76,8 @@ class Model:
         """
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(pool, versions, self.base)
+        for version in self._refused.keys() - found.keys():
+            del self._refused[version], self.states[version]
         for version in sorted(found, reverse=True):
             if self.servable and version == self.servable.version:
                 return
@@ -88,10 +91,12 @@ class Model:
                 )
             except Exception as error:  # damaged files fail in many ways; none may stop the server
                 self._refused[version] = files
-                words = str(error).partition("\n")[0]
+                # Clients read it, and need not know where on this machine the files are.
+                words = str(error).partition("\n")[0].replace(f"{self.base}/", "")
                 self.states[version] = VersionState("END", words)
                 logger.error("%s version %d is refused: %s", self.name, version, words)
                 continue
+            self._refused.pop(version, None)
             self._swap(servable, pool)
             return
 
@@ -152,7 +157,10 @@ class ModelStore(Mapping[str, Model]):
     async def refresh(self) -> None:
         """Look for new versions of every model."""
         for model in self.values():
-            await model.refresh(self._pool)
+            try:
+                await model.refresh(self._pool)
+            except OSError as error:  # such as a network drive that is away for a moment
+                logger.error("cannot look for versions of %s: %s", model.name, error)
 
     @asynccontextmanager
     async def watched(self, seconds: float) -> AsyncIterator[None]:
@@ -168,15 +176,12 @@ class ModelStore(Mapping[str, Model]):
     async def _watch(self, seconds):
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await self.refresh()
-            except OSError as error:  # such as a network drive that is away for a moment
-                logger.error("cannot look for new versions: %s", error)
+            await self.refresh()
 
 
 def not_found(name: str, version: int | None) -> ServingError:
     """The error for a model or version that is not served, in TensorFlow Serving's words."""
-    wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    wanted = f"Latest({shown(name)})" if version is None else f"Specific({shown(name)}, {version})"
     return ServingError("NOT_FOUND", f"Servable not found for request: {wanted}")
 
 

@@ -6,14 +6,16 @@ from fastapi import Request, Response
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid
-from rnn_keras.serve.limits import Gate, Limits, read_body
+from rnn_keras.serve.errors import ServingError, invalid, shown
+from rnn_keras.serve.limits import Gate, Limits, read_body, while_wanted
 from rnn_keras.serve.models import Model, ModelStore, not_found
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature, parse_request
 
 DEFAULT_SIGNATURE = "serving_default"
-LARGE = 2**16  # bytes of JSON that take longer to read than other requests should wait
+# It takes longer to read so many bytes of JSON, or to write so many values, than other requests
+# should wait.
+LARGE, MANY = 2**16, 2**12
 
 
 class Predict:
@@ -37,18 +39,14 @@ class Predict:
         version = parse_version(request.path_params.get("version"))
         if (model := self.store.get(name)) is None:
             raise not_found(name, version)
-        with metrics.request(name), self.gate.entered():
-            if request.headers.get("content-encoding", "identity") != "identity":
+        with metrics.request(name):
+            if request.headers.get("content-encoding", "identity").lower() != "identity":
                 raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
             declared = request.headers.get("content-length")
             body = await read_body(receive, declared, self.limits)
-            try:
-                async with asyncio.timeout(self.limits.timeout):
-                    content = await self.answer(body, model, version)
-            except TimeoutError:
-                raise ServingError(
-                    "DEADLINE_EXCEEDED", f"no answer within {self.limits.timeout:g} s"
-                ) from None
+            with self.gate.entered():
+                answer = self.answer(body, model, version)
+                content = await while_wanted(answer, receive, self.limits)
         await Response(content, media_type="application/json")(scope, receive, send)
 
     async def answer(self, body: bytes, model: Model, version: int | None) -> bytes:
@@ -63,7 +61,15 @@ class Predict:
             else:
                 signature, feeds, rows = await asyncio.to_thread(self.read, body, servable)
             outputs = await self.runner.run(model.name, servable, signature, feeds)
-            return signature.answer(outputs, rows=rows)
+            values = sum(array.size for array in outputs.values())
+            if values > self.limits.max_values:
+                raise invalid(
+                    f"the answer would have {values} values, and may have at most "
+                    f"{self.limits.max_values}: ask for fewer or shorter rows"
+                )
+            if values < MANY:
+                return signature.answer(outputs, rows=rows)
+            return await asyncio.to_thread(signature.answer, outputs, rows=rows)
 
     def read(self, body: bytes, servable: Servable) -> tuple[Signature, Feeds, bool]:
         """The signature that a request is for, the values for it, and whether they are rows.
@@ -75,7 +81,7 @@ class Predict:
         name = wanted.get("signature_name") or DEFAULT_SIGNATURE
         if (signature := servable.signatures.get(name)) is None:
             raise invalid(
-                f'Serving signature name: "{name[:100]}" not found in signature def; '
+                f'Serving signature name: "{shown(name)}" not found in signature def; '
                 f"there are {', '.join(sorted(servable.signatures))}"
             )
         return signature, signature.feeds(wanted, self.limits), "instances" in wanted

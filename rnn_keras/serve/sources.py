@@ -6,13 +6,16 @@ from pathlib import Path
 
 def versions(base: Path) -> dict[int, Path]:
     """The SavedModels below `base` by version: folders with an integer name, as TensorFlow
-    Serving looks for them. None if there is no such folder."""
+    Serving looks for them: an int64. None if there is no such folder."""
     if not base.is_dir():
         return {}
     return {
         int(path.name): path
         for path in base.iterdir()
-        if path.name.isascii() and path.name.isdigit() and (path / "saved_model.pb").is_file()
+        if path.name.isascii()
+        and path.name.isdigit()
+        and int(path.name) < 2**63
+        and (path / "saved_model.pb").is_file()
     }
 
 

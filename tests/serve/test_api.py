@@ -8,9 +8,10 @@ import pytest
 from google.protobuf.json_format import Parse, ParseDict
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from rnn_keras.serve import Limits, ModelStore
+from rnn_keras.serve import Limits, ModelStore, Runner
 from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.limits import read_body
+from rnn_keras.serve.predict import Predict
 from tests.serve.conftest import serving
 
 PREDICT = "/v1/models/toy:predict"
@@ -100,7 +101,10 @@ REFUSALS = {
     "GET /v1/models/..%2f..%2fetc%2fpasswd": (b"", 400, "Malformed request"),
     "POST /v1/models/%2e%2e:predict": (instances(1), 404, "Latest(..)"),
     "POST /v1/models/toy%00:predict": (instances(1), 404, "Latest"),
+    f"GET /v1/models/{'m' * 3000}": (b"", 404, "Could not find any versions of model mmm"),
     "GET /nothing": (b"", 404, "Not Found"),
+    "POST /healthz": (b"", 405, "Method Not Allowed"),
+    "GET /redoc": (b"", 404, "Not Found"),
 }
 
 
@@ -111,6 +115,7 @@ def test_addresses_that_lead_nowhere(client, request_line):
     answer = client.request(method, path, content=body)
     assert answer.status_code == status
     assert list(answer.json()) == ["error"] and words in answer.json()["error"]
+    assert len(answer.text) < 300
 
 
 @pytest.mark.parametrize(
@@ -129,6 +134,9 @@ def test_addresses_that_lead_nowhere(client, request_line):
         (b'{"instances": 3}', "'instances' must be a list"),
         (instances([1, 2], signature_name=3), "'signature_name' key must be a string"),
         (instances([1, 2], signature_name="no"), 'signature name: "no" not found'),
+        (instances([1, 2], signature_name="no" * 2000), 'signature name: "nono'),
+        (instances([1, 2], signature_name="\ud800"), r'signature name: "\ud800" not found'),
+        (instances({"\ud800": [1, 2]}), r"must be an object with the keys x, got \ud800"),
         (instances([1, float("nan")]), "instances[0][1] must be a finite number"),
         (instances([1, 2], [1, "a"]), "instances[1][1] must be a finite number"),
         (instances([1, 2], [1]), "instances[1] must be a list of 2"),
@@ -160,6 +168,88 @@ def test_a_body_too_large_or_compressed(client):
     assert client.post(PREDICT, content=iter([b" " * 6000] * 2)).status_code == 413
     answer = client.post(PREDICT, content=b"{}", headers={"content-encoding": "gzip"})
     assert answer.status_code == 415
+    answer = client.post(PREDICT, content=b"{}", headers={"content-encoding": "Identity"})
+    assert answer.status_code == 400
+
+
+def test_a_host_that_is_none_does_not_matter(client):
+    answer = client.get("/v1/foo", headers={"host": "["})
+    assert answer.json() == {"error": "Malformed request: GET /v1/foo"}
+
+
+def test_an_answer_with_too_many_values(base):
+    with serving(ModelStore({"toy": base}), Limits(max_values=6)) as client:
+        letters = {"signature_name": "letters", "instances": ["abc", "d"]}
+        assert client.post(PREDICT, json=letters).status_code == 200
+        letters["instances"][0] = "abcd"
+        answer = client.post(PREDICT, json=letters)
+        assert answer.status_code == 400
+        assert "would have 8 values, and may have at most 6" in answer.json()["error"]
+
+
+def test_a_large_answer_is_the_same(client):
+    letters = {"signature_name": "letters", "inputs": ["ab" * 100] * 25}
+    assert predict(client, **letters) == {"outputs": [["a", "b"] * 100] * 25}
+
+
+def receiver(body, then):
+    """ASGI's `receive` of a client that sends its request, and then waits for `then`."""
+    messages = [{"type": "http.request", "body": body}] if body else []
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        await then
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+async def statuses(base, *receives, **limits):
+    """What `Predict` answers to clients, each a tenth of a second after the one before."""
+    store = ModelStore({"toy": base}, timeout=1.0)
+    await store.refresh()
+    app = Predict(store, Runner(), Limits(**limits))
+    scope = {"type": "http", "method": "POST", "headers": [], "path_params": {"name": "toy"}}
+
+    async def status(receive):
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        try:
+            await app(scope, receive, send)
+        except ServingError as error:
+            return error.status
+        return sent[0]["status"]
+
+    tasks = []
+    for receive in receives:
+        tasks.append(asyncio.create_task(status(receive)))
+        await asyncio.sleep(0.1)
+    return [await task for task in tasks], app.gate.inside
+
+
+def test_a_body_that_does_not_come_takes_no_place(base):
+    async def two():
+        return await statuses(
+            base,
+            receiver(None, asyncio.sleep(0.3)),
+            receiver(instances([1, 2]), asyncio.sleep(9)),
+            max_pending=1,
+        )
+
+    assert asyncio.run(two()) == ([499, 200], 0)
+
+
+def test_who_has_gone_is_not_waited_for(base):
+    spin = instances(2**31 - 1, signature_name="spin")
+
+    async def one():
+        return await asyncio.wait_for(statuses(base, receiver(spin, asyncio.sleep(0.1))), 0.8)
+
+    assert asyncio.run(one()) == ([499], 0)
 
 
 def test_a_body_that_comes_too_slowly_or_not_at_all():
@@ -193,12 +283,15 @@ def test_metrics_health_and_description(client):
     assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST"' in text
     assert 'model_name="foo"' not in text, "a client could fill the memory with names"
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+    assert client.head("/healthz").status_code == client.head("/readyz").status_code == 200
     described = client.get("/openapi.json").json()["paths"]["/v1/models/{name}:predict"]["post"]
     examples = described["requestBody"]["content"]["application/json"]["examples"]
     assert len(examples) == 5
     for example in examples.values():
         predict(client, **example["value"])
-    assert "swagger" in client.get("/docs").text
+    page = client.get("/docs").text
+    assert all(name in page for name in [*examples, "/readyz", "Too many requests wait."])
+    assert "script" not in page and "://" not in page, "it works offline, and runs no code"
 
 
 def test_the_same_request_gives_the_same_answer_with_others_in_the_batch(client):

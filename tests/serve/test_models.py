@@ -9,8 +9,10 @@ import weakref
 import numpy as np
 import pytest
 
-from rnn_keras.serve import Limits, ModelStore, Runner
+from rnn_keras.serve import Limits, ModelStore, models
+from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.servable import Servable
+from rnn_keras.serve.sources import versions
 from tests.serve.conftest import serving
 from tests.serve.toys import copy
 
@@ -76,7 +78,9 @@ def test_a_damaged_version_is_refused_and_tried_again_when_it_changes(store, bas
         assert scale(client) == 1
         (state,) = client.get("/v1/models/toy/versions/2").json()["model_version_status"]
         assert state["status"]["error_code"] == "UNKNOWN" and state["status"]["error_message"]
+        assert str(base) not in state["status"]["error_message"]
         shutil.rmtree(base / "2")
+        until(lambda: states(client) == {1: "AVAILABLE"})
         copy(toys[2], base / "2")
         until(lambda: scale(client) == 2)
 
@@ -85,6 +89,19 @@ def test_at_the_start_the_newest_version_that_can_be_loaded_answers(store, base,
     damaged(toys, base / "3", "no variables")
     with serving(store) as client:
         assert scale(client) == 1 and client.get("/readyz").status_code == 200
+
+
+def test_a_model_that_cannot_be_looked_at_holds_up_no_other(base, monkeypatch, caplog):
+    def away(folder):
+        if folder.name == "away":
+            raise OSError("stale file handle")
+        return versions(folder)
+
+    monkeypatch.setattr(models, "versions", away)
+    store = ModelStore({"away": base.parent / "away", "toy": base})
+    asyncio.run(store.refresh())
+    assert list(store.missing) == ["away"]
+    assert "cannot look for versions of away: stale file handle" in caplog.text
 
 
 def test_without_any_version_it_is_not_ready(tmp_path):
@@ -124,17 +141,13 @@ def test_an_unloaded_version_leaves_nothing_behind(toys):
 
 
 def test_a_shared_call_leaves_time_for_each_to_run_alone(toys):
-    servable, runner = Servable(1, toys[1], timeout=1.0), Runner()
-    spin = servable.signatures["spin"]
-    steps = ([2**31 - 1], [5], [6])
-
-    async def together():
-        asks = (runner.run("toy", servable, spin, {"steps": np.int32(n)}) for n in steps)
-        return await asyncio.gather(*asks, return_exceptions=True)
-
-    long, *short = asyncio.run(together())
-    assert long.code == "DEADLINE_EXCEEDED" and [answer["count"] for answer in short] == [[5], [6]]
-    runner.close()
+    servable = Servable(1, toys[1], timeout=1.0)
+    for shared, limit in ((True, 0.5), (False, 1.0)):
+        began = time.perf_counter()
+        with pytest.raises(ServingError) as stopped:
+            servable.run(servable.signatures["spin"], {"steps": np.int32([2**31 - 1])}, shared)
+        assert stopped.value.code == "DEADLINE_EXCEEDED"
+        assert 0.9 * limit < time.perf_counter() - began < limit + 0.4
     servable.close()
 
 

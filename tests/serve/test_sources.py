@@ -5,6 +5,7 @@ import os
 import pytest
 
 from rnn_keras.serve import locate
+from rnn_keras.serve.sources import versions
 
 
 @pytest.fixture
@@ -31,6 +32,13 @@ def test_each_kind_of_path(runs, monkeypatch):
     assert locate([f"{runs}/versions"]) == {"versions": runs / "versions"}
     monkeypatch.chdir(runs / "char_lm" / "a")
     assert locate(["."]) == {"char_lm": a}
+
+
+def test_versions_are_int64(tmp_path):
+    for name in ("0", "7", str(2**63 - 1), str(2**63), "-1", "1.0", "x", "²"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    assert sorted(versions(tmp_path)) == [0, 7, 2**63 - 1]
 
 
 @pytest.mark.parametrize(
