@@ -6,6 +6,7 @@ from typing import Literal
 from apps.common.config import TrainingConfig
 
 D2L_STEPS = 32
+MAX_LENGTH = 10_000  # characters that a call of the exported `generate` may ask for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class CharLMConfig(TrainingConfig):
             "steps",
             f"{D2L_STEPS} with --protocol d2l",
         )
+        self.check(self.sample_length <= MAX_LENGTH, "sample_length", f"at most {MAX_LENGTH}")
         self.check(bool(self.sample), "sample", "at least one character")
 
 

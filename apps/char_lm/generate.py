@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from apps.char_lm.config import MAX_LENGTH
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag, is_integer, is_number
 from apps.common.environment import import_tensorflow
@@ -53,6 +54,11 @@ class GenerateOptions:
         """Check the values."""
         for field, ok, wanted in [
             ("length", is_integer(self.length) and 1 <= self.length < 2**31, "at least 1"),
+            (
+                "length",
+                self.source == "litert" or self.length <= MAX_LENGTH,
+                f"at most {MAX_LENGTH}, unless --from litert",
+            ),
             (
                 "temperature",
                 is_number(self.temperature) and (self.temperature == 0 or self.temperature >= 1e-3),

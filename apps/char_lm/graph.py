@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.char_lm.config import CharLMConfig
+from apps.char_lm.config import MAX_LENGTH, CharLMConfig
 from apps.char_lm.model import build_streaming, state_names
 from rnn_keras import decoding
 from rnn_keras.data import Vocabulary
@@ -104,7 +104,7 @@ class CharLMGraph:
 
         Args:
             prompt: `(batch,)` strings, UTF-8; an empty one is read as `start_token`.
-            length: `(batch,)` int32, characters to generate.
+            length: `(batch,)` int32, characters to generate, at most `MAX_LENGTH`.
             temperature: `(batch,)` float32; 0 always takes the most likely character.
             top_k: `(batch,)` int32; only the k most likely characters; 0 for all.
             top_p: `(batch,)` float32; only the most likely characters that together have this
@@ -113,7 +113,14 @@ class CharLMGraph:
 
         Returns:
             `{"text": (batch,) strings}`, the continuations without their prompts.
+
+        Raises:
+            tf.errors.InvalidArgumentError: a length is above `MAX_LENGTH`; as a server cannot stop
+                an operation, none may have as much memory as a client says.
         """
+        message = f"length must be at most {MAX_LENGTH}"
+        with tf.control_dependencies([tf.debugging.assert_less_equal(length, MAX_LENGTH, message)]):
+            length = tf.identity(length)
         ids, lengths = self.encode(prompt)
         zeros = self._zero_states(ids)
         logits, states = self._read(ids, tf.maximum(lengths, 1), zeros)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from apps.char_lm import export as export_command
 from apps.char_lm import generate as generate_command
-from apps.char_lm.config import CharLMConfig
+from apps.char_lm.config import MAX_LENGTH, CharLMConfig
 from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.graph import CharLMGraph, start_token
 from apps.char_lm.model import build, build_streaming, load, state_names
@@ -162,6 +162,13 @@ def test_served_rows_do_not_depend_on_each_other(served):
     assert together[3].startswith(together[0])
 
 
+@pytest.mark.parametrize("length", [MAX_LENGTH + 1, 2**31 - 1])
+def test_a_length_beyond_the_limit_is_refused_before_there_is_memory_for_it(served, length):
+    rows = [("the", 3, 0.0, 0, 1.0, 0), ("the", length, 0.0, 0, 1.0, 0)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="length must be at most 10000"):
+        served["generate"](**request(rows))
+
+
 def test_unknown_is_never_generated(trained, graph):
     """Though here it is by far the most likely."""
     bias = trained.get_layer("logits").bias
@@ -256,6 +263,7 @@ def test_damaged_files_are_named(run, tmp_path):
     "option, words",
     [
         ({"length": 0}, "--length must be at least 1, got 0"),
+        ({"length": 10_001}, "--length must be at most 10000, unless --from litert, got 10001"),
         ({"temperature": -0.1}, "--temperature must be 0 .* got -0.1"),
         ({"temperature": float("nan")}, "--temperature"),
         ({"top_k": -1}, "--top-k"),
