@@ -47,6 +47,11 @@ def invalid(message: str) -> ServingError:
     return ServingError("INVALID_ARGUMENT", message)
 
 
+def first_line(message: str) -> str:
+    """What an error says, without the nodes and files that TensorFlow adds in further lines."""
+    return message.removeprefix("Graph execution error:").strip().partition("\n")[0]
+
+
 def shown(name: str) -> str:
     """A name out of a request, as a message can hold it: not too long, and all of it in UTF-8."""
     return name[:200].encode(errors="backslashreplace").decode()

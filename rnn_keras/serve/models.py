@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_keras.serve import metrics
-from rnn_keras.serve.errors import ServingError, shown
+from rnn_keras.serve.errors import ServingError, first_line, shown
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.sources import versions
 
@@ -92,7 +92,7 @@ class Model:
             except Exception as error:  # damaged files fail in many ways; none may stop the server
                 self._refused[version] = files
                 # Clients read it, and need not know where on this machine the files are.
-                words = str(error).partition("\n")[0].replace(f"{self.base}/", "")
+                words = first_line(str(error)).replace(f"{self.base}/", "")
                 self.states[version] = VersionState("END", words)
                 logger.error("%s version %d is refused: %s", self.name, version, words)
                 continue

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.serve.errors import ServingError
+from rnn_keras.serve.errors import ServingError, first_line
 from rnn_keras.serve.signature import Signature
 
 _CODES = {code: name for name, code in vars(tf.errors).items() if isinstance(code, int)}
@@ -120,7 +120,5 @@ class Servable:
 
 
 def _explain(error: tf.errors.OpError) -> ServingError:
-    """What the client may know: the first line, without the nodes and files that follow."""
     code = _CODES.get(error.error_code, "INTERNAL")
-    words = error.message.removeprefix("Graph execution error:").strip().partition("\n")[0]
-    return ServingError(code, f"the model cannot answer: {words}")
+    return ServingError(code, f"the model cannot answer: {first_line(error.message)}")

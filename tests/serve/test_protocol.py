@@ -1,5 +1,6 @@
 """Connections that do not ask: closed in time, and nobody else."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -15,8 +16,13 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT = 0.5
 
 
+SLOW = GET.replace(b"/ ", b"/slow ")
+
+
 async def app(scope, receive, send):
-    """Answers at once, without reading the body."""
+    """Answers without reading the body; at once, or not."""
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1.3 * LIMIT)
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
@@ -78,6 +84,11 @@ def test_a_long_body_is_no_head(connection):
     for _ in range(20):
         connection.sendall(b"a" * MAX_HEAD)  # answered before it is there
     connection.sendall(GET)
+    answers(connection, 2)
+
+
+def test_answers_that_take_longer(connection):
+    connection.sendall(2 * SLOW)
     answers(connection, 2)
 
 
