@@ -8,10 +8,9 @@ import numpy as np
 from apps.char_lm import model
 from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.text import unix_line_ends
-from apps.common.run import Run
 from apps.playground import gates
-from apps.playground.events import MODEL, checked, drawn, gates_picture, told
-from apps.playground.runs import once
+from apps.playground.events import MODEL, drawn, gates_picture, told
+from apps.playground.runs import Runs, once
 
 APP, TITLE = "char_lm", "Text generation"
 MAKE = "python -m apps.char_lm.train tiny"
@@ -26,32 +25,35 @@ def network_of(run):
     return vocabulary, model.build_streaming(config, trained)
 
 
-def tab(runs: dict[str, Run]) -> None:
-    """Build the tab."""
+def tab(runs: Runs) -> gr.Dropdown:
+    """Build the tab; returns where a run is chosen."""
     with gr.Row():
         with gr.Column():
             prompt = gr.Textbox(label="Prompt", lines=3, max_length=LONGEST, value="The ")
-            name = gr.Dropdown(list(runs), label="Run")
+            name = gr.Dropdown(runs.names(), label="Run")
             with gr.Row():
                 temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature")
-                length = gr.Slider(1, LONGEST, 300, step=1, label="Characters")
+                length = gr.Slider(1, LONGEST, 300, step=1, precision=0, label="Characters")
             with gr.Row():
-                top_k = gr.Slider(0, 100, 0, step=1, label="Top-k")
+                top_k = gr.Slider(0, 100, 0, step=1, precision=0, label="Top-k")
                 top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top-p")
             gr.Markdown("Temperature 0 takes the likeliest character; top-k 0 draws from all.")
-            seed = gr.Number(0, label="Seed", precision=0)
+            seed = gr.Number(0, label="Seed", precision=0, minimum=-(2**31), maximum=2**31 - 1)
             with gr.Row():
                 button = gr.Button("Generate", variant="primary")
                 stop = gr.Button("Stop")
-        text = gr.Textbox(label="Text", lines=25, max_lines=25, autoscroll=True)
+        text = gr.Textbox(
+            label="Text", lines=25, max_lines=25, autoscroll=True, max_length=2 * LONGEST
+        )
     chart = gates_picture("character")
+    inputs = [name, prompt, temperature, length, top_k, top_p, seed]
 
-    @told
+    @told(inputs)
     def write(name, prompt, temperature, length, top_k, top_p, seed):
         options = GenerateOptions(
             run=name,
-            prompt=checked(prompt, LONGEST),
-            length=min(length, LONGEST),
+            prompt=prompt,
+            length=length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -66,9 +68,9 @@ def tab(runs: dict[str, Run]) -> None:
                 yield written
         yield written
 
-    @told
+    @told([name, text])
     def show_gates(name, text):
-        text = unix_line_ends(checked(text, 2 * LONGEST))
+        text = unix_line_ends(text)
         if not text:
             return None
         vocabulary, network = network_of(runs[name])
@@ -78,9 +80,7 @@ def tab(runs: dict[str, Run]) -> None:
             network([ids, np.ones(ids.shape, bool), *states])
         return drawn(gates.chart, gates.layers(seen, list(text)))
 
-    asked = gr.on(
-        [button.click, prompt.submit], write,
-        [name, prompt, temperature, length, top_k, top_p, seed], text, api_name="write", **MODEL,
-    )  # fmt: skip
+    asked = gr.on([button.click, prompt.submit], write, inputs, text, api_name="write", **MODEL)
     asked.success(show_gates, [name, text], chart, api_name="char_lm_gates", **MODEL)
     stop.click(None, cancels=asked)
+    return name

@@ -2,54 +2,99 @@
 
 import functools
 import inspect
+import reprlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from apps.common.config import flag
 from apps.common.errors import InputError
 
-# Options of every event that runs a model: two at a time, over all tabs and visitors.
-MODEL = {"concurrency_limit": 2, "concurrency_id": "model"}
+# Options of every event that runs a model: two at a time, over all tabs and visitors. Its inputs
+# are checked by `told`, in one line; what Gradio's own checks find is a traceback in the log.
+MODEL = {"concurrency_limit": 2, "concurrency_id": "model", "preprocess": False}
 
 
-def told(function: Callable) -> Callable:
-    """`function`, whose `InputError` is shown on the page as it is, without a traceback."""
+def told(inputs: Sequence[gr.components.Component]) -> Callable[[Callable], Callable]:
+    """Make a function the answer to an event of `inputs`: what a visitor gets wrong is one line.
 
-    @functools.wraps(function)
-    def answer(*args):
-        with _telling():
-            return function(*args)
+    The function is called with what `given` makes of the values. An `InputError` is shown on the
+    page, without a traceback, in the words of the page: flags are the labels of the inputs, and an
+    upload has the name that its visitor knows.
+    """
 
-    @functools.wraps(function)
-    def pieces(*args):
-        with _telling():
-            yield from function(*args)
+    def decorate(function):
+        @functools.wraps(function)
+        def answer(*values):
+            with _telling(function, inputs, values):
+                return function(*map(given, inputs, values))
 
-    return pieces if inspect.isgeneratorfunction(function) else answer
+        @functools.wraps(function)
+        def pieces(*values):
+            with _telling(function, inputs, values):
+                yield from function(*map(given, inputs, values))
+
+        return pieces if inspect.isgeneratorfunction(function) else answer
+
+    return decorate
 
 
 @contextmanager
-def _telling():
+def _telling(function, inputs, values):
     try:
         yield
     except InputError as error:
-        raise gr.Error(str(error), title="Not possible", print_exception=False) from None
+        line = str(error)
+        for field, component, value in zip(inspect.signature(function).parameters, inputs, values):
+            line = line.replace(flag(field), component.label)
+            if isinstance(component, gr.File) and value:
+                line = line.replace(value["path"], Path(value["path"]).name)
+        raise gr.Error(line, title="Not possible", print_exception=False) from None
 
 
-def checked(text: str | None, limit: int) -> str:
-    """A text that was typed, as valid Unicode.
+def given(component: gr.components.Component, value: Any) -> Any:
+    """What a visitor gave, which through the API may be anything.
+
+    Args:
+        component: says what it takes: `minimum`, `maximum` and `precision` of a number,
+            `max_length` of a text, `file_types` of a file.
+        value: as it was sent.
+
+    Returns:
+        A number; a text in valid Unicode, empty if there is none; the path of a file, or None; the
+        value of any other component as it is.
 
     Raises:
-        InputError: it is longer than the page allows.
+        InputError: the component does not take that.
     """
-    text = text or ""
-    if len(text) > limit:
-        raise InputError(f"the text has {len(text):,} characters, but the page takes {limit:,}")
-    return text.encode("utf-8", "replace").decode("utf-8")
+    label = component.label
+    if isinstance(component, gr.Slider | gr.Number):
+        low, high, whole = component.minimum, component.maximum, component.precision == 0
+        if whole and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not (number and low <= value <= high):
+            kind = "whole number" if whole else "number"
+            got = "nothing" if value is None else reprlib.repr(value)
+            raise InputError(f"{label} must be a {kind} from {low} to {high}, got {got}")
+    elif isinstance(component, gr.Textbox):
+        value, limit = value or "", component.max_length
+        if not isinstance(value, str):
+            raise InputError(f"{label} must be a text, got {reprlib.repr(value)}")
+        if len(value) > limit:
+            raise InputError(f"{label} has {len(value):,} characters, but may have {limit:,}")
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    elif isinstance(component, gr.File) and value is not None:
+        value = value["path"]
+        if Path(value).suffix.lower() not in component.file_types:
+            kinds = " or ".join(component.file_types)
+            raise InputError(f"{label} must be a file that ends in {kinds}, got {value}")
+    return value
 
 
 def drawn(draw: Callable[..., None], *args) -> Image.Image:

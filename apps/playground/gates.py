@@ -91,9 +91,11 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
         bar.outline.set_visible(False)
     for top, bottom, (name, told, read) in zip(grid[0], grid[-1], shown):
         top.set_title(_title(name, told, read), fontsize=9)
-        labels = [_plain(label) for label in read[-STEPS:]]
-        upright = all(len(label) <= 1 for label in labels)
-        bottom.set_xticks(range(len(labels)), labels, rotation=0 if upright else 90, fontsize=8)
+        labels = [_visible(label) for label in read[-STEPS:]]
+        rotation = 0 if all(len(label) <= 1 for label in labels) else 90
+        bottom.set_xticks(
+            range(len(labels)), labels, rotation=rotation, fontsize=8, parse_math=False
+        )
         bottom.tick_params(length=0)
     # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
     with replacing(path) as beside, warnings.catch_warnings():
@@ -118,6 +120,5 @@ def _title(name, told, read):
     return f"{name}\n{', '.join(parts)}"
 
 
-def _plain(label):
-    """Without what would begin a formula, or a new line."""
-    return label.replace("$", r"\$").replace("\n", "⏎").replace(" ", "␣")
+def _visible(label):
+    return label.replace("\n", "⏎").replace(" ", "␣")

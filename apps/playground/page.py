@@ -1,12 +1,13 @@
 """The page: one tab per application."""
 
+import functools
 from pathlib import Path
 
 import gradio as gr
 
 from apps.common.errors import InputError
 from apps.playground import char_lm, sentiment, stock, translation
-from apps.playground.runs import exported
+from apps.playground.runs import Runs
 
 TABS = (sentiment, char_lm, translation, stock)
 
@@ -30,18 +31,21 @@ CSS = ".gradio-container {max-width: 1200px !important; margin: auto}"
 
 
 def build(root: Path) -> gr.Blocks:
-    """The page about the runs in `root`."""
+    """The page about the runs in `root`: about those that there are when it is loaded."""
     with gr.Blocks(
         title="rnn_keras playground", analytics_enabled=False, delete_cache=(HOUR, HOUR)
     ) as page:
         gr.Markdown(INTRODUCTION)
         for app in TABS:
+            runs = Runs(app.APP, root)
             with gr.Tab(app.TITLE, id=app.APP):
-                runs = exported(app.APP, root)
-                if runs:
-                    app.tab(runs)
-                else:
-                    gr.Markdown(_how_to_make_one(app, root))
+                advice = gr.Markdown(_how_to_make_one(app, root), visible=not runs.names())
+                with gr.Column(visible=bool(runs.names())) as questions:
+                    name = app.tab(runs)
+            page.load(
+                functools.partial(_as_of_now, runs), None, [advice, questions, name],
+                queue=False, show_progress="hidden", api_visibility="private",
+            )  # fmt: skip
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 
@@ -75,10 +79,16 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
     return url
 
 
+def _as_of_now(runs):
+    names = runs.names()
+    choice = gr.Dropdown(names, value=names[0] if names else None)
+    return gr.Markdown(visible=not names), gr.Column(visible=bool(names)), choice
+
+
 def _how_to_make_one(app, root):
     return f"""### No run yet
 There is no exported run of this application in `{root}`. This makes one:
 ```
 {app.MAKE}
 ```
-Then start the page again."""
+Then reload this page."""

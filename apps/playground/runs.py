@@ -1,10 +1,12 @@
 """The runs that the page offers, and what they are loaded to."""
 
 import functools
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from apps.common.errors import InputError
 from apps.common.run import Run
 
 Loaded = TypeVar("Loaded")
@@ -12,11 +14,37 @@ Loaded = TypeVar("Loaded")
 KEPT = 2  # models of a kind in memory
 
 
-def exported(app: str, root: Path) -> dict[str, Run]:
-    """The exported runs of an application by name, the newest first."""
-    runs = [Run(app, file.parent) for file in (root / app).glob("*/config.json")]
-    found = [run for run in runs if _file(run).is_file() and run.best.is_file()]
-    return {run.name: run for run in sorted(found, key=_exported_at, reverse=True)}
+class Runs:
+    """The exported runs of an application: those that there are whenever it is asked.
+
+    Args:
+        app: the application.
+        root: the folder of all runs.
+    """
+
+    def __init__(self, app: str, root: Path):
+        self._app, self._folder = app, root / app
+
+    def names(self) -> list[str]:
+        """Their names, the newest first."""
+        found = [Run(self._app, file.parent) for file in self._folder.glob("*/config.json")]
+        ages = {run.name: _exported_at(run) for run in found if run.best.is_file()}
+        exported = [name for name, age in ages.items() if age is not None]
+        return sorted(exported, key=ages.get, reverse=True)
+
+    def __getitem__(self, name: str) -> Run:
+        """The run of that name.
+
+        Raises:
+            InputError: there is none, or none any more.
+        """
+        names = self.names()
+        if name not in names:
+            raise InputError(
+                f"no exported run {reprlib.repr(name)}; reload the page for those there are: "
+                f"{', '.join(names) or 'none'}"
+            )
+        return Run(self._app, self._folder / name)
 
 
 def once(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
@@ -29,10 +57,12 @@ def once(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
     return functools.wraps(load)(lambda run: loaded(run.app, run.path, _exported_at(run)))
 
 
-def _file(run: Run) -> Path:
-    """What a run's export writes; `best.keras` may be of a training that still goes on."""
-    return run.saved_model / "1" / "saved_model.pb"
+def _exported_at(run: Run) -> int | None:
+    """When the export was written; None if there is none.
 
-
-def _exported_at(run: Run) -> int:
-    return _file(run).stat().st_mtime_ns
+    Of the SavedModel: `best.keras` may be of a training that still goes on.
+    """
+    try:
+        return (run.saved_model / "1" / "saved_model.pb").stat().st_mtime_ns
+    except OSError:
+        return None

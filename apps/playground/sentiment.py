@@ -3,10 +3,9 @@
 import gradio as gr
 import numpy as np
 
-from apps.common.run import Run
 from apps.playground import gates
-from apps.playground.events import MODEL, checked, drawn, gates_picture, told
-from apps.playground.runs import once
+from apps.playground.events import MODEL, drawn, gates_picture, told
+from apps.playground.runs import Runs, once
 from apps.sentiment import explain, model
 from apps.sentiment.predict import load_judge
 
@@ -38,12 +37,12 @@ def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
     ]
 
 
-def tab(runs: dict[str, Run]) -> None:
-    """Build the tab."""
+def tab(runs: Runs) -> gr.Dropdown:
+    """Build the tab; returns where a run is chosen."""
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(label="Review", lines=6, max_length=LONGEST, value=EXAMPLES[0])
-            name = gr.Dropdown(list(runs), label="Run")
+            name = gr.Dropdown(runs.names(), label="Run")
             button = gr.Button("Judge", variant="primary")
             gr.Examples(EXAMPLES, text, label="Examples")
         with gr.Column():
@@ -56,17 +55,17 @@ def tab(runs: dict[str, Run]) -> None:
             remark = gr.Textbox(label="In numbers", interactive=False)
     chart = gates_picture("word")
 
-    @told
+    @told([name, text])
     def judge(name, text):
         judge = judge_of(runs[name])
-        reading = judge.read(checked(text, LONGEST))
+        reading = judge.read(text)
         parts = explain.occlusion(judge, reading)
         probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
         return probabilities, colored(parts), explain.describe(reading, parts, 6, color=False)
 
-    @told
+    @told([name, text])
     def show_gates(name, text):
-        reading = judge_of(runs[name]).read(checked(text, LONGEST))
+        reading = judge_of(runs[name]).read(text)
         if not reading.tokens:
             return None
         _, _, network = network_of(runs[name])
@@ -79,3 +78,4 @@ def tab(runs: dict[str, Run]) -> None:
         api_name="judge", **MODEL,
     )  # fmt: skip
     asked.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)
+    return name

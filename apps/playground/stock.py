@@ -2,39 +2,42 @@
 
 import gradio as gr
 
-from apps.common.run import Run
 from apps.playground import gates
 from apps.playground.events import MODEL, drawn, gates_picture, picture, told
-from apps.playground.runs import once
+from apps.playground.runs import Runs, once
 from apps.stock import model, plots
 from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, forecast
 
 APP, TITLE = "stock", "Forecast"
 MAKE = "python -m apps.stock.train tiny"
+LONGEST = 100  # characters of a ticker
 CAUTION = "Not financial advice."
 
 network_of = once(model.load)
 
 
-def tab(runs: dict[str, Run]) -> None:
-    """Build the tab."""
+def tab(runs: Runs) -> gr.Dropdown:
+    """Build the tab; returns where a run is chosen."""
     with gr.Row():
         with gr.Column(scale=1):
-            name = gr.Dropdown(list(runs), label="Run")
+            name = gr.Dropdown(runs.names(), label="Run")
             file = gr.File(label="CSV", file_types=[".csv"], height=140)
             gr.Markdown("It has the run's columns; without one, it is what the run was trained on.")
-            ticker = gr.Textbox(label="Ticker", placeholder="all series of the file")
+            ticker = gr.Textbox(
+                label="Ticker", placeholder="all series of the file", max_length=LONGEST
+            )
             button = gr.Button("Forecast", variant="primary")
         with gr.Column(scale=2):
             fan = picture(f"### Forecast\n{CAUTION}")
     table = gr.Dataframe(label="Forecast", interactive=False, max_height=300)
     chart = gates_picture("row of the data")
+    inputs = [name, file, ticker]
 
     def forecasts_of(name, file, ticker):
         options = ForecastOptions(run=name, data=file, ticker=ticker.strip() or None)
         return forecast(runs[name], options)
 
-    @told
+    @told(inputs)
     def look_ahead(name, file, ticker):
         forecasts, levels = forecasts_of(name, file, ticker)
         names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
@@ -42,7 +45,7 @@ def tab(runs: dict[str, Run]) -> None:
         rows["date"] = rows["date"].astype(str)
         return drawn(plots.fan_chart, forecasts[:PICTURED], levels, ""), rows.round(4)
 
-    @told
+    @told(inputs)
     def show_gates(name, file, ticker):
         forecasts, _ = forecasts_of(name, file, ticker)
         _, network = network_of(runs[name])
@@ -52,7 +55,6 @@ def tab(runs: dict[str, Run]) -> None:
         dates = [str(date)[:10] for date in first["dates"][-len(first["window"]) :]]
         return drawn(gates.chart, gates.layers(seen, dates))
 
-    asked = button.click(
-        look_ahead, [name, file, ticker], [fan, table], api_name="forecast", **MODEL
-    )
-    asked.success(show_gates, [name, file, ticker], chart, api_name="stock_gates", **MODEL)
+    asked = button.click(look_ahead, inputs, [fan, table], api_name="forecast", **MODEL)
+    asked.success(show_gates, inputs, chart, api_name="stock_gates", **MODEL)
+    return name

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import gradio as gr
 import tensorflow as tf
 
-from apps.common.run import Run
 from apps.playground import gates
-from apps.playground.events import MODEL, checked, drawn, gates_picture, picture, told
-from apps.playground.runs import once
+from apps.playground.events import MODEL, drawn, gates_picture, picture, told
+from apps.playground.runs import Runs, once
 from apps.translation import model, plots
 from apps.translation.attention import Attention
 from apps.translation.search import source_ids
@@ -30,20 +29,20 @@ def plain(tokens: Sequence[str]) -> list[str]:
     return [token.replace(JOINER, "") for token in tokens]
 
 
-def tab(runs: dict[str, Run]) -> None:
-    """Build the tab."""
+def tab(runs: Runs) -> gr.Dropdown:
+    """Build the tab; returns where a run is chosen."""
     with gr.Row():
         with gr.Column():
             sentence = gr.Textbox(label="Sentence", lines=2, max_length=LONGEST, value=EXAMPLES[0])
-            name = gr.Dropdown(list(runs), label="Run")
+            name = gr.Dropdown(runs.names(), label="Run")
             with gr.Row():
-                beam = gr.Slider(1, WIDEST, 5, step=1, label="Beam")
+                beam = gr.Slider(1, WIDEST, 5, step=1, precision=0, label="Beam")
                 alpha = gr.Slider(0, 2, 0.75, step=0.05, label="α")
             gr.Markdown("Beam 1 is greedy search; the higher α, the longer the translations.")
             button = gr.Button("Translate", variant="primary")
             gr.Examples(EXAMPLES, sentence, label="Examples")
         with gr.Column():
-            translation = gr.Textbox(label="Translation", lines=2)
+            translation = gr.Textbox(label="Translation", lines=2, max_length=2 * LONGEST)
             unknown = gr.Textbox(label="Words that it does not know", interactive=False)
             attention = picture("### What each token looked at")
     beams = gr.Dataframe(
@@ -51,12 +50,11 @@ def tab(runs: dict[str, Run]) -> None:
         column_widths=["15%", "85%"],
     )  # fmt: skip
     chart = gates_picture("token")
+    inputs = [name, sentence, beam, alpha]
 
-    @told
+    @told(inputs)
     def translate(name, sentence, beam, alpha):
-        sentence = checked(sentence, LONGEST)
         translator = translator_of(runs[name])
-        beam = min(beam, WIDEST)
         (found,) = translator.translate([sentence], beam, alpha, nbest=beam)
         best = found[0]
         looked = None
@@ -68,11 +66,11 @@ def tab(runs: dict[str, Run]) -> None:
         beams = [[round(each.score, 3), each.text] for each in found]
         return best.text, unknown, beams, looked
 
-    @told
+    @told([name, sentence, translation])
     def show_gates(name, sentence, translation):
         _, network, source, target = network_of(runs[name])
-        read = source_ids(source, tf.constant([checked(sentence, LONGEST)]))
-        written = target.encode(tf.constant([checked(translation, LONGEST)])).to_tensor()
+        read = source_ids(source, tf.constant([sentence]))
+        written = target.encode(tf.constant([translation])).to_tensor()
         before = tf.concat([[[BOS_ID]], written], axis=1)
         with gates.watching() as encoder:
             memory, states = network.encode(read)
@@ -85,9 +83,10 @@ def tab(runs: dict[str, Run]) -> None:
         return drawn(gates.chart, shown)
 
     asked = gr.on(
-        [button.click, sentence.submit], translate, [name, sentence, beam, alpha],
+        [button.click, sentence.submit], translate, inputs,
         [translation, unknown, beams, attention], api_name="translate", **MODEL,
     )  # fmt: skip
     asked.success(
         show_gates, [name, sentence, translation], chart, api_name="translation_gates", **MODEL
     )
+    return name

@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from concurrent import futures
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from PIL import Image
 
 from apps.common.errors import InputError
 from apps.playground import __main__ as command
-from apps.playground import char_lm, events, gates, page
-from apps.playground.runs import exported
+from apps.playground import char_lm, events, gates, page, sentiment
+from apps.playground.runs import Runs
 from tests.apps.playground import browser, small_runs
 
 # Gradio's own, of the versions of its dependencies that constraints.txt pins.
@@ -71,6 +72,7 @@ def url(root, writer):
         warnings.simplefilter("ignore")
         patch.setattr(char_lm, "generate", writer)
         patch.setattr(char_lm, "FRAME", 0)
+        patch.setattr(page, "WAITING", 4)
         blocks = page.build(root)
         yield page.serve(blocks, "127.0.0.1", 0)
         blocks.close()
@@ -81,6 +83,15 @@ def url(root, writer):
 @pytest.fixture(scope="module")
 def client(url, tmp_path_factory):
     return Client(url, verbose=False, download_files=tmp_path_factory.mktemp("files"))
+
+
+@contextmanager
+def moved(path, to):
+    path.rename(to)
+    try:
+        yield
+    finally:
+        to.rename(path)
 
 
 def size(path):
@@ -96,7 +107,7 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
     assert "2 of 6 tokens unknown" in remark and "moved by" in remark
     width, height = size(client.predict("small", "A good story", api_name="/sentiment_gates"))
     assert width > 800 and height > 300
-    assert client.predict("small", "", api_name="/sentiment_gates") is None
+    assert client.predict("small", None, api_name="/sentiment_gates") is None  # as an empty text
 
 
 def test_text_appears_as_it_is_written(client):
@@ -137,37 +148,63 @@ def test_a_sentence_is_translated_with_the_beam_and_what_it_looked_at(client):
 
 
 def test_a_forecast_of_builtin_and_of_uploaded_prices(client, tmp_path):
-    fan, table = client.predict("small", None, "", api_name="/forecast")
+    fan, table = client.predict("small", None, None, api_name="/forecast")
     size(fan)
     assert len(table["data"]) % 3 == 0
     size(client.predict("small", None, "", api_name="/stock_gates"))
-    file = tmp_path / "mine.csv"
-    file.write_text("date,price\n2024-01-02,1\n", "utf-8")
-    with pytest.raises(AppError, match="mine.csv"):
-        client.predict("small", handle_file(file), "", api_name="/forecast")
+    for name, content, message in [
+        ("mine.csv", "date,price\n2024-01-02,1\n", "mine.csv is too short"),
+        ("empty.csv", "", "empty.csv is empty"),
+        ("mine.zip", "", "CSV must be a file that ends in .csv, got mine.zip"),
+    ]:
+        (tmp_path / name).write_text(content, "utf-8")
+        with pytest.raises(AppError) as error:
+            client.predict("small", handle_file(tmp_path / name), "", api_name="/forecast")
+        assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
-        ("/judge", ["small", "a" * 5_001], "5,001 characters"),
-        ("/judge", ["../small", "good"], "not in the list of choices"),
-        ("/write", ["small", "the", 0.0001, 5, 0, 1, 0], "--temperature must be"),
-        ("/write", ["small", "the", 1, 5, 0, 1, 2**40], "--seed must be"),
-        ("/translate", ["small", "cat " * 200, 3, 1], "800 characters"),
-        ("/translate", ["small", "cat", 5_000, 1], "greater than maximum"),
-        ("/forecast", ["small", None, "nobody"], "no ticker column"),
+        ("/judge", ["small", "a" * 5_001], "Review has 5,001 characters, but may have 5,000"),
+        ("/judge", ["small", ["good"]], "Review must be a text, got ['good']"),
+        ("/judge", ["../small", "good"], "no exported run '../small'; reload the page for those"),
+        ("/judge", [None, "good"], "no exported run None"),
+        ("/judge", [["small"], "good"], "no exported run ['small']"),
+        ("/write", ["small", "the", 0.0001, 5, 0, 1, 0], "Temperature must be 0 (greedy), or a"),
+        ("/write", ["small", "the", None, 5, 0, 1, 0], "Temperature must be a number from 0 to 2"),
+        ("/write", ["small", "the", 1, 1.5, 0, 1, 0], "Characters must be a whole number from 1"),
+        ("/write", ["small", "the", 1, True, 0, 1, 0], "Characters must be a whole number from 1"),
+        ("/write", ["small", "the", 1, 5, 0, 1.5, 0], "Top-p must be a number from 0.05 to 1"),
+        ("/write", ["small", "the", 1, 5, 0, 1, 2**40], "Seed must be a whole number from"),
+        ("/write", ["small", "the", 1, 5, 0, 1, None], "Seed must be a whole number from"),
+        ("/translate", ["small", "cat " * 200, 3, 1], "Sentence has 800 characters"),
+        ("/translate", ["small", "cat", 11, 1], "Beam must be a whole number from 1 to 10, got 11"),
+        ("/translate", ["small", "cat", "3", 1], "Beam must be a whole number from 1 to 10"),
+        ("/translate", ["small", "cat", None, 1], "Beam must be a whole number from 1 to 10, got"),
+        ("/forecast", ["small", None, "nobody"], "builtin has no ticker column: leave Ticker out"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(client, name, arguments, message):
-    with pytest.raises(AppError, match=message) as error:
+def test_what_cannot_be_done_is_one_line(client, capfd, name, arguments, message):
+    with pytest.raises(AppError) as error:
         client.predict(*arguments, api_name=name)
-    assert "\n" not in str(error.value) and "Traceback" not in str(error.value)
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_run_is_offered_from_when_it_is_exported_until_it_is_gone(client, root):
+    """Without a new start of the page."""
+    small = root / "sentiment" / "small"
+    with moved(small, small.with_name("later")):
+        client.predict("later", "A good story", api_name="/judge")
+        with pytest.raises(AppError, match="no exported run 'small'.* there are: later$"):
+            client.predict("small", "A good story", api_name="/judge")
 
 
 def test_an_application_without_a_run_says_how_to_make_one(tmp_path):
     config = page.build(tmp_path).get_config_file()
-    told = [c["props"].get("value") or "" for c in config["components"]]
+    props = [c["props"] for c in config["components"] if c["props"].get("visible") is True]
+    told = [str(each.get("value")) for each in props]
     for app in page.TABS:
         assert any(app.MAKE in text and str(tmp_path) in text for text in told)
 
@@ -180,15 +217,15 @@ def test_the_newest_export_comes_first(root, tmp_path):
         for file in ["config.json", "best.keras", *["saved_model/1/saved_model.pb"] * (age < 2)]:
             (path / file).touch()
             os.utime(path / file, (1e9 - age, 1e9 - age))
-    assert list(exported("sentiment", tmp_path)) == ["new", "old"]
-    assert list(exported("stock", tmp_path)) == []
+    assert Runs("sentiment", tmp_path).names() == ["new", "old"]
+    assert Runs("stock", tmp_path).names() == []
 
 
 def test_the_chart_takes_long_sequences_and_many_layers(tmp_path):
     rng = np.random.default_rng(0)
-    told = {symbol: rng.normal(size=(1, 90, 40)) for symbol in ("R", "Z", "H")}
+    told = {symbol: rng.normal(size=(1, 90, 40)) for symbol in ("Z", "H")}
     seen = {f"layer_{i}": told for i in range(gates.LAYERS + 2)}
-    gates.chart(tmp_path / "chart.png", gates.layers(seen, ["$"] * 90))
+    gates.chart(tmp_path / "chart.png", gates.layers(seen, [r"$\frac$"] * 90))
     assert max(size(tmp_path / "chart.png")) < 2_000
 
 
@@ -201,7 +238,7 @@ def test_every_step_has_a_label():
 
 
 @pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is no chromium")
-def test_the_page_in_a_browser(url, writer, tmp_path):
+def test_the_page_in_a_browser(url, root, writer, tmp_path):
     """It loads without a complaint, asks nobody else, answers, and stops when told to."""
 
     def click_on(kind, text):
@@ -229,6 +266,15 @@ def test_the_page_in_a_browser(url, writer, tmp_path):
         assert tab.complaints == []
         elsewhere = [asked for asked in tab.asked if not asked.startswith((url, "data:", "blob:"))]
         assert elsewhere == []
+
+        # Loaded again it offers another run, and then says how to make one.
+        runs, name = root / "sentiment", "document.querySelector('input[aria-label=Run]')?.value"
+        with moved(runs / "small", runs / "later"):
+            tab.open(url)
+            tab.wait(f"{name} == 'later'")
+        with moved(runs, root / "elsewhere"):
+            tab.open(url)
+            tab.wait(f"document.body.innerText.includes('{sentiment.MAKE}')")
 
 
 def test_files_of_the_machine_are_not_served(url, root):
