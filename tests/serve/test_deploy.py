@@ -54,14 +54,19 @@ def test_the_example_names_each_application():
 def test_batching_is_that_of_our_server():
     """Its message is not in tensorflow-serving-api: the fields of session_bundle_config.proto."""
     text = (DEPLOY / "batching.config").read_text("utf-8")
-    found = dict(re.findall(r"^(\w+) { value: (\d+) }$", text, re.M))
+    found = dict(re.findall(r"^(\w+) { value: (\w+) }$", text, re.M))
     assert found.keys() == {
         "max_batch_size",
+        "enable_large_batch_splitting",
+        "max_execution_batch_size",
         "batch_timeout_micros",
         "max_enqueued_batches",
         "num_batch_threads",
     }
-    assert int(found["max_batch_size"]) == Options.batch_rows
+    # A request may have as many rows as here, which needs splitting (else 400).
+    assert int(found["max_batch_size"]) == Options.max_rows
+    assert found["enable_large_batch_splitting"] == "true"
+    assert int(found["max_execution_batch_size"]) == Options.batch_rows
     assert int(found["num_batch_threads"]) == Options.threads
     assert metrics.PATH in (DEPLOY / "monitoring.config").read_text("utf-8")
 
