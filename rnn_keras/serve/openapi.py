@@ -62,8 +62,8 @@ def describe(app: FastAPI, store: ModelStore) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    for path in PREDICT_PATHS:
-        found["paths"][path] = {"post": _predict(store, "{version}" in path)}
+    predict = {path: {"post": _predict(store, "{version}" in path)} for path in PREDICT_PATHS}
+    found["paths"] = predict | found["paths"]
     for operations in found["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)

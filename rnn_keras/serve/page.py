@@ -1,6 +1,7 @@
 """The description of the API as a page to read; it needs no script, and nothing from elsewhere."""
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 50em; margin: 2em auto; 
 pre { background: #8882; padding: .6em; overflow-x: auto }
 code, pre { font: 14px/1.5 ui-monospace, monospace }
 h2 { margin-top: 2em; border-top: 1px solid #8884; padding-top: 1em; font-size: 1.1em }
+h2 code { font-size: 1em }
 td { padding: 0 1em 0 0; vertical-align: top }
 """
 
@@ -30,7 +32,7 @@ def page(description: dict[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style><h1>{title}</h1>"
-        f"<p>{escape(description['info'].get('description', ''))}</p>"
+        f"<p>{_prose(description['info'].get('description', ''))}</p>"
         f'<p>For programs: <a href="/openapi.json">openapi.json</a></p>{operations}</html>'
     )
 
@@ -40,7 +42,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield "<table>"
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
-        values = ", ".join(schema.get("enum", ())) or schema.get("pattern", "")
+        values = ", ".join(schema.get("enum", ()))
         yield _row(parameter["name"], f"{parameter.get('description', '')} {values}")
     for status, answer in operation["responses"].items():
         yield _row(status, answer["description"])
@@ -49,6 +51,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     for name, example in body.get("examples", {}).items():
         value = json.dumps(example["value"], ensure_ascii=False)
         yield f"<p>{escape(name)}</p><pre>{escape(value)}</pre>"
+
+
+def _prose(markdown: str) -> str:
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(markdown))
 
 
 def _row(name: str, text: str) -> str:
