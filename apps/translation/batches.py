@@ -39,12 +39,10 @@ class Encoded:
             epoch: of the training, which draws its own order; None keeps one order, for judging.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
-        # By padded target, where a step costs most, then by source: both are padded little.
+        # By the target, where a step costs most, then by the source: both are padded little.
+        sides = [list(map(len, side)) for side in (self._targets, self._sources)]
         bucket = self._config.bucket
-        targets = -(-np.array(list(map(len, self._targets))) // bucket) * bucket
-        sources = np.array(list(map(len, self._sources)))
-        lengths = targets * (sources.max() + bucket) + sources
-        batches = bucket_by_length(lengths, self._config.batch_size, bucket, random)
+        batches = bucket_by_length(np.array(sides).T, self._config.batch_size, bucket, random)
 
         def generate():
             for rows in batches:
