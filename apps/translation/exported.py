@@ -173,8 +173,7 @@ class LiteRTTranslator(ExportedTranslator):
     """
 
     def __init__(self, run: Run, config: TranslationConfig):
-        # A search calls `step` with the same shapes again and again (docs/export.md).
-        self._model = LiteRTModel(run.tflite, delegates=False)
+        self._model = LiteRTModel(run.tflite)
         names = [path.name for path in vocabulary_files(run)]
         codecs = (Codec(self._model.vocabulary(name), config) for name in names)
         super().__init__(config, *codecs, self._model.signatures)
