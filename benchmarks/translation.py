@@ -28,7 +28,7 @@ def parse(argv=None) -> argparse.Namespace:
 
 
 def keras_layers(cell: str) -> dict:
-    """By side, the recurrent layer of `keras.layers`.
+    """By side, the recurrent layer of `keras.layers`; `Bidirectional` is Keras's there as well.
 
     The first GRU has our equation (`reset_after=False`), the other is what Keras makes by default.
     """
@@ -74,7 +74,11 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
 
     calls, weights, expected = {}, None, None
     for side, layer in {"ours": decoders.LAYERS[config.cell], **keras_layers(config.cell)}.items():
-        with mock.patch.dict(decoders.LAYERS, {config.cell: layer}):
+        both_ways = decoders.Bidirectional if side == "ours" else keras.layers.Bidirectional
+        with (
+            mock.patch.dict(decoders.LAYERS, {config.cell: layer}),
+            mock.patch.object(decoders, "Bidirectional", both_ways),
+        ):
             model = build(config, *(len(codec.vocabulary) for codec in codecs))
         if side != DEFAULT:
             weights = weights or model.get_weights()

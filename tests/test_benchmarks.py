@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 
@@ -147,7 +150,38 @@ def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
     assert "ERROR VanillaRNN, forward, 2x3x5x7" in "\n".join(layers.tables([row]))
 
 
-@pytest.mark.parametrize("name", ["decoding", "layers", "scaling", "training"])
+def test_searches_that_are_compared_find_the_same():
+    from benchmarks import decoding
+
+    sizes = dict(sentences=2, beam_width=3, steps=4, source=3, units=5, vocabulary=7)
+    options = [
+        text for name, n in sizes.items() for text in (f"--{name.replace('_', '-')}", str(n))
+    ]
+    calls = decoding.contenders(decoding.parse(options))
+    (tokens, scores), *others = [call() for call in calls.values()]
+    assert tokens.shape == (2, 4) and len(others) == 2
+    for found in others:
+        np.testing.assert_array_equal(found[0], tokens)
+        np.testing.assert_allclose(found[1], scores, rtol=1e-4)
+
+
+def test_translators_that_are_compared_are_the_same_model():
+    from benchmarks import translation
+
+    small = {"data": "builtin", "units": 4, "embedding": 3, "tokens": "word"}
+    config = replace(translation.PRESETS["base"][1], **small)
+    found, tokens = translation.contest(config, count=1)
+    assert list(found.calls) == ["ours", "Keras", "Keras, its default GRU"] and tokens > 64
+    different = mock.patch.object(translation, "keras_layers", lambda cell: {"Keras": another_gru})
+    with different, pytest.raises(ValueError, match="Keras's logits differ"):
+        translation.contest(config, count=1)
+
+
+def another_gru(units, **options):
+    return keras.layers.GRU(units, reset_after=False, activation="sigmoid", **options)
+
+
+@pytest.mark.parametrize("name", ["decoding", "layers", "scaling", "training", "translation"])
 def test_options_are_read_before_tensorflow(name):
     program = (
         f"import sys; from benchmarks import {name}; {name}.parse([]);"

@@ -62,7 +62,7 @@ def tab(runs: Runs) -> gr.Dropdown:
             source, target, weights = best.attention
             shown = Attention(plain(source), plain(target), weights)
             looked = drawn(plots.attention_maps, [shown])
-        unknown = " ".join(translator.read(sentence).unknown)
+        unknown = " ".join(translator.read([sentence])[0].unknown)
         beams = [[round(each.score, 3), each.text] for each in found]
         return best.text, unknown, beams, looked
 

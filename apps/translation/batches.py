@@ -1,7 +1,5 @@
 """Pairs as batches of ids, bucketed by length."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import tensorflow as tf
 
@@ -27,8 +25,8 @@ class Encoded:
         self, config: TranslationConfig, source_codec: Codec, target_codec: Codec, pairs: Pairs
     ):
         self._config = config
-        self._sources = with_end(source_codec, pairs.sources)
-        self._targets = with_end(target_codec, pairs.targets)
+        self._sources = _with_end(source_codec.read, pairs.sources)
+        self._targets = _with_end(target_codec.encode, pairs.targets)
         self.tokens = sum(map(len, self._targets))
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
@@ -41,12 +39,10 @@ class Encoded:
             epoch: of the training, which draws its own order; None keeps one order, for judging.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
-        # By padded target, where a step costs most, then by source: both are padded little.
+        # By the target, where a step costs most, then by the source: both are padded little.
+        sides = [list(map(len, side)) for side in (self._targets, self._sources)]
         bucket = self._config.bucket
-        targets = -(-np.array(list(map(len, self._targets))) // bucket) * bucket
-        sources = np.array(list(map(len, self._sources)))
-        lengths = targets * (sources.max() + bucket) + sources
-        batches = bucket_by_length(lengths, self._config.batch_size, bucket, random)
+        batches = bucket_by_length(np.array(sides).T, self._config.batch_size, bucket, random)
 
         def generate():
             for rows in batches:
@@ -64,24 +60,10 @@ class Encoded:
         return pad([ids[row] for row in rows], self._config.bucket)
 
 
-def source_batches(
-    config: TranslationConfig, codec: Codec, sentences: list[str]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Sentences to translate, `config.batch_size` of about the same length at a time.
-
-    Yields:
-        The numbers `(batch,)` of the sentences, and their ids, int32 `(batch, time)`, which end
-        with `EOS_ID` and are padded with 0.
-    """
-    ids = with_end(codec, sentences)
-    for rows in bucket_by_length(list(map(len, ids)), config.batch_size, config.bucket):
-        yield rows, pad([ids[row] for row in rows], config.bucket)
-
-
-def with_end(codec: Codec, texts: list[str], chunk: int = 10_000) -> list[np.ndarray]:
+def _with_end(encode, texts, chunk=10_000):
     """The ids of each text and `EOS_ID`, int32 vectors."""
     rows = []
     for start in range(0, len(texts), chunk):
-        ids = codec.encode(tf.constant(texts[start : start + chunk]))
+        ids = encode(tf.constant(texts[start : start + chunk]))
         rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
     return [np.append(row, np.int32(EOS_ID)) for row in rows]

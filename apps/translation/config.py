@@ -51,7 +51,7 @@ class TranslationConfig(TrainingConfig):
     """Lower-case both languages."""
 
     max_pair_length: int = 100
-    """Pairs with a side of more tokens are not trained on."""
+    """Pairs with a side of more words and marks are not trained on."""
 
     max_length: int = 250
     """Tokens that are read of a sentence to translate."""

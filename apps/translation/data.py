@@ -3,7 +3,6 @@
 import hashlib
 import json
 import random
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +37,8 @@ def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
     """The pairs that `config` names (see `pairs.read` and `grammar.generate`), in three parts.
 
     What the source does not tell apart is drawn from its training part, by distinct source
-    sentences: two sentences are the same here if they differ in case, blanks, apostrophes or
-    composition (NFC) only.
+    sentences: two are the same here if the same words and marks are read of them, whatever their
+    case (see `Pairs.keys`).
 
     Args:
         config: the configuration.
@@ -90,7 +89,7 @@ def _apart(given):
     for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
         if name in given:
             parts[name] = _select(given[name], lambda key: key not in taken)
-            taken.update(map(_key, parts[name].sources))
+            taken.update(parts[name].keys)
             if dropped := len(given[name]) - len(parts[name]):
                 left_out.append(f"{dropped:,} of {name}")
     own = " and ".join(name for name in pairs.PARTS[1:] if name in given)
@@ -105,11 +104,11 @@ def _drawn(config, parts):
     pool, about = parts["train"], ""
     if is_limited := config.limit is not None and config.limit < len(pool):
         train = pool.select(range(config.limit))
-        known = set(map(_key, train.sources))
+        known = set(train.keys)
         after = pool.select(range(config.limit, len(pool)))
         parts, pool = parts | {"train": train}, _select(after, lambda key: key not in known)
         about = f"Only the first {config.limit:,} pairs are trained on. "
-    trained = len(set(map(_key, parts["train"].sources)))
+    trained = len(set(parts["train"].keys))
     counts = {
         name: max(1, round(fraction * trained))
         for name, fraction in (
@@ -118,7 +117,7 @@ def _drawn(config, parts):
         )
         if name not in parts
     }
-    sources = list(dict.fromkeys(map(_key, pool.sources)))
+    sources = list(dict.fromkeys(pool.keys))
     if is_limited:
         sources = sources[: sum(counts.values())]  # the ones like those that are trained on
     random.Random(config.split_seed).shuffle(sources)
@@ -133,7 +132,7 @@ def _drawn(config, parts):
 
 
 def _select(part, wanted):
-    return part.select(row for row, source in enumerate(part.sources) if wanted(_key(source)))
+    return part.select(row for row, key in enumerate(part.keys) if wanted(key))
 
 
 def _short_enough(config, part):
@@ -150,8 +149,3 @@ def _short_enough(config, part):
         if left_out
         else ""
     )
-
-
-def _key(source):
-    """Equal for sentences that differ in what a split must not tell apart."""
-    return " ".join(unicodedata.normalize("NFC", source).casefold().replace("’", "'").split())

@@ -6,6 +6,7 @@ of the sentence is held once.
 """
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
@@ -141,7 +142,7 @@ class AttentionDecoder(keras.layers.Layer):
         """As `ContextDecoder.call`; the weights are `(rows, time, source)`."""
         time = ops.shape(E)[1]
         S, *asked = self.ask(E, initial_state=list(states[: self.count]), training=training)
-        Q = self.query(S) if self.query else S / self.units**0.5
+        Q = over_rows(self.query, S) if self.query else S / self.units**0.5
         context, weights = self.score(
             [by_sentence(Q, memory["values"]), memory["values"], memory["keys"]],
             mask=[None, memory["mask"]],
@@ -150,13 +151,28 @@ class AttentionDecoder(keras.layers.Layer):
         context, weights = by_row(context, time), by_row(weights, time)
         X = ops.concatenate([S, context], axis=-1)
         S, *read = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
-        output = self.read(ops.concatenate([S, context, E], axis=-1))
+        output = over_rows(self.read, ops.concatenate([S, context, E], axis=-1))
         return self.drop_output(output, training=training), asked + read, weights
+
+
+def over_rows(function, X):
+    """A function of the last axis, of `(rows, time, n)`.
+
+    Where the time is known, as in a step of a search, it is called with a matrix: LiteRT then knows
+    all shapes before it computes, and counts on it (docs/export.md).
+    """
+    time = X.shape[1]
+    if time is None:
+        return function(X)
+    Y = function(ops.reshape(X, (-1, X.shape[-1])))
+    return ops.reshape(Y, (-1, time, Y.shape[-1]))
 
 
 def by_sentence(rows, memory):
     """`(rows, time, n)` as `(batch, rows / batch * time, n)`, batch being that of `memory`."""
-    return ops.reshape(rows, (ops.shape(memory)[0], -1, rows.shape[-1]))
+    # By a concatenation, of which LiteRT knows the result before it computes; it does of no stack.
+    shape = tf.concat([tf.shape(memory)[:1], [-1, rows.shape[-1]]], axis=0)
+    return tf.reshape(rows, shape)
 
 
 def by_row(values, time):

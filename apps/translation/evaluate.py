@@ -39,7 +39,7 @@ def evaluate(run: Run) -> dict:
     from apps.translation.data import load
     from apps.translation.graph import TranslatorGraph
     from apps.translation.model import load as load_model
-    from apps.translation.scores import ANCHOR, Judge, by_length
+    from apps.translation.scores import Judge, by_length
     from apps.translation.train import MONITOR, monitored
 
     config, model, source, target = load_model(run)
@@ -62,15 +62,15 @@ def evaluate(run: Run) -> dict:
     seconds = sum(row["seconds"] for row in history)
     trained = Encoded(config, source, target, corpus.train)
     metrics = {
-        "bleu": beam[ANCHOR],
-        "bleu_greedy": greedy[ANCHOR],
+        "bleu": beam[judge.anchor_name],
+        "bleu_greedy": greedy[judge.anchor_name],
         "sacrebleu": beam["sacreBLEU"],
         "chrf": beam["chrF"],
         "exact": beam["exact"],
         "test_perplexity": perplexity(model, Encoded(config, source, target, corpus.test)),
         "validation_perplexity": kept[MONITOR],
-        "nearest_bleu": nearest[ANCHOR],
-        "copy_bleu": copy[ANCHOR],
+        "nearest_bleu": nearest[judge.anchor_name],
+        "copy_bleu": copy[judge.anchor_name],
         "best_epoch": kept["epoch"],
         "training_minutes": seconds / 60,
         "tokens_per_second": trained.tokens * len(history) / seconds,
@@ -148,10 +148,10 @@ def perplexity(model, encoded) -> float:
 
 def documented(function, config, train) -> list[dict]:
     """The four documented sentences and their BLEU (k=2), if any of them was trained on."""
-    from apps.translation.scores import plain
+    from apps.translation.text import plain
     from rnn_keras.metrics import bleu
 
-    known = set(plain(train.sources, lowercase=True))
+    known = set(train.keys)
     is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
     if (config.source, config.target) != ("en", "fr") or not any(is_known):
         return []

@@ -70,17 +70,19 @@ class ExportedTranslator:
         """The outputs of a signature, tensors by name."""
         raise NotImplementedError
 
-    def read(self, sentence: str) -> Source:
-        """What is read of a sentence."""
-        text = tf.constant([sentence])
-        read = self._source.encode(text).flat_values.numpy()
-        length = int(tf.size(self._source.split(text).flat_values))
-        return Source(
-            read=len(read),
-            length=length,
-            unknown=self._source.unknown(sentence),
-            knows_any=bool((read != UNKNOWN_ID).any()),
-        )
+    def read(self, sentences: Sequence[str]) -> list[Source]:
+        """What is read of each sentence."""
+        text = tf.constant(sentences)
+        ids = self._source.encode(text)
+        return [
+            Source(
+                length=len(of_one),
+                read=(read := min(len(of_one), self.config.max_length)),
+                unknown=unknown,
+                knows_any=any(token != UNKNOWN_ID for token in of_one[:read]),
+            )
+            for of_one, unknown in zip(ids.to_list(), self._source.unknown(text))
+        ]
 
     def translate(
         self, sentences: Sequence[str], beam: int, alpha: float, nbest: int = 1
@@ -171,8 +173,7 @@ class LiteRTTranslator(ExportedTranslator):
     """
 
     def __init__(self, run: Run, config: TranslationConfig):
-        # A search calls `step` with the same shapes again and again (docs/export.md).
-        self._model = LiteRTModel(run.tflite, delegates=False)
+        self._model = LiteRTModel(run.tflite)
         names = [path.name for path in vocabulary_files(run)]
         codecs = (Codec(self._model.vocabulary(name), config) for name in names)
         super().__init__(config, *codecs, self._model.signatures)

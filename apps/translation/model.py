@@ -13,6 +13,7 @@ from apps.translation.decoders import (
     AttentionDecoder,
     ContextDecoder,
     dense,
+    over_rows,
     sentence_dropout,
     stack,
 )
@@ -131,11 +132,12 @@ class Translator(keras.Model):
         """
         E = self.drop_target(self.target_embedding(tokens), training=training)
         output, states, weights = self.decoder(E, states, memory, training=training)
+        return over_rows(self._logits, output), states, weights
+
+    def _logits(self, output):
         if self.options["tied"]:
-            logits = self.target_embedding(output, reverse=True) + self.output_bias
-        else:
-            logits = self.output_layer(output)
-        return logits, states, weights
+            return self.target_embedding(output, reverse=True) + self.output_bias
+        return self.output_layer(output)
 
     def call(self, inputs, training=False):
         source, tokens = inputs

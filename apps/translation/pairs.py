@@ -1,8 +1,9 @@
 """Reading pairs of sentences: tables, parallel files, TensorFlow Datasets."""
 
+import unicodedata
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ from apps.common.config import flag
 from apps.common.errors import InputError
 from apps.common.sources import decoded, read_text, reading, tfds_builder
 from apps.translation.config import TranslationConfig
+from apps.translation.text import plain
 
 PARTS = ("train", "validation", "test")
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev")}
@@ -27,10 +29,17 @@ class Pairs:
 
     Attributes:
         sources, targets: `n` of each; a source occurs once with each of its translations.
+        keys: what tells the sources apart: what is read of each, whatever its case, its blanks or
+            its composition; None computes it.
     """
 
     sources: list[str]
     targets: list[str]
+    keys: list[str] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self):
+        if self.keys is None:
+            object.__setattr__(self, "keys", plain(self.sources, lowercase=True))
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -38,12 +47,14 @@ class Pairs:
     def select(self, rows: Iterable[int]) -> "Pairs":
         """Those rows only."""
         rows = list(rows)
-        return Pairs([self.sources[row] for row in rows], [self.targets[row] for row in rows])
+        columns = (self.sources, self.targets, self.keys)
+        return Pairs(*([column[row] for row in rows] for column in columns))
 
     @property
     def distinct_sources(self) -> list[str]:
-        """Each source once: what an evaluation translates."""
-        return list(self._translations)
+        """Each source once, as it is first written: what an evaluation translates."""
+        first = dict(zip(reversed(self.keys), reversed(self.sources)))
+        return [first[key] for key in self._translations]
 
     @property
     def references(self) -> list[list[str]]:
@@ -53,8 +64,8 @@ class Pairs:
     @cached_property
     def _translations(self):
         translations = {}
-        for source, target in zip(self.sources, self.targets):
-            translations.setdefault(source, []).append(target)
+        for key, target in zip(self.keys, self.targets):
+            translations.setdefault(key, []).append(target)
         return translations
 
 
@@ -92,9 +103,9 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
 def refuse_flags(config: TranslationConfig, *fields: str) -> None:
     """Raise an `InputError` for flags that say nothing about this kind of data, if they are set."""
     meant_for = {"reverse": "a tab-separated file", "test_set": "a folder of parallel files"}
-    for field in fields:
-        if getattr(config, field):
-            raise InputError(f"{flag(field)} is for {meant_for[field]}, not for {config.data}")
+    for name in fields:
+        if getattr(config, name):
+            raise InputError(f"{flag(name)} is for {meant_for[name]}, not for {config.data}")
 
 
 def _checked(numbered, where) -> Pairs:
@@ -104,14 +115,21 @@ def _checked(numbered, where) -> Pairs:
         source, target = source.strip(), target.strip()
         if not source and not target:
             continue
-        if not source or not target:
-            empty = "translation" if source else "source"
-            raise InputError(f"{where}, line {number:,}: the {empty} is empty; remove this pair")
+        if not (has_source := _has_word(source)) or not _has_word(target):
+            empty = "translation" if has_source else "source"
+            raise InputError(
+                f"{where}, line {number:,}: there is no word in the {empty}; remove this pair"
+            )
         sources.append(source)
         targets.append(target)
     if not sources:
         raise InputError(f"{where} has no pairs")
     return Pairs(sources, targets)
+
+
+def _has_word(text):
+    """Whether `text.split_words` finds anything: a letter, a digit, or a mark."""
+    return any(unicodedata.category(character)[0] in "LMNPS" for character in text)
 
 
 def _lines(text):

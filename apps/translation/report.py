@@ -102,13 +102,14 @@ def worst(
 
 def _figures(config, metrics):
     """What the columns of the scores mean."""
+    case = "in lower case and " * config.lowercase
     signatures = "\n".join(f"- {name}: `{text}`" for name, text in metrics["signatures"].items())
     return f"""\
 {signatures}
 
 Both are computed by sacreBLEU with all {metrics["pairs"]:,} references of {metrics["sentences"]:,}
-sentences: the first on lower-cased text that Moses's normaliser and tokenizer prepared, as figures
-for Multi30k are published; the second on the translations as they are written. The documented BLEU
-is the mean over sentences, the best reference of each. `exact` is the part of sentences that are
-one of their references, normalised{" and in lower case" * config.lowercase}. The perplexity of the
+sentences: the first on lower-cased tokens of Moses, as figures for Multi30k are published (on
+characters where a language is written without blanks); the second on the translations as they are
+written. The documented BLEU is the mean over sentences, the best reference of each. `exact` is the
+part of sentences that are one of their references, {case}normalised. The perplexity of the
 references is {metrics["test_perplexity"]:.2f} per token."""

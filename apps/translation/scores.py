@@ -8,10 +8,11 @@ import sacrebleu
 import tensorflow as tf
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
-from apps.translation.text import join_words, split_words
+from apps.translation.text import JOINER, plain, split_words
 from rnn_keras.metrics import bleu, corpus_bleu
 
-ANCHOR = "BLEU (lower-cased, Moses tokens)"
+# Languages that are written without blanks, where Moses and sacreBLEU would find one long word.
+WITHOUT_BLANKS = frozenset(("zh", "ja", "th", "lo", "km", "my"))
 
 
 class Judge:
@@ -19,23 +20,32 @@ class Judge:
 
     Args:
         references: of each sentence, all its references.
-        language: of the translations, such as `fr`; tells Moses's tokenizer what to do.
+        language: of the translations, such as `fr`; tells Moses's tokenizer what to do. Of those in
+            `WITHOUT_BLANKS`, the tokens are those of `text.split_words`, i.e. the characters.
         lowercase: whether case does not count, as it cannot for a translator of lower-cased text.
+
+    Attributes:
+        anchor_name: what the BLEU is that compares with published figures.
     """
 
     def __init__(self, references: Sequence[Sequence[str]], language: str, lowercase: bool):
         self._references, self._lowercase = [list(each) for each in references], lowercase
+        self._by_character = language in WITHOUT_BLANKS
+        tokens = "characters" if self._by_character else "Moses tokens"
+        self.anchor_name = f"BLEU (lower-cased, {tokens})"
+        self._sacrebleu = {"lowercase": lowercase}
+        if self._by_character:
+            self._sacrebleu["tokenize"] = "zh" if language == "zh" else "char"
         self._normalizer, self._tokenizer = MosesPunctNormalizer(language), MosesTokenizer(language)
-        flat = iter(self._tokens([text for each in references for text in each]))
-        self._reference_tokens = [[next(flat) for _ in each] for each in references]
-        self._plain_references = [set(plain(each, lowercase)) for each in self._references]
+        flat = [text for each in references for text in each]
+        tokens, texts = iter(self._tokens(flat)), iter(plain(flat, lowercase))
+        self._reference_tokens = [[next(tokens) for _ in each] for each in references]
+        self._plain_references = [{next(texts) for _ in each} for each in references]
 
     def scores(self, translations: Sequence[str]) -> "Scores":
         """All figures of the translations, one of each sentence."""
         tokens = self._tokens(translations)
-        detokenised, signature = corpus_bleu(
-            translations, self._references, lowercase=self._lowercase
-        )
+        detokenised, signature = corpus_bleu(translations, self._references, **self._sacrebleu)
         anchor, anchor_signature = corpus_bleu(
             tokens, self._reference_tokens, tokenize="none", force=True
         )
@@ -49,14 +59,14 @@ class Judge:
             for k in (2, 4)
         }
         figures = {
-            ANCHOR: anchor,
+            self.anchor_name: anchor,
             "sacreBLEU": detokenised,
             "chrF": self._chrf(translations),
             "mean documented BLEU, k=2": float(of_sentence[2]),
             "k=4": float(of_sentence[4]),
             "exact": float(np.mean(self.exact(translations))),
         }
-        return Scores(figures, {ANCHOR: anchor_signature, "sacreBLEU": signature})
+        return Scores(figures, {self.anchor_name: anchor_signature, "sacreBLEU": signature})
 
     def exact(self, translations: Sequence[str]) -> list[bool]:
         """Which translations are one of their references, both normalised by `plain`."""
@@ -64,14 +74,14 @@ class Judge:
         return [ours in known for ours, known in zip(own, self._plain_references)]
 
     def anchor(self, translations: Sequence[str], rows: Sequence[int]) -> float:
-        """The BLEU of lower-cased Moses tokens, of some of the sentences."""
+        """The BLEU of `anchor_name`, of some of the sentences."""
         tokens = self._tokens([translations[row] for row in rows])
         references = [self._reference_tokens[row] for row in rows]
         return corpus_bleu(tokens, references, tokenize="none", force=True).score
 
     def of_sentences(self, translations: Sequence[str]) -> np.ndarray:
         """The BLEU of each sentence alone, by sacreBLEU, `(n,)`, from 0 to 100."""
-        metric = sacrebleu.BLEU(lowercase=self._lowercase, effective_order=True)
+        metric = sacrebleu.BLEU(**self._sacrebleu, effective_order=True)
         return np.array(
             [
                 metric.sentence_score(ours, labels).score
@@ -87,6 +97,10 @@ class Judge:
 
     def _tokens(self, texts):
         """Lower-cased tokens between blanks, as the Multi30k task prepares its texts."""
+        if self._by_character:
+            words = split_words(tf.constant(list(texts), tf.string), lowercase=True)
+            joined = tf.strings.reduce_join(words, axis=-1, separator=" ").numpy()
+            return [text.decode().replace(JOINER, "") for text in joined]
         return [
             self._tokenizer.tokenize(
                 self._normalizer.normalize(text).lower(), return_str=True, escape=False
@@ -100,12 +114,6 @@ class Scores(NamedTuple):
 
     figures: dict[str, float]
     signatures: dict[str, str]
-
-
-def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
-    """Texts as the translator itself would write them: normalised, blanks as usual."""
-    joined = join_words(split_words(tf.constant(list(texts), tf.string), lowercase))
-    return [text.decode() for text in joined.numpy()]
 
 
 def by_length(
@@ -123,10 +131,10 @@ def by_length(
         parts: number of parts, of about equal size.
 
     Returns:
-        By part: the mean number of `words` (between blanks), how many `sentences`, and by name
-        the BLEU of lower-cased Moses tokens.
+        By part: the mean number of `words` and marks, how many `sentences`, and by name the BLEU
+        that compares with published figures.
     """
-    words = np.array([len(sentence.split()) for sentence in sentences])
+    words = split_words(tf.constant(list(sentences)), lowercase=True).row_lengths().numpy()
     order = np.argsort(words, kind="stable")
     return [
         {

@@ -19,7 +19,7 @@ def source_ids(codec: Codec, text):
     Returns:
         int32 `(batch, time)`, `EOS_ID` after the last token and `PAD_ID` behind it.
     """
-    tokens = codec.encode(text)
+    tokens = codec.read(text)
     ids = tokens.to_tensor(PAD_ID)
     # Two steps at least, as Keras warns of attention over one.
     ids = tf.pad(ids, [[0, 0], [0, tf.maximum(2 - tf.shape(ids)[1], 1)]], constant_values=PAD_ID)

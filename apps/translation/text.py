@@ -6,6 +6,7 @@ side (after OpenNMT's tokenizer), so that `l'homme noir.` is `l ￭'￭ homme no
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -66,6 +67,12 @@ def join_words(words):
     return _glued(tf.strings.reduce_join(words, axis=-1, separator=" "))
 
 
+def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
+    """Texts as a translator would write them: normalised, blanks as usual."""
+    joined = join_words(split_words(tf.constant(list(texts), tf.string), lowercase))
+    return [text.decode() for text in joined.numpy()]
+
+
 def _glued(text):
     return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
 
@@ -107,9 +114,13 @@ class Codec:
         return self._pieces.split(words) if self._pieces else words
 
     def encode(self, text):
-        """The ids that are read, `config.max_length` at most: ragged `(batch, tokens)` int32."""
-        tokens = self.split(text)[:, : self._max_length]
+        """The ids of strings `(batch,)`: ragged `(batch, tokens)` int32."""
+        tokens = self.split(text)
         return tokens.with_flat_values(tf.cast(self.table.lookup(tokens.flat_values), tf.int32))
+
+    def read(self, text):
+        """The ids that a model reads of its source: the first `config.max_length`."""
+        return self.encode(text)[:, : self._max_length]
 
     def decode(self, ids, unknown=UNKNOWN):
         """The text of ids up to the first `EOS_ID`, if there is one.
@@ -127,14 +138,17 @@ class Codec:
         written = tf.where(ended, "", written)
         return _glued(tf.strings.reduce_join(written, axis=-1))
 
-    def unknown(self, text: str) -> list[str]:
-        """The distinct words of a text that are read as `<unk>`."""
-        words = split_words(tf.constant([text]), self._lowercase).flat_values
-        tokens = tf.RaggedTensor.from_uniform_row_length(words, 1)
+    def unknown(self, text) -> list[list[str]]:
+        """The distinct words of each of strings `(batch,)` that are read as `<unk>`."""
+        words = split_words(text, self._lowercase)
+        tokens = tf.RaggedTensor.from_uniform_row_length(words.flat_values, 1)
         tokens = self._pieces.split(tokens) if self._pieces else tokens
         found = tokens.with_flat_values(self.table.lookup(tokens.flat_values) == UNKNOWN_ID)
-        unknown = tf.boolean_mask(words, tf.reduce_any(found, axis=1)).numpy()
-        return [word.decode().strip(JOINER) for word in dict.fromkeys(unknown)]
+        unknown = tf.ragged.boolean_mask(words, words.with_values(tf.reduce_any(found, axis=1)))
+        return [
+            [word.decode().strip(JOINER) for word in dict.fromkeys(of_one)]
+            for of_one in unknown.to_list()
+        ]
 
     def tokens(self, ids) -> list[str]:
         """The tokens of ids `(time,)`, as they are in the vocabulary."""

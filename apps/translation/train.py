@@ -1,5 +1,6 @@
 """`python -m apps.translation.train`: from pairs of sentences to a run with a judged translator."""
 
+import shlex
 import time
 from typing import Literal
 
@@ -99,8 +100,11 @@ def main(argv=None) -> None:
     config, run = cli.parse("translation", PRESETS, argv, description=DESCRIPTION)
     began = time.monotonic()
     run = train(config, run)
+    from apps.common.examples import read_examples
+
     print(f"done in {(time.monotonic() - began) / 60:.1f} minutes; next:")
-    print(f'  python -m apps.translation.translate {run} "The cat is black."')
+    example = shlex.quote(read_examples(run)[0])
+    print(f"  python -m apps.translation.translate {run} {example}")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class TranslateOptions:
     translations; None takes the run's."""
 
     nbest: int = 1
-    """Translations to print of each sentence, with their scores if there are several."""
+    """Translations to print of each sentence, with their scores if there are several, and a blank
+    line between sentences. Two may be the same text, of other word pieces."""
 
     greedy: bool = False
     """Greedy search, which is beam search of width 1."""
@@ -146,15 +147,18 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
     for start in range(0, len(sentences), CHUNK):
         chunk = sentences[start : start + CHUNK]
         found = translator.translate(chunk, width, alpha, options.nbest)
-        for number, (sentence, translations) in enumerate(zip(chunk, found), start + 1):
+        read = translator.read(chunk)
+        for number, (source, translations) in enumerate(zip(read, found), start + 1):
             lines = _lines(translations, options.nbest)
-            if number == 1 and options.show_attention:
+            if options.nbest > 1 and number > 1:
+                lines.insert(0, "")  # between those of one sentence and the next
+            if number == 1 and options.show_attention and source.length:
                 from apps.translation.attention import describe
 
                 lines.append(describe(translations[0].attention))
             if number == 1 and options.plot is not None:
                 _plot(options.plot, translations[0].attention)
-            note = _note(translator.read(sentence))
+            note = _note(source)
             where = f"sentence {number}: " if len(sentences) > 1 and note else ""
             yield "\n".join(lines), where + note
 

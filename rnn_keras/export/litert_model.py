@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 
 from rnn_keras.data import Vocabulary
 
@@ -18,9 +18,6 @@ class LiteRTModel:
     Args:
         file: the file.
         threads: threads of one call.
-        delegates: whether LiteRT may hand parts of the graph to XNNPACK, as it does by default.
-            That is faster, but in LiteRT 2.3 its memory may be stale when a signature of several
-            such parts is called again with inputs of the same shapes (docs/export.md).
 
     Attributes:
         signatures: by signature name, the inputs as `{name: (shape, dtype)}`, an open dimension
@@ -36,16 +33,11 @@ class LiteRTModel:
         (1, 96)
     """
 
-    def __init__(self, file, threads=1, delegates=True):
+    def __init__(self, file, threads=1):
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
         self._file = Path(file)
-        resolver = (
-            OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        )
-        self._interpreter = Interpreter(
-            model_path=str(file), num_threads=threads, experimental_op_resolver_type=resolver
-        )
+        self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
         self._runners = {
             name: self._interpreter.get_signature_runner(name)
             for name in self._interpreter.get_signature_list()

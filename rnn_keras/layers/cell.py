@@ -94,12 +94,12 @@ class DocumentedCell:
         kernel, bias = ops.convert_to_tensor(self.kernel), self.input_bias
         if isinstance(masks, list):
             kernels = ops.split(kernel, len(masks), axis=-1)
-            products = [ops.tensordot(X * m, W, axes=1) for m, W in zip(masks, kernels)]
+            products = [_product(X * m, W) for m, W in zip(masks, kernels)]
             x = self.split_projection(ops.concatenate(products, axis=-1))
         else:
             # A product for each piece: to split one product would copy it.
             X = X if masks is None else X * masks
-            x = tuple(ops.tensordot(X, W, axes=1) for W in self.split_projection(kernel))
+            x = tuple(_product(X, W) for W in self.split_projection(kernel))
         if bias is None:
             return x
         biases = self.split_projection(ops.convert_to_tensor(bias))
@@ -158,3 +158,13 @@ def check_rate(name, rate):
         raise ValueError(
             f"`{name}` must be a number from 0 up to but not including 1, got {rate!r}."
         )
+
+
+def _product(X, W):
+    """`X W` over the last axis of X."""
+    if len(X.shape) == 2 or list(X.shape[:-1]).count(None) > 1:
+        return ops.tensordot(X, W, axes=1)
+    # All shapes of a streaming step are then known before it runs; LiteRT counts on it.
+    rows = ops.matmul(ops.reshape(X, (-1, X.shape[-1])), W)
+    shape = [-1 if size is None else size for size in X.shape[:-1]]
+    return ops.reshape(rows, [*shape, W.shape[-1]])

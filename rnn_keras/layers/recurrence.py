@@ -114,11 +114,16 @@ class Recurrence:
             new_state = self._step(x_t, state, weights, keeping_affine)
             return _keep_masked(mask, t, new_state, state), tuple(kept)
 
+        # History is indexed so that entry t is the state *before* step t.
+        remembered = len(state) if record else int(sequences)
+        if x[0].shape[0] == 1:  # streaming: one step needs neither a loop nor buffers
+            new_state, kept = advance(0, state)
+            history = tuple(tf.stack(pair) for pair in zip(state[:remembered], new_state))
+            return new_state, history, tuple(a[None] for a in kept) if record else ()
+
         def started(value):
             return buffers.write(buffers.allocate(T + 1, value), 0, value)
 
-        # History is indexed so that entry t is the state *before* step t.
-        remembered = len(state) if record else int(sequences)
         history = tuple(started(s) for s in state[:remembered])
         sums = tuple(buffers.allocate(T, a) for a in advance(0, state)[1]) if record else ()
 
@@ -128,12 +133,9 @@ class Recurrence:
             sums = tuple(buffers.write(b, t, a) for b, a in zip(sums, kept))
             return t + 1, state, history, sums
 
-        loop = (0, state, history, sums)
-        if x[0].shape[0] == 1:  # streaming: one step needs no loop around it
-            loop = body(*loop)
-        else:
-            loop = tf.while_loop(lambda t, *_: t < T, body, loop, maximum_iterations=T)
-        _, final_state, history, sums = loop
+        _, final_state, history, sums = tf.while_loop(
+            lambda t, *_: t < T, body, (0, state, history, sums), maximum_iterations=T
+        )
         history, sums = [tuple(buffers.read(b) for b in kept) for kept in (history, sums)]
         return final_state, history, sums
 

@@ -77,6 +77,24 @@ def test_a_file_with_other_values(entry, words, old_file, monkeypatch, tmp_path_
         write_litert({"f": linear(other)}, [other], old_file)
 
 
+def test_a_file_that_answers_otherwise_when_called_again(
+    old_file, monkeypatch, tmp_path_factory, tflite
+):
+    W, file = tflite
+    converter(
+        monkeypatch, tmp_path_factory,
+        f"import shutil, sys; shutil.copyfile({str(file)!r}, sys.argv[2])",
+    )  # fmt: skip
+    run, calls = litert_file.LiteRTModel.run, count()
+
+    def stale(self, signature, **arrays):
+        return {k: v + (next(calls) % 2) * 1e-5 for k, v in run(self, signature, **arrays).items()}
+
+    monkeypatch.setattr(litert_file.LiteRTModel, "run", stale)
+    with pytest.raises(ExportError, match="'f' answers otherwise when it is called again"):
+        write_litert({"f": linear(W)}, [W], old_file)
+
+
 def test_a_variable_that_was_not_named(old_version):
     with pytest.raises(ValueError, match=r"`trackables` lacks .*W:0"):
         write_saved_model({"f": linear(tf.Variable(tf.eye(2), name="W"))}, [], old_version.parent)

@@ -9,8 +9,9 @@ from apps.translation import baselines, report
 from apps.translation.config import TranslationConfig
 from apps.translation.evaluate import DOCUMENTED, documented
 from apps.translation.pairs import Pairs
-from apps.translation.scores import ANCHOR, Judge, by_length
+from apps.translation.scores import Judge, by_length
 
+ANCHOR = "BLEU (lower-cased, Moses tokens)"
 REFERENCES = [["Il est calme .", "Il est serein."], ["L'homme noir court très vite."]]
 PERFECT = ["il est serein.", "l’homme  NOIR court très vite."]
 PARTIAL = ["il est", "un homme noir court."]
@@ -42,6 +43,22 @@ def test_the_anchor_is_bleu_over_moses_tokens(judge):
     of_second = np.exp(-0.4) * 0.8**0.5 * 0.5**0.25
     assert scores["mean documented BLEU, k=2"] == pytest.approx((np.exp(-1) + of_second) / 2)
     assert 0 < scores["chrF"] < 100 and 0 < scores["sacreBLEU"] < 100
+
+
+def test_without_blanks_characters_are_compared():
+    references = [["我有三只猫。"], ["对不起。"]]
+    judge = Judge(references, "zh", lowercase=True)
+    scores, signatures = judge.scores(["我有两只猫。", "对不起。"])
+    assert "|tok:zh|" in signatures["sacreBLEU"] and judge.anchor_name in scores
+    tokens = [["我 有 三 只 猫 。", "对 不 起 。"]]
+    metric = sacrebleu.BLEU(tokenize="none", force=True)
+    wanted = metric.corpus_score(["我 有 两 只 猫 。", "对 不 起 。"], tokens).score
+    assert scores["sacreBLEU"] == scores[judge.anchor_name] == pytest.approx(wanted)
+    # By the documented formula: (5/6)^(1/2) (3/5)^(1/4) and 1.
+    of_first = (5 / 6) ** 0.5 * (3 / 5) ** 0.25
+    assert scores["mean documented BLEU, k=2"] == pytest.approx((of_first + 1) / 2)
+    (row,) = report.worst(judge, ["a", "b"], references, ["我有两只猫。", "对不起。"])
+    assert 0 < row["BLEU"] < 100
 
 
 def test_nothing_said_scores_nothing(judge):

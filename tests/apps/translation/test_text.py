@@ -112,9 +112,11 @@ def test_encoding_in_a_graph_is_encoding():
 def test_long_texts_are_cut_and_unknown_words_are_shown():
     config = TranslationConfig(tokens="word", max_length=3)
     codec = text.Codec(Vocabulary((*text.SPECIALS, "good", "￭.")), config)
-    ids = codec.encode(tf.constant(["Good bad. good", "good"])).to_list()
+    ids = codec.read(tf.constant(["Good bad. good", "good"])).to_list()
     assert ids == [[4, text.UNKNOWN_ID, 5], [4]]
     assert codec.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
+    texts = tf.constant(["bad, good bad", "", "good"])
+    assert codec.unknown(texts) == [["bad", ","], [], []]
 
 
 def test_vocabularies_are_learned_from_what_is_given():

@@ -13,9 +13,10 @@ import pytest
 
 from apps.common.history import read_history
 from apps.common.results import read_results
-from apps.translation import evaluate, export, grammar, text, train
+from apps.translation import data, evaluate, export, grammar, text, train
 from apps.translation.config import PRESETS, TranslationConfig
 from rnn_keras import use_plan
+from rnn_keras.data import Vocabulary
 
 SMALL = (
     ["tiny", "--epochs", "1", "--units", "6", "--embedding", "5", "--batch-size", "16"]
@@ -105,6 +106,19 @@ def test_the_documented_sentences_are_told_as_a_smoke_test(judged):
     assert trained_on.pop("He's calm.") == "no" and "yes" in trained_on.values()
     assert "a smoke test" in judged.out
     assert f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}" in judged.out
+
+
+def test_the_vocabularies_are_those_of_the_training_part(resumed):
+    config = TranslationConfig(**json.loads((resumed.path / "config.json").read_text())["config"])
+    parts = data.load(config)
+    held_out = {*split(parts.validation.sources), *split(parts.test.sources)}
+    vocabulary = set(Vocabulary.load(resumed.path / "vocab.source.txt").tokens)
+    assert held_out - vocabulary == held_out - split(parts.train.sources) != set()
+
+
+def split(texts):
+    words = text.split_words(texts, lowercase=True).flat_values.numpy()
+    return {word.decode() for word in words}
 
 
 def test_pairs_that_changed_since_are_refused(resumed, runs, tmp_path, capsys):
