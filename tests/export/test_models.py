@@ -14,7 +14,7 @@ PIECES = (1, 3, None)  # time steps that `step` is given at a time; None: all th
 WEIGHTS = {"none": "FLOAT32", "dynamic": "INT8", "float16": "FLOAT16"}
 
 # Each kind in one quantization, and the two layers of one equation in different ones; the other
-# products are in the slow suite.
+# products are in the slow suite, and full int8 has a test of its own (test_runtimes.py).
 QUICK = {
     "lstm": "none",
     "gru": "dynamic",
@@ -29,7 +29,7 @@ QUICK = {
 
 def products():
     for kind in cases.KINDS:
-        for quantization in TOLERANCES:
+        for quantization in WEIGHTS:
             marks = [] if QUICK[kind] == quantization else [pytest.mark.slow]
             yield pytest.param(kind, quantization, marks=marks)
 
