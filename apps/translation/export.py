@@ -15,7 +15,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     """Write `saved_model/1/` and `model.tflite` of a trained run, each verified, and `export.json`.
 
     Both are compared with the Keras model on the validation sentences in `examples.json`, and on
-    texts that are hardly any.
+    texts that are hardly any; a quantized file step by step, not by its whole translations.
 
     Returns:
         What `export.json` holds: for `saved_model` and `litert` the `file`, its `bytes`, and
@@ -53,6 +53,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
                 name: examples["encode" if name in ("greedy", "beam") else name]
                 for name in graph.litert
             },
+            "searches": ("greedy", "beam"),
         },
         sentences=len(sentences),
     )

@@ -11,12 +11,12 @@ def record(functions, outputs, differences, **facts):
     Args:
         functions: its `tf.function`s by signature name.
         outputs: what was expected of them: by name, lists of dictionaries of arrays.
-        differences: by name, the largest difference from that.
+        differences: by name, the largest difference from that, where it was compared.
         **facts: what else to say.
 
     Returns:
         An object of the facts and `signatures`: by name the `inputs` with their shapes (null is
-        any size) and types, the `outputs` with their types, and `max_difference`.
+        any size) and types, the `outputs` with their types, and `max_difference`, null if none.
     """
     signatures = {
         name: {
@@ -25,7 +25,7 @@ def record(functions, outputs, differences, **facts):
                 for spec in function.input_signature
             },
             "outputs": {name: _type(value) for name, value in outputs[name][0].items()},
-            "max_difference": differences[name],
+            "max_difference": differences.get(name),
         }
         for name, function in functions.items()
     }

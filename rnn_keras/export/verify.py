@@ -145,7 +145,11 @@ def _difference(what, want, got, tolerance):
         raise ExportError(f"{what} is of type {got.dtype} instead of {want.dtype}")
     if want.dtype.kind != "f":
         if not np.array_equal(want, got):
-            raise ExportError(f"{what} differs from the model's: {got} instead of {want}")
+            at = tuple(np.argwhere(want != got)[0])
+            raise ExportError(
+                f"{what} differs from the model's, first at {list(map(int, at))}: "
+                f"{got[at]} instead of {want[at]}"
+            )
         return 0.0
     if want.size == 0:
         return 0.0

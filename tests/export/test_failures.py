@@ -1,6 +1,7 @@
 """An export that does not succeed says why in one line, and what was there before stays."""
 
 import os
+from functools import partial
 from itertools import count
 from types import SimpleNamespace
 
@@ -75,6 +76,20 @@ def test_a_file_with_other_values(entry, words, old_file, monkeypatch, tmp_path_
     other = tf.Variable(W * entry)
     with pytest.raises(ExportError, match=words):
         write_litert({"f": linear(other)}, [other], old_file)
+
+
+def test_what_is_chosen_with_rounded_weights_may_be_otherwise(tmp_path):
+    W = tf.Variable(np.random.default_rng(0).normal(size=(32, 64)).astype("float32"))
+    spec = tf.TensorSpec([None, 32], tf.float32, "x")
+    choose = signature(lambda x: {"id": tf.argmax(x @ W, axis=1, output_type=tf.int32)}, spec)
+    x = np.random.default_rng(1).normal(size=(500, 32)).astype("float32")
+    export = partial(
+        write_litert, {"f": choose}, [W], tmp_path / "model.tflite", "dynamic",
+        examples={"f": [{"x": x}]},
+    )  # fmt: skip
+    with pytest.raises(ExportError, match=r"^f: id differs from the model's, first at \[\d+\]: \d"):
+        export()
+    assert export(searches=["f"]).differences == {}
 
 
 def test_a_file_that_answers_otherwise_when_called_again(

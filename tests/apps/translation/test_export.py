@@ -45,8 +45,11 @@ HARD = {
 }
 
 
-def random_run(root, config):
-    """A run whose weights are random, far from uniform, so that an error would show."""
+def random_run(root, config, ends=0.7):
+    """A run whose weights are random, far from uniform, so that an error would show.
+
+    The higher `ends`, the sooner its translations end.
+    """
     run = Run.create("translation", config, root=root)
     vocabularies = [learn_vocabulary(config, list(texts)) for texts in (PAIRS, PAIRS.values())]
     save_vocabularies(run, *vocabularies)
@@ -56,7 +59,7 @@ def random_run(root, config):
     for variable in model.weights:
         variable.assign(1.5 * variable.numpy() + 0.2 * rng.normal(size=variable.shape))
     bias = model.output_layer.bias
-    bias.assign(bias + 0.7 * tf.one_hot(EOS_ID, len(vocabularies[1])))  # so that they end
+    bias.assign(bias + ends * tf.one_hot(EOS_ID, len(vocabularies[1])))
     model.save(run.best)
     return run
 
@@ -282,8 +285,8 @@ def test_without_attention_and_of_word_pieces(tmp_path):
         attention="none", cell="lstm", units=12, embedding=10, vocabulary=60, beam=3,
         max_length_ratio=1.0, run="plain",
     )  # fmt: skip
-    run = random_run(tmp_path, config)
-    export.export(run, "dynamic")
+    run = random_run(tmp_path, config, ends=-2.0)
+    export.export(run)
     sentences = (*PAIRS, "qzx 对")
     said = [
         list(
