@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -295,14 +293,3 @@ def test_a_bad_flag_is_named(runs, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert sorted((runs / "stock").glob("*")) == before
-
-
-def test_help_needs_no_tensorflow():
-    program = (
-        "import sys\nfrom apps.stock import demo, evaluate, export, forecast, train\n"
-        "print({'tensorflow', 'keras', 'pandas'} & set(sys.modules))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True
-    )
-    assert found.stdout.strip() == "set()", found.stderr

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -299,12 +297,3 @@ def test_without_attention_and_of_word_pieces(tmp_path):
     with pytest.raises(InputError, match="trained with --attention none: there is none to show"):
         options = TranslateOptions(run="x", sentences=("a",), show_attention=True)
         list(translate.translate(run, options))
-
-
-def test_help_needs_no_tensorflow():
-    program = (
-        "import sys\nfrom apps.translation import demo, evaluate, export, train, translate\n"
-        "print({'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules))"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout.strip() == "set()", run.stderr

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 from contextlib import redirect_stdout
 from types import SimpleNamespace
 
@@ -161,15 +159,6 @@ def test_a_damaged_vocabulary_is_named(resumed, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         evaluate.main([str(copy)])
     assert "error: cannot read the vocabularies of" in capsys.readouterr().err
-
-
-def test_help_needs_no_tensorflow():
-    program = (
-        "import sys\nfrom apps.translation import evaluate, export, train, translate\n"
-        "print({'tensorflow', 'keras', 'sacrebleu', 'sklearn'} & set(sys.modules))"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout.strip() == "set()", run.stderr
 
 
 @pytest.mark.slow
