@@ -1,7 +1,5 @@
 """The tab of the translator: a translation, its alternatives, and what it looked at."""
 
-from collections.abc import Sequence
-
 import gradio as gr
 import tensorflow as tf
 
@@ -9,9 +7,8 @@ from apps.playground import gates
 from apps.playground.events import MODEL, drawn, gates_picture, picture, told
 from apps.playground.runs import Runs, once
 from apps.translation import model, plots
-from apps.translation.attention import Attention
 from apps.translation.search import source_ids
-from apps.translation.text import BOS_ID, JOINER
+from apps.translation.text import BOS_ID, without_joiners
 from apps.translation.translate import load_translator
 
 APP, TITLE = "translation", "Translation"
@@ -22,11 +19,6 @@ EXAMPLES = ["The little girl is reading a book.", "Do you see the black cat?"]
 
 translator_of = once(lambda run: load_translator(run, "saved_model"))
 network_of = once(model.load)
-
-
-def plain(tokens: Sequence[str]) -> list[str]:
-    """Tokens without their joiners, for which Matplotlib's font has no glyph."""
-    return [token.replace(JOINER, "") for token in tokens]
 
 
 def tab(runs: Runs) -> gr.Dropdown:
@@ -59,9 +51,7 @@ def tab(runs: Runs) -> gr.Dropdown:
         best = found[0]
         looked = None
         if best.attention is not None and best.attention.target:
-            source, target, weights = best.attention
-            shown = Attention(plain(source), plain(target), weights)
-            looked = drawn(plots.attention_maps, [shown])
+            looked = drawn(plots.attention_maps, [best.attention])
         unknown = " ".join(translator.read([sentence])[0].unknown)
         beams = [[round(each.score, 3), each.text] for each in found]
         return best.text, unknown, beams, looked
@@ -77,8 +67,8 @@ def tab(runs: Runs) -> gr.Dropdown:
         with gates.watching() as decoder:
             network.decode(before, states, memory)
         shown = [
-            *gates.layers(encoder, plain(source.tokens(read[0].numpy())), "encoder: "),
-            *gates.layers(decoder, plain(target.tokens(before[0].numpy())), "decoder: "),
+            *gates.layers(encoder, without_joiners(source.tokens(read[0].numpy())), "encoder: "),
+            *gates.layers(decoder, without_joiners(target.tokens(before[0].numpy())), "decoder: "),
         ]
         return drawn(gates.chart, shown)
 

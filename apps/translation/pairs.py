@@ -1,6 +1,5 @@
 """Reading pairs of sentences: tables, parallel files, TensorFlow Datasets."""
 
-import unicodedata
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -110,26 +109,20 @@ def refuse_flags(config: TranslationConfig, *fields: str) -> None:
 
 def _checked(numbered, where) -> Pairs:
     """Pairs of the lines `(number, source, target)` that are not blank."""
-    sources, targets = [], []
-    for number, source, target in numbered:
-        source, target = source.strip(), target.strip()
-        if not source and not target:
-            continue
-        if not (has_source := _has_word(source)) or not _has_word(target):
-            empty = "translation" if has_source else "source"
-            raise InputError(
-                f"{where}, line {number:,}: there is no word in the {empty}; remove this pair"
-            )
-        sources.append(source)
-        targets.append(target)
-    if not sources:
+    stripped = ((number, source.strip(), target.strip()) for number, source, target in numbered)
+    rows = [row for row in stripped if row[1] or row[2]]
+    if not rows:
         raise InputError(f"{where} has no pairs")
-    return Pairs(sources, targets)
-
-
-def _has_word(text):
-    """Whether `text.split_words` finds anything: a letter, a digit, or a mark."""
-    return any(unicodedata.category(character)[0] in "LMNPS" for character in text)
+    numbers, sources, targets = map(list, zip(*rows))
+    pairs = Pairs(sources, targets)
+    read = {"source": pairs.keys, "translation": plain(targets, lowercase=True)}
+    for side, texts in read.items():
+        if "" in texts:
+            number = numbers[texts.index("")]
+            raise InputError(
+                f"{where}, line {number:,}: there is no word in the {side}; remove this pair"
+            )
+    return pairs
 
 
 def _lines(text):

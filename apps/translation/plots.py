@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apps.common.files import replacing
 from apps.translation.attention import Attention
+from apps.translation.text import without_joiners
 
 COLUMNS = 2  # of heat maps in a picture
 
@@ -25,8 +26,10 @@ def attention_maps(path: Path, maps: Sequence[Attention]) -> None:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, each in zip(axes, maps):
         axis.imshow(each.weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        axis.set_xticks(range(len(each.source)), _plain(each.source), rotation=60, ha="right")
-        axis.set_yticks(range(len(each.target)), _plain(each.target))
+        source, target = without_joiners(each.source), without_joiners(each.target)
+        # A token is text, also "$", which would begin a formula.
+        axis.set_xticks(range(len(source)), source, rotation=60, ha="right", parse_math=False)
+        axis.set_yticks(range(len(target)), target, parse_math=False)
     for axis in axes[len(maps) :]:
         axis.remove()
     _save(figure, path)
@@ -49,11 +52,6 @@ def bleu_by_length(path: Path, rows: Sequence[Mapping]) -> None:
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
     _save(figure, path)
-
-
-def _plain(tokens):
-    """Without what would begin a formula."""
-    return [token.replace("$", r"\$") for token in tokens]
 
 
 def _figure(size):

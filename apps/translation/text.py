@@ -73,6 +73,11 @@ def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
     return [text.decode() for text in joined.numpy()]
 
 
+def without_joiners(tokens: Sequence[str]) -> list[str]:
+    """Tokens as a picture shows them: Matplotlib's font has no glyph for the joiner."""
+    return [token.replace(JOINER, "") for token in tokens]
+
+
 def _glued(text):
     return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
 

@@ -78,7 +78,7 @@ BAD = {
     "no tab": ("a.txt", b"Go.\tVa !\nGo away.", "line 2 has no tab; give a file with a"),
     "no translation": ("a.txt", b"a\tb\n\nGo.\t \tCC-BY", "line 3: there is no word in the trans"),
     "no source": ("a.txt", b"a\tb\n\tVa !", "line 2: there is no word in the source; remove this"),
-    "no letter": ("a.txt", "a\tb\nc\t\x07\u200b\n".encode(), "line 2: there is no word in the t"),
+    "no letter": ("a.txt", "a\tb\nc\t\x07\u200b￭\n".encode(), "line 2: there is no word in the t"),
     "empty": ("a.txt", b" \n\n", "has no pairs"),
     "not UTF-8": ("a.txt", "été\tsummer".encode("latin1"), "is not UTF-8"),
     "not packed": ("a.txt.xz", TABLE, "cannot read"),
