@@ -80,7 +80,6 @@ def contest(config: SentimentConfig, count: int) -> Contest:
     """
     import keras
 
-    from apps.common import state
     from apps.sentiment.data import load
     from apps.sentiment.model import build
     from apps.sentiment.text import learn_vocabulary
@@ -101,7 +100,6 @@ def contest(config: SentimentConfig, count: int) -> Contest:
             if (difference := disagreement([logits], [expected])) > TOLERANCE:
                 raise ValueError(f"{side}'s logits differ by {difference:.1e} (relative)")
             compile_model(model, config, len(data))
-            state.average_weights(model, config.ema)
             calls[f"{side}, {kind}"] = synchronous(_steps(model, data))
     names = list(calls)
     return Contest(calls, {"ours": names[0], "Keras": names[-1]})  # each as it comes

@@ -59,7 +59,6 @@ def contest(preset: str) -> Contest:
     from apps.char_lm import batches
     from apps.char_lm.model import build
     from apps.char_lm.train import compile_model
-    from apps.common import state
     from benchmarks.contenders import MODES, TOLERANCE, disagreement, fit_mode, supports_jit
     from rnn_keras.training import reset_states
 
@@ -83,7 +82,6 @@ def contest(preset: str) -> Contest:
                 continue
             compile_model(model, config, len(data))
             model.jit_compile = bool(jit_compile)
-            state.average_weights(model, config.ema)
             calls[f"{side} {mode}"] = training_call(model, data)
     return Contest(calls, fit)
 

@@ -53,7 +53,6 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     """
     import keras
 
-    from apps.common import state
     from apps.translation import decoders
     from apps.translation.batches import Encoded
     from apps.translation.data import load
@@ -88,7 +87,6 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
             if (difference := disagreement([logits], [expected])) > TOLERANCE:
                 raise ValueError(f"{side}'s logits differ by {difference:.1e} (relative)")
         compile_model(model, config, len(epoch))
-        state.average_weights(model, config.ema)
         calls[side] = synchronous(_steps(model, data))
     return Contest(calls, {side: side for side in calls}), tokens
 

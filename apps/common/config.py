@@ -60,7 +60,7 @@ class TrainingConfig:
     """Stop after this many epochs without a better validation score; None never stops early."""
 
     ema: float | None = None
-    """Momentum of the average of the weights that is judged and kept; None averages nothing."""
+    """Momentum of the moving average of the weights, kept where it is better; None: no average."""
 
     def __post_init__(self):
         """Check the common fields; a subclass calls `super().__post_init__()`, then its checks."""

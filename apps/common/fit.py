@@ -1,9 +1,9 @@
 """The training loop of every application."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import keras
@@ -13,6 +13,7 @@ from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
 from apps.common.files import replacing
 from apps.common.history import Row, Scalars, best_row, describe, write_history
+from apps.common.progress import Progress
 from apps.common.run import Run
 from rnn_keras.training import reset_states
 
@@ -27,6 +28,7 @@ def fit(
     monitor: str = "val_loss",
     mode: Literal["min", "max"] = "min",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    task: str = "",
 ) -> list[Row]:
     """Train `model` to `config.epochs`, from where `run` was interrupted if it was.
 
@@ -36,14 +38,18 @@ def fit(
     any moment and resumed therefore ends with the same bits as one that was not, wherever the
     operations themselves give the same bits (`config.deterministic`).
 
-    After each epoch the model is judged on `validation`, and saved to `run.best` if it is the
-    best so far; with `config.ema` both are done with the averaged weights. That is the only use
-    of `validation`. Then `history.csv` and the TensorBoard scalars are written, and with
-    `config.patience` training stops when that many epochs were not better than the best.
+    After each epoch the model is evaluated on `validation`, and saved to `run.best` if it is the
+    best so far. If the optimizer keeps a moving average of the weights, both the weights and
+    their average are evaluated, and the better ones are those of the epoch: `val_*` are theirs,
+    `averaged` is 1 if they are the average, and the monitored figure of either is in
+    `val_*_raw` and `val_*_averaged`. That is the only use of `validation`. Then `history.csv` and
+    the TensorBoard scalars are written, and with `config.patience` training stops when that many
+    epochs were not better than the best.
 
     Args:
-        model: built and compiled; with `config.ema`, the optimizer need not know of it. On
-            return it has the weights of the last epoch; load `run.best` for the best.
+        model: built and compiled, with the optimizer of `optimizer.adamw` if the weights are to
+            be averaged. On return it has the weights of the last epoch; load `run.best` for the
+            best.
         train: from the epoch, counted from 0, to its data (what `Model.fit` accepts as `x`,
             in batches whose number it knows). Randomness in it must come from the epoch alone.
         validation: the data to judge on (what `Model.evaluate` accepts as `x`).
@@ -53,8 +59,9 @@ def fit(
         mode: whether the lowest or the highest is best.
         callbacks: `on_train_begin`, `on_epoch_begin`, `on_epoch_end` and `on_train_end` are
             called (hooks of batches are not). `on_epoch_end` gets the figures of the epoch and
-            may add to them; the model then holds the weights that were judged. Setting
+            may add to them; the model then holds the better weights. Setting
             `model.stop_training` there ends the training. What a callback remembers is not saved.
+        task: what stands before "epoch 1/10" in the reports, such as "pretraining, ".
 
     Returns:
         The rows of the history, one per epoch (see `history.Row`).
@@ -64,7 +71,9 @@ def fit(
             state that does not fit the model.
         KeyboardInterrupt: as raised by Ctrl-C, with a message that says how to resume.
     """
-    state.average_weights(model, config.ema)
+    if not model.built:
+        raise ValueError(f"the model {model.name!r} must be built before it is trained")
+    model.optimizer.build(model.trainable_variables)
     rows = state.restore(run.state, model)
     run.write_config(config)
     if rows:  # the process may have ended between saving the state and this file
@@ -82,19 +91,21 @@ def fit(
             state.start_epoch(model, config.seed, epoch)
             for callback in callbacks:
                 callback.on_epoch_begin(epoch, {})
-            figures = _train_epoch(model, train(epoch), epoch, config.epochs)
+            title = f"{task}epoch {epoch + 1}/{config.epochs}"
+            figures = _train_epoch(model, train(epoch), title)
             _check_finite(figures, "loss", epoch)
-            with state.averaged_weights(model):
-                reset_states(model)
-                judged = model.evaluate(validation, verbose=0, return_dict=True)
+            with Progress(f"{title}, validation"):
+                evaluated = _evaluate(model, validation, monitor, mode)
+            better = state.averaged_weights(model) if evaluated.get("averaged") else nullcontext()
+            with better:
                 row = {
                     "epoch": epoch + 1,
                     **figures,
-                    **{f"val_{name}": value for name, value in judged.items()},
+                    **evaluated,
                     "learning_rate": float(model.optimizer.learning_rate),
                     "seconds": round(time.monotonic() - began, 3),
                 }
-                print(describe(row, config.epochs), flush=True)
+                print(f"{task}{describe(row, config.epochs)}", flush=True)
                 for callback in callbacks:
                     callback.on_epoch_end(epoch, row)
                 _check_finite(row, monitor, epoch)
@@ -132,7 +143,12 @@ class _OneEpoch(keras.callbacks.Callback):
 
     async_safe = True  # Keras then need not wait for the loss of each batch
 
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self._progress = progress
+
     def on_train_batch_end(self, batch, logs=None):
+        self._progress.done, self._progress.note = batch + 1, f"loss {logs['loss']:.4g}"
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True
 
@@ -140,18 +156,43 @@ class _OneEpoch(keras.callbacks.Callback):
         self.model.stop_training = True
 
 
-def _train_epoch(model: keras.Model, data: Any, epoch: int, epochs: int) -> dict[str, float]:
+def _train_epoch(model: keras.Model, data: Any, title: str) -> dict[str, float]:
     """Train one epoch; the figures of `Model.fit`."""
-    history = model.fit(
-        data,
-        shuffle=False,  # the order is a function of the epoch, made by `train`
-        initial_epoch=epoch,
-        epochs=epochs,  # for the progress bar's title
-        callbacks=[_OneEpoch()],
-        verbose=1 if sys.stdout.isatty() else 0,
-    )
+    with Progress(title, len(data), "batches") as progress:
+        history = model.fit(
+            data,
+            shuffle=False,  # the order is a function of the epoch, made by `train`
+            callbacks=[_OneEpoch(progress)],
+            verbose=0,
+        )
     model.stop_training = False
     return {name: values[0] for name, values in history.history.items()}
+
+
+def _evaluate(
+    model: keras.Model, validation: Any, monitor: str, mode: Literal["min", "max"]
+) -> dict[str, float]:
+    """The figures on `validation`, of the better of the weights and their average (see `fit`)."""
+
+    def evaluate() -> dict[str, float]:
+        reset_states(model)
+        figures = model.evaluate(validation, verbose=0, return_dict=True)
+        return {f"val_{name}": value for name, value in figures.items()}
+
+    raw = evaluate()
+    if not state.has_average(model):
+        return raw
+    with state.averaged_weights(model):
+        averaged = evaluate()
+    if monitor not in raw:  # not a figure of the validation, such as "epoch"
+        monitor, mode = "val_loss", "min"
+    best = {"min": min, "max": max}[mode]((averaged, raw), key=lambda figures: figures[monitor])
+    return {
+        **best,
+        f"{monitor}_raw": raw[monitor],
+        f"{monitor}_averaged": averaged[monitor],
+        "averaged": float(best is averaged),
+    }
 
 
 def _check_finite(figures: Row, name: str, epoch: int) -> None:

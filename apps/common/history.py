@@ -12,7 +12,10 @@ from apps.common.environment import import_tensorflow
 from apps.common.files import write_text
 
 Row = Mapping[str, float]
-"""One epoch: `epoch` counted from 1, `loss`, ..., `val_loss`, ..., `learning_rate`, `seconds`."""
+"""One epoch: `epoch` counted from 1, `loss`, ..., `val_loss`, ..., `learning_rate`, `seconds`.
+
+With averaged weights also `val_loss_raw`, `val_loss_averaged`, and `averaged`: see `fit`.
+"""
 
 
 def best_row(
@@ -52,12 +55,24 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 def describe(row: Row, epochs: int) -> str:
     """A row in one line, such as `epoch 3/10  loss 1.71  val_loss 1.8  31 s`."""
+    hidden = ("epoch", "learning_rate", "seconds", "averaged")
     figures = [
         f"{name} {value:.4g}"
         for name, value in row.items()
-        if name not in ("epoch", "learning_rate", "seconds")
+        if name not in hidden and not name.endswith(("_raw", "_averaged"))
     ]
-    return "  ".join([f"epoch {row['epoch']}/{epochs}", *figures, f"{row['seconds']:.0f} s"])
+    words = [f"epoch {row['epoch']}/{epochs}", *figures, f"{row['seconds']:.0f} s"]
+    return "  ".join([*words, *filter(None, [describe_weights(row)])])
+
+
+def describe_weights(row: Row) -> str:
+    """Which weights an epoch has, such as `averaged weights (val_loss 1.8, raw 1.93)`; or ""."""
+    if "averaged" not in row:
+        return ""
+    monitor = next(name.removesuffix("_raw") for name in row if name.endswith("_raw"))
+    names = ("averaged", "raw") if row["averaged"] else ("raw", "averaged")
+    better, other = (f"{row[f'{monitor}_{name}']:.4g}" for name in names)
+    return f"{names[0]} weights ({monitor} {better}, {names[1]} {other})"
 
 
 class Scalars:

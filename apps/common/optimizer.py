@@ -1,6 +1,7 @@
 """The optimizer of the applications: AdamW, its rate warmed up and then decayed."""
 
 import keras
+from keras import ops
 
 from apps.common.config import TrainingConfig
 
@@ -13,7 +14,7 @@ def adamw(
     Of short trainings a tenth warms up; the decay ends at 2 % of the highest rate.
 
     Args:
-        config: its `learning_rate` (the highest), `epochs` and `clip_norm`.
+        config: its `learning_rate` (the highest), `epochs`, `clip_norm` and `ema`.
         batches_per_epoch: steps of an epoch.
         weight_decay: decoupled weight decay.
         **options: further ones of `keras.optimizers.AdamW`, such as `beta_2`.
@@ -27,6 +28,34 @@ def adamw(
         warmup_target=config.learning_rate,
         warmup_steps=max(1, warmup),
     )
-    return keras.optimizers.AdamW(
+    if config.ema is not None:
+        options |= {"use_ema": True, "ema_momentum": config.ema}
+    return AveragingAdamW(
         rate, weight_decay=weight_decay, global_clipnorm=config.clip_norm, **options
     )
+
+
+@keras.saving.register_keras_serializable(package="rnn_keras")
+class AveragingAdamW(keras.optimizers.AdamW):
+    """AdamW whose moving average of the weights, with `use_ema`, warms up.
+
+    After n steps its momentum is `min(ema_momentum, (1 + n) / (10 + n))`, as in TensorFlow's
+    `ExponentialMovingAverage(num_updates=n)`: a short training, too, forgets where it began. The
+    weights stay what they are when `Model.fit` ends; see `averaged_weights`.
+    """
+
+    @property
+    def ema_momentum(self):
+        """The momentum of the next step; set it to the highest one."""
+        n = ops.cast(self.iterations, "float32")
+        return ops.minimum(self._highest_momentum, (1 + n) / (10 + n))
+
+    @ema_momentum.setter
+    def ema_momentum(self, highest):
+        self._highest_momentum = highest
+
+    def finalize_variable_values(self, var_list):
+        """Keras's hook at the end of `Model.fit`, which would put the average in their place."""
+
+    def get_config(self):
+        return {**super().get_config(), "ema_momentum": self._highest_momentum}

@@ -77,37 +77,10 @@ def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
     reset_states(model)
 
 
-def average_weights(model: keras.Model, momentum: float | None) -> None:
-    """Build the optimizer; with a momentum, let it keep a moving average of the weights.
-
-    Args:
-        model: a built and compiled model whose optimizer is not built yet, or was built by this.
-        momentum: the momentum of the average; None keeps none.
-
-    Raises:
-        ValueError: the model is not built, or its optimizer was built otherwise.
-    """
-    if not model.built:
-        raise ValueError(f"the model {model.name!r} must be built before it is trained")
-    optimizer = _inner_optimizer(model)
-    if momentum is not None:
-        if optimizer.built and not optimizer.use_ema:
-            raise ValueError("the optimizer was built without an average of the weights")
-        optimizer.use_ema, optimizer.ema_momentum = True, momentum
-        # `Model.fit` ends with this; here it ends after every epoch, and training goes on from
-        # the weights, not from their average.
-        optimizer.finalize_variable_values = lambda variables: None
-    model.optimizer.build(model.trainable_variables)
-
-
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Within, the weights of `model` are their moving average, if the optimizer keeps one."""
-    optimizer = _inner_optimizer(model)
-    # Before the first step (mixed_float16 may skip some) the average is still zero.
-    if not optimizer.use_ema or int(optimizer.iterations) == 0:
-        yield
-        return
+    """Within, the weights of `model` are their moving average, which its optimizer keeps."""
+    optimizer = inner_optimizer(model)
     weights = [variable.numpy() for variable in model.trainable_variables]
     keras.optimizers.Optimizer.finalize_variable_values(optimizer, model.trainable_variables)
     try:
@@ -117,11 +90,18 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
             variable.assign(weight)
 
 
+def has_average(model: keras.Model) -> bool:
+    """Whether the optimizer of `model` keeps a moving average and has one already."""
+    optimizer = inner_optimizer(model)
+    # Before the first step (mixed_float16 may skip some) the average is still zero.
+    return optimizer.use_ema and int(optimizer.iterations) > 0
+
+
 def _variables(model: keras.Model) -> list[keras.Variable]:
     return model.variables + model.optimizer.variables
 
 
-def _inner_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
+def inner_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer itself, without the loss scaling that mixed_float16 puts around it."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 

@@ -146,6 +146,7 @@ def pretrain(
             validation=tf.data.Dataset.from_tensor_slices(judged).batch(8),
             config=settings,
             run=inner,
+            task="pretraining, ",
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; continue with: {run.resume_command}") from None

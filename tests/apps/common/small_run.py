@@ -17,6 +17,7 @@ import tensorflow as tf
 from apps.common import files
 from apps.common.config import TrainingConfig
 from apps.common.fit import fit
+from apps.common.optimizer import AveragingAdamW
 from apps.common.run import Run
 
 BATCHES = 6
@@ -40,8 +41,10 @@ def build(config: SmallConfig, layer=None) -> keras.Model:
             keras.layers.Dense(1),
         ]
     )
+    # Not `adamw`, whose rate depends on the number of epochs: some tests change it on the way.
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, 60)
-    model.compile(keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm), "mse")
+    average = {} if config.ema is None else {"use_ema": True, "ema_momentum": config.ema}
+    model.compile(AveragingAdamW(rate, global_clipnorm=config.clip_norm, **average), "mse")
     return model
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from apps.common import state
 from apps.common.errors import InputError
 from apps.common.fit import fit
-from apps.common.history import best_row, read_history
+from apps.common.history import best_row, describe, read_history
 from apps.common.plots import plot_loss
 from apps.common.run import Run
 from tests.apps.common.small_run import CONFIG, build, data, train
@@ -79,7 +79,8 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(create, capfd):
     assert without_seconds(history) == without_seconds(resumed_history)
     assert read_history(killed.history) == resumed_history
     scalars = event_steps(killed.logs / "validation")
-    assert scalars == [("epoch_loss", row["epoch"]) for row in history]
+    losses = [step for tag, step in scalars if tag == "epoch_loss"]
+    assert losses == [row["epoch"] for row in history]
     assert not list(killed.path.glob(".tmp-*"))
 
 
@@ -96,32 +97,53 @@ def test_randomness_is_a_function_of_seed_and_epoch():
     assert not np.array_equal(masks(0, seed=4)[0], first)
 
 
-def test_the_average_is_judged_and_kept_and_training_goes_on_from_the_weights(create):
+def test_the_average_warms_up_and_training_goes_on_from_the_weights(create):
     one_step = {"train": lambda epoch: data(epoch, 8).take(1), "validation": data(1, 8)}
 
-    def fit_one_step(name, config, model, **options):
-        run = create(name, config)
-        return run, fit(model, config=config, run=run, **one_step, **options)
+    def fit_steps(name, config):
+        model = build(config)
+        fit(model, config=config, run=create(name, config), **one_step)
+        return model
 
-    plain = replace(CONFIG, ema=None, patience=None, epochs=1)
-    averaged = replace(plain, ema=0.9, epochs=2)
-    steps = []
-    for epochs in (1, 2):
-        model = build(plain)
-        fit_one_step(f"plain{epochs}", replace(plain, epochs=epochs), model)
-        steps.append(weights(model))
-    model, judged = build(averaged), []
+    config = replace(CONFIG, patience=None, epochs=1)
+    steps = [
+        weights(fit_steps(f"plain{n}", replace(config, ema=None, epochs=n))) for n in (1, 2, 3)
+    ]
+    for highest, momenta in ((0.9, (2 / 11, 3 / 12)), (0.1, (0.1, 0.1))):
+        model = fit_steps(f"averaged{highest}", replace(config, ema=highest, epochs=3))
+        assert same_bits(weights(model), steps[2])
+        with state.averaged_weights(model):
+            averaged = weights(model)
+        for got, average, w2, w3 in zip(averaged, *steps, strict=True):
+            for momentum, w in zip(momenta, (w2, w3), strict=True):
+                average = momentum * average + (1 - momentum) * w
+            np.testing.assert_allclose(got, average, rtol=1e-6, atol=1e-8)
+        assert model.optimizer.get_config()["ema_momentum"] == highest
 
-    def judge(epoch, logs):
-        assert logs["val_loss"] == pytest.approx(model.evaluate(data(1, 8), verbose=0), rel=1e-6)
-        judged.append(weights(model))
 
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=judge)
-    run, history = fit_one_step("averaged", averaged, model, callbacks=[callback])
-    assert same_bits(weights(model), steps[1])
-    for got, w1, w2 in zip(judged[1], *steps, strict=True):
-        np.testing.assert_allclose(got, 0.9 * w1 + 0.1 * w2, rtol=1e-6, atol=1e-8)
-    assert same_bits(best_weights(run), judged[best_row(history)["epoch"] - 1])
+@pytest.mark.parametrize("learning_rate, is_averaged", [(0.001, 0.0), (1.0, 1.0)])
+def test_the_better_of_the_weights_and_their_average_is_kept(create, learning_rate, is_averaged):
+    # A slow training is ahead of its average; a noisy one is behind it.
+    config = replace(CONFIG, ema=0.95, learning_rate=learning_rate, patience=None)
+    run = create("run", config)
+    judged = []
+    judge = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda e, logs: judged.append(weights(model))
+    )
+    model = build(config)
+    _, history = train(run, config, model=model, callbacks=[judge])
+    assert history[-1]["averaged"] == is_averaged
+    for row in history:
+        figures = row["val_loss_raw"], row["val_loss_averaged"]
+        assert row["val_loss"] == min(figures) == figures[int(row["averaged"])]
+    epoch = best_row(history)["epoch"] - 1
+    assert same_bits(best_weights(run), judged[epoch])
+    best = keras.models.load_model(run.best, compile=False)
+    best.compile(loss="mse")
+    loss = best.evaluate(data(1, config.batch_size), verbose=0)
+    assert loss == pytest.approx(history[epoch]["val_loss"], rel=1e-5)
+    name = ("raw", "averaged")[int(is_averaged)]
+    assert f"  {name} weights (val_loss " in describe(history[-1], config.epochs)
 
 
 class Scripted(keras.callbacks.Callback):
@@ -273,7 +295,8 @@ def test_what_an_epoch_prints_and_the_plot(create, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(f"epoch 1/2  loss {history[0]['loss']:.4g}  val_loss ")
-    assert list(history[0]) == ["epoch", "loss", "val_loss", "learning_rate", "seconds"]
+    figures = ["val_loss", "val_loss_raw", "val_loss_averaged", "averaged"]
+    assert list(history[0]) == ["epoch", "loss", *figures, "learning_rate", "seconds"]
     assert history[1]["learning_rate"] < history[0]["learning_rate"] < config.learning_rate
     plot_loss(run, unit="nats")
     assert (run.plots / "loss.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,87 @@
+"""Progress of a long task: one rewritten line on a terminal, a line every 30 s elsewhere."""
+
+import shutil
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+INTERVAL = 30.0  # seconds between two lines where they stay, as in a file
+REFRESH = 0.5  # seconds between two states of the line on a terminal
+
+
+class Progress:
+    """Reports a task on stderr while a `with` block runs.
+
+    A thread of its own reports, so a report comes in time also while one operation takes minutes.
+    Within another `Progress`, only the inner one reports.
+
+    Args:
+        task: what is being done, such as "reading pairs".
+        total: how many there are to do; None if that is not known, and the time so far is shown.
+        unit: what is counted, such as "pairs".
+
+    Attributes:
+        done: how many are done; set or add to it.
+        note: more to show, such as the loss.
+    """
+
+    _active: list["Progress"] = []
+
+    def __init__(self, task: str, total: int | None = None, unit: str = ""):
+        self.task, self.total, self.unit = task, total, unit
+        self.done, self.note = 0, ""
+        self._began = time.monotonic()
+        self._is_done = threading.Event()
+        self._thread = threading.Thread(target=self._report, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self._active.append(self)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_done.set()
+        self._thread.join()
+        self._active.remove(self)
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self._began
+        if self.total is None:
+            figures = [f"{_duration(seconds)} so far"]
+        else:
+            share = self.done / max(1, self.total)
+            figures = [f"{self.done:,} of {self.total:,} {self.unit}".strip(), f"{share:.0%}"]
+            if 0 < self.done < self.total:
+                figures.append(f"{_duration(seconds / share - seconds)} left")
+        return f"{self.task}: {', '.join([*figures, *filter(None, [self.note])])}"
+
+    def _report(self) -> None:
+        terminal = sys.stderr.isatty()
+        shown = False
+        while not self._is_done.wait(REFRESH if terminal else INTERVAL):
+            if self._active[-1] is self:
+                line = (
+                    str(self)[: shutil.get_terminal_size().columns - 1] if terminal else str(self)
+                )
+                print(f"\r{line}\x1b[K" if terminal else line, end="" if terminal else "\n",
+                      file=sys.stderr, flush=True)  # fmt: skip
+                shown = terminal
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    """Such as `2 h 5 min`, `3 min 20 s` or `12 s`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
