@@ -11,6 +11,7 @@ import numpy as np
 from apps.char_lm.config import D2L_STEPS
 from apps.char_lm.text import load_text
 from apps.common.errors import InputError
+from apps.common.progress import reports
 from rnn_keras.data import Vocabulary
 
 # The Time Machine protocol of "Dive into Deep Learning" 1.0: the stride-1 windows of 32 steps
@@ -53,6 +54,7 @@ class Corpus:
         return hashlib.sha256(parts.encode()).hexdigest()
 
 
+@reports("reading the text")
 def load(
     source: str,
     *,

@@ -4,6 +4,7 @@ import math
 
 from apps.char_lm.config import PRESETS
 from apps.common import cli
+from apps.common.progress import chunks, reports
 from apps.common.run import Run, runs_root
 
 PRIMING, CHUNK = 1024, 1000  # characters: of history before the first one scored; per call
@@ -16,6 +17,7 @@ LIMITS = (
 )
 
 
+@reports("evaluation")
 def evaluate(run: Run) -> dict:
     """Scores the best model of a run on the held-out text; writes metrics, card and results row.
 
@@ -146,9 +148,9 @@ def _nats(config, trained, corpus):
     history = corpus.history_ids[-PRIMING:]
     ids = np.concatenate([history, corpus.validation_ids])[None]
     state = zero_state(1)
-    for start in range(0, ids.shape[1] - 1, CHUNK):
-        x, y = ids[:, start : start + CHUNK], ids[:, start + 1 : start + CHUNK + 1]
-        losses, state = chunk(x[:, : y.shape[1]], y, state)
+    for targets in chunks(range(1, ids.shape[1]), "scoring", "characters", CHUNK):
+        x, y = ids[:, targets.start - 1 : targets.stop - 1], ids[:, targets.start : targets.stop]
+        losses, state = chunk(x, y, state)
         nats.append(losses.numpy()[0])
     return float(np.concatenate(nats)[-len(corpus.validation_ids) :].mean(dtype="float64"))
 

@@ -92,7 +92,7 @@ def fit(
             for callback in callbacks:
                 callback.on_epoch_begin(epoch, {})
             title = f"{task}epoch {epoch + 1}/{config.epochs}"
-            figures = _train_epoch(model, train(epoch), title)
+            figures = _train_epoch(model, train(epoch), epoch, title)
             _check_finite(figures, "loss", epoch)
             with Progress(f"{title}, validation"):
                 evaluated = _evaluate(model, validation, monitor, mode)
@@ -138,8 +138,8 @@ class NotFiniteError(InputError):
     """The training diverged."""
 
 
-class _OneEpoch(keras.callbacks.Callback):
-    """Ends `Model.fit` after its first epoch, or at the first loss that is not finite."""
+class _TrackBatches(keras.callbacks.Callback):
+    """Reports each batch, and ends `Model.fit` at the first loss that is not finite."""
 
     async_safe = True  # Keras then need not wait for the loss of each batch
 
@@ -152,17 +152,16 @@ class _OneEpoch(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training = True
 
-
-def _train_epoch(model: keras.Model, data: Any, title: str) -> dict[str, float]:
+def _train_epoch(model: keras.Model, data: Any, epoch: int, title: str) -> dict[str, float]:
     """Train one epoch; the figures of `Model.fit`."""
     with Progress(title, len(data), "batches") as progress:
         history = model.fit(
             data,
             shuffle=False,  # the order is a function of the epoch, made by `train`
-            callbacks=[_OneEpoch(progress)],
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[_TrackBatches(progress)],
             verbose=0,
         )
     model.stop_training = False

@@ -1,14 +1,18 @@
 """Progress of a long task: one rewritten line on a terminal, a line every 30 s elsewhere."""
 
+import functools
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 INTERVAL = 30.0  # seconds between two lines where they stay, as in a file
 REFRESH = 0.5  # seconds between two states of the line on a terminal
+
+Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
 
 
 class Progress:
@@ -76,6 +80,28 @@ class Progress:
                 shown = terminal
         if shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def reports(task: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Decorates a function so that its calls report `task` as a `Progress` without a total."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @functools.wraps(function)
+        def reporting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with Progress(task):
+                return function(*args, **kwargs)
+
+        return reporting
+
+    return decorate
+
+
+def chunks(items: Sequence, task: str, unit: str, size: int) -> Iterator[Sequence]:
+    """Yields `items` in slices of `size`, and reports how many were taken."""
+    with Progress(task, len(items), unit) as progress:
+        for start in range(0, len(items), size):
+            yield items[start : start + size]
+            progress.done = min(start + size, len(items))
 
 
 def _duration(seconds: float) -> str:

@@ -5,11 +5,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
+from apps.common.progress import reports
 from apps.sentiment.reviews import Reviews
 
 STRENGTHS = (1.0, 10.0, 100.0)  # scikit-learn's C
 
 
+@reports("fitting the bag of bigrams")
 def bag_of_bigrams(train: Reviews, validation: Reviews, test: Reviews) -> np.ndarray:
     """The probabilities `(n,)` that a bag of words and bigrams gives to the test reviews.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.common.errors import InputError
+from apps.common.progress import reports
 from apps.common.run import Run
 from apps.sentiment import grammar, reviews
 from apps.sentiment.config import SentimentConfig
@@ -37,6 +38,7 @@ class Data:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+@reports("reading the reviews")
 def load(config: SentimentConfig, run: Run | None = None) -> Data:
     """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
 

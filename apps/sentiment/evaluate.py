@@ -1,6 +1,7 @@
 """`python -m apps.sentiment.evaluate RUN`: the test reviews, once, beside two baselines."""
 
 from apps.common import cli
+from apps.common.progress import reports
 from apps.common.run import Run, runs_root
 from apps.sentiment.config import PRESETS
 
@@ -14,6 +15,7 @@ LIMITS = (
 )
 
 
+@reports("evaluation")
 def evaluate(run: Run) -> dict:
     """Scores the best model of a run on the test reviews; writes metrics, card and results row.
 

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from apps.common.errors import InputError
 from apps.common.files import replacing
+from apps.common.progress import reports
 from apps.common.run import Run
 from apps.sentiment.batches import Encoded
 from apps.sentiment.text import PAD_ID
@@ -118,6 +119,7 @@ def combine(network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:
     return keras.Model(ids, weigh(logits), name="sentiment_and_ngrams")
 
 
+@reports("fitting the n-grams")
 def fit(
     network: keras.Model, buckets: int, vocab_size: int, training: Encoded, validation: Encoded
 ) -> keras.Model:

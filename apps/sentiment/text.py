@@ -4,9 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.pieces import WordPieces, learn_pieces
+from apps.common.progress import Progress, chunks
 from apps.sentiment.config import SentimentConfig
 from rnn_keras.data import UNKNOWN, Vocabulary
 
+CHUNK = 1_000  # reviews that are tokenized at a time
 PAD = "<pad>"
 SPECIALS = (PAD, UNKNOWN)  # no text has them: the brackets are tokens of their own
 PAD_ID, UNKNOWN_ID = 0, 1
@@ -90,11 +92,11 @@ class Encoder:
         """Ragged `(batch, tokens)` int32."""
         return tokens.with_flat_values(tf.cast(self.table.lookup(tokens.flat_values), tf.int32))
 
-    def encode(self, texts: list[str], chunk: int = 1000) -> list[np.ndarray]:
+    def encode(self, texts: list[str]) -> list[np.ndarray]:
         """The ids that are read of each text, int32 vectors."""
         rows = []
-        for start in range(0, len(texts), chunk):
-            ids = self.ids(self.crop(self.split(tf.constant(texts[start : start + chunk]))))
+        for some in chunks(texts, "tokenizing", "reviews", CHUNK):
+            ids = self.ids(self.crop(self.split(tf.constant(some))))
             rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
         return rows
 
@@ -108,8 +110,13 @@ def padded(rows, value):
 
 def learn_vocabulary(config: SentimentConfig, texts: list[str]) -> Vocabulary:
     """The frequent words, or the word pieces, of training texts; `SPECIALS` come first."""
-    words = split_words(tf.constant(texts)).flat_values
+    words = [
+        split_words(tf.constant(some)).flat_values.numpy()
+        for some in chunks(texts, "counting words", "reviews", CHUNK)
+    ]
+    words = np.concatenate(words)
     if config.tokens == "wordpiece":
-        return learn_pieces(words, config.vocabulary, SPECIALS)
-    decoded = (word.decode() for word in words.numpy())
+        with Progress("learning word pieces"):
+            return learn_pieces(words, config.vocabulary, SPECIALS)
+    decoded = (word.decode() for word in words)
     return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, SPECIALS)

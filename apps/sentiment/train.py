@@ -63,7 +63,6 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     )
     if config.ngrams:
         _, _, network = load_network(run)
-        print("fitting the n-grams", flush=True)
         ngrams.save(run, ngrams.fit(network, config.ngrams, len(vocabulary), training, validation))
     plot_loss(run, unit="nats per review", monitor="val_accuracy", mode="max")
     evaluate.evaluate(run)

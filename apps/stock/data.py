@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.common.errors import InputError
+from apps.common.progress import reports
 from apps.common.run import Run
 from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
@@ -34,6 +35,7 @@ class Data:
     statistics: dict[str, list]
 
 
+@reports("reading the series")
 def load(config: StockConfig, run: Run | None = None) -> Data:
     """Read, clean, split and measure the data.
 

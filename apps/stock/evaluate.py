@@ -3,6 +3,7 @@
 import sys
 
 from apps.common import cli
+from apps.common.progress import reports
 from apps.common.run import Run, runs_root
 from apps.stock.config import PRESETS
 
@@ -14,6 +15,7 @@ LIMITS = (
 )
 
 
+@reports("evaluation")
 def evaluate(run: Run) -> dict:
     """Judges the best model of a run on its test windows; writes metrics, card, plots, results row.
 

@@ -2,6 +2,7 @@
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from apps.common.progress import chunks
 from apps.translation.pairs import Pairs
 
 NEAREST = "nearest training sentence"
@@ -18,8 +19,8 @@ def nearest(train: Pairs, sentences: list[str]) -> list[str]:
     )
     known = vectors.fit_transform(train.sources).T.tocsr()
     found = []
-    for start in range(0, len(sentences), CHUNK):
-        likeness = vectors.transform(sentences[start : start + CHUNK]) @ known
+    for chunk in chunks(sentences, "comparing with the training", "sentences", CHUNK):
+        likeness = vectors.transform(chunk) @ known
         found += [train.targets[row] for row in likeness.toarray().argmax(axis=1)]
     return found
 

@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from apps.common.progress import chunks
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
-from apps.translation.text import BOS_ID, EOS_ID, Codec
+from apps.translation.text import BOS_ID, CHUNK, EOS_ID, Codec
 from rnn_keras.data import bucket_by_length, pad
 
 
@@ -60,10 +61,10 @@ class Encoded:
         return pad([ids[row] for row in rows], self._config.bucket)
 
 
-def _with_end(encode, texts, chunk=10_000):
+def _with_end(encode, texts):
     """The ids of each text and `EOS_ID`, int32 vectors."""
     rows = []
-    for start in range(0, len(texts), chunk):
-        ids = encode(tf.constant(texts[start : start + chunk]))
+    for chunk in chunks(texts, "tokenizing", "sentences", CHUNK):
+        ids = encode(tf.constant(chunk))
         rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
     return [np.append(row, np.int32(EOS_ID)) for row in rows]

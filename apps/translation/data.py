@@ -6,14 +6,14 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from apps.common.errors import InputError
+from apps.common.progress import reports
 from apps.common.run import Run
 from apps.translation import grammar, pairs
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
-from apps.translation.text import split_words
+from apps.translation.text import count_words
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Corpus:
     about: str
 
 
+@reports("reading the pairs")
 def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
     """The pairs that `config` names (see `pairs.read` and `grammar.generate`), in three parts.
 
@@ -137,10 +138,7 @@ def _select(part, wanted):
 
 def _short_enough(config, part):
     """The pairs with no more than `config.max_pair_length` words or marks on a side."""
-    lengths = [
-        split_words(tf.constant(side, tf.string), config.lowercase).row_lengths().numpy()
-        for side in (part.sources, part.targets)
-    ]
+    lengths = [count_words(side, config.lowercase) for side in (part.sources, part.targets)]
     limit = config.max_pair_length
     kept = part.select((np.maximum(*lengths) <= limit).nonzero()[0])
     left_out = len(part) - len(kept)

@@ -1,6 +1,7 @@
 """`python -m apps.translation.evaluate RUN`: the test sentences, once, beside two baselines."""
 
 from apps.common import cli
+from apps.common.progress import reports
 from apps.common.run import Run, runs_root
 from apps.translation.config import PRESETS
 
@@ -16,6 +17,7 @@ DOCUMENTED = {
 }
 
 
+@reports("evaluation")
 def evaluate(run: Run) -> dict:
     """Scores the best model of a run on the test sentences; writes metrics, card, results row.
 
@@ -123,13 +125,13 @@ def translate(function, sentences: list[str]) -> list[str]:
     """
     import tensorflow as tf
 
+    from apps.common.progress import chunks
     from rnn_keras import use_plan
 
     order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
     found = [""] * len(sentences)
     with use_plan("graph"):  # compiled for each length, it would take longer
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        for rows in chunks(order, "translating", "sentences", BATCH):
             texts = function(tf.constant([sentences[row] for row in rows]))["translation"]
             for row, text in zip(rows, texts.numpy()):
                 found[row] = text.decode()

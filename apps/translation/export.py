@@ -6,11 +6,13 @@ from typing import Any
 from apps.common.cli import command
 from apps.common.environment import import_tensorflow
 from apps.common.exporting import Quantization, export_command, write_exports
+from apps.common.progress import reports
 from apps.common.run import Run
 
 HYPOTHESES = 3  # of each sentence, that `step` is compared on
 
 
+@reports("export")
 def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
     """Write `saved_model/1/` and `model.tflite` of a trained run, each verified, and `export.json`.
 

@@ -8,10 +8,12 @@ side (after OpenNMT's tokenizer), so that `l'homme noir.` is `l ￭'￭ homme no
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from apps.common.pieces import JOINER as PIECE_JOINER
 from apps.common.pieces import WordPieces, learn_pieces
+from apps.common.progress import Progress, chunks
 from apps.translation.config import TranslationConfig
 from apps.translation.normalize import compose
 from rnn_keras.data import UNKNOWN, Vocabulary
@@ -25,6 +27,7 @@ _ALONE = rf"[\p{{P}}\p{{S}}{_WITHOUT_BLANKS}]\p{{M}}*"
 # What is no letter, digit or mark of any kind; the two joiners of Indic and Persian letters stay.
 _BLANK = rf"{JOINER}|\x{{fffd}}|[^\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}}\x{{200c}}\x{{200d}}]+"
 _LEFT, _RIGHT = "\x01", "\x02"  # of what stands alone; no text has them, they count as blanks
+CHUNK = 10_000  # sentences that are tokenized at a time
 _KEPT_CHARACTERS = 1_000  # by the learner of word pieces
 
 
@@ -69,8 +72,20 @@ def join_words(words):
 
 def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
     """Texts as a translator would write them: normalised, blanks as usual."""
-    joined = join_words(split_words(tf.constant(list(texts), tf.string), lowercase))
-    return [text.decode() for text in joined.numpy()]
+    return [
+        text.decode()
+        for chunk in chunks(texts, "normalizing sentences", "sentences", CHUNK)
+        for text in join_words(split_words(tf.constant(chunk, tf.string), lowercase)).numpy()
+    ]
+
+
+def count_words(texts: Sequence[str], lowercase: bool) -> np.ndarray:
+    """The number of words and marks of each text, int64 `(n,)`."""
+    counts = [
+        split_words(tf.constant(chunk), lowercase).row_lengths().numpy()
+        for chunk in chunks(texts, "counting words", "sentences", CHUNK)
+    ]
+    return np.concatenate([np.zeros(0, "int64"), *counts])
 
 
 def without_joiners(tokens: Sequence[str]) -> list[str]:
@@ -170,8 +185,12 @@ def _written(token):
 
 def learn_vocabulary(config: TranslationConfig, texts: list[str]) -> Vocabulary:
     """The frequent words, or the word pieces, of training texts; `SPECIALS` come first."""
-    words = split_words(tf.constant(texts), config.lowercase).flat_values
-    counts = Counter(words.numpy())
+    words = [
+        split_words(tf.constant(chunk), config.lowercase).flat_values.numpy()
+        for chunk in chunks(texts, "counting words", "sentences", CHUNK)
+    ]
+    words = np.concatenate(words)
+    counts = Counter(words)
     if config.tokens == "word":
         decoded = (word.decode() for word in counts.elements())
         return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, SPECIALS)
@@ -181,6 +200,7 @@ def learn_vocabulary(config: TranslationConfig, texts: list[str]) -> Vocabulary:
         characters.update(dict.fromkeys(word.decode(), count))
     room = config.vocabulary // 4
     rare = [character for character, _ in characters.most_common()][_KEPT_CHARACTERS:][:room]
-    return learn_pieces(
-        words, config.vocabulary, (*SPECIALS, *rare, *(PIECE_JOINER + c for c in rare))
-    )
+    with Progress("learning word pieces"):
+        return learn_pieces(
+            words, config.vocabulary, (*SPECIALS, *rare, *(PIECE_JOINER + c for c in rare))
+        )
