@@ -12,7 +12,7 @@ from rnn_keras.export.signatures import serving_default, state_inputs, step
 from rnn_keras.export.streamable import check_streamable, stream
 from rnn_keras.export.verify import (
     by_signature,
-    check_examples,
+    checked_examples,
     expected_outputs,
     max_differences,
     one_line,
@@ -97,7 +97,9 @@ def litert(
             stays as it is.
     """
     check_no_strings(as_functional(model).inputs)
-    check_quantization(quantization, signatures[:1], by_signature(examples))
+    given = by_signature(examples)  # those of `step` are made of those of `serving_default`
+    needed = () if "serving_default" in given else signatures[:1]
+    check_quantization(quantization, needed, given)
     export = Export(model, signatures, examples)
     return write_litert(
         export.functions, [export.model], file, quantization, vocabulary, tolerance=tolerance,
@@ -144,11 +146,11 @@ class Export:
         examples = by_signature(examples)
         if unknown := set(examples) - set(SIGNATURES):
             raise ValueError(f"`examples` are for signatures there are not: {', '.join(unknown)}.")
-        check_examples(examples, functions)
+        examples = checked_examples(examples, functions)
         if "step" in signatures:
             check_streamable(self.model, below)
             functions["step"] = step(self.model, original)
-            check_examples(examples, {"step": functions["step"]})
+            examples = checked_examples(examples, {"step": functions["step"]})
             if "serving_default" in examples and "step" not in examples:
                 examples["step"] = _streamed(self.model, functions, examples["serving_default"])
         for name, function in functions.items():

@@ -86,31 +86,34 @@ def by_signature(examples):
     return {"serving_default": [examples]}
 
 
-def check_examples(examples, functions):
-    """Refuses examples that are not the inputs of their function.
+def checked_examples(examples, functions):
+    """Examples in the types of the inputs of their functions.
 
     Args:
         examples: lists of dictionaries of arrays by function name.
-        functions: `tf.function`s by name.
+        functions: `tf.function`s by name; examples of others are passed through.
 
     Raises:
-        ValueError: a name is unknown or missing, or an array has another shape or type; the
-            message says which.
+        ValueError: a name is unknown or missing, or an array has another shape or kind of type;
+            the message says which.
     """
+    checked = dict(examples)
     for name in examples.keys() & functions.keys():
         if not examples[name]:
             raise ValueError(f"`examples` of {name} are empty: give at least one.")
-        for example in examples[name]:
-            _check_example(example, functions[name].input_signature)
+        specs = functions[name].input_signature
+        checked[name] = [_checked(example, specs) for example in examples[name]]
+    return checked
 
 
-def _check_example(example, specs):
+def _checked(example, specs):
     names = [spec.name for spec in specs]
     if example.keys() != set(names):
         raise ValueError(
             f"`examples` must have the inputs {', '.join(names)}, got {', '.join(example)}."
         )
     rows = len(np.atleast_1d(example[names[0]]))
+    checked = {}
     for spec in specs:
         array = np.asarray(example[spec.name])
         shape = tf.TensorShape([rows, *spec.shape[1:]])
@@ -128,6 +131,8 @@ def _check_example(example, specs):
             raise ValueError(
                 f"`examples`: {spec.name} must be of type {spec.dtype.name}, got {array.dtype}."
             )
+        checked[spec.name] = array if is_text else array.astype(spec.dtype.as_numpy_dtype)
+    return checked
 
 
 def with_random_examples(functions, examples):

@@ -216,7 +216,11 @@ def test_examples_that_do_not_fit(tmp_path):
         [x, ids], L.Add()([L.LSTM(2)(x), L.Flatten()(L.Embedding(9, 2)(ids))[:, :2]])
     )
     right = {"x": normal(2, 5, 3), "ids": np.ones((2, 4), "int64")}
-    assert list(Export(model, examples=right).examples["serving_default"][0]) == ["x", "ids"]
+    (example,) = Export(model, examples=right).examples["serving_default"]
+    assert {name: array.dtype for name, array in example.items()} == {
+        "x": "float32",
+        "ids": "int32",
+    }
     for change, words in [
         ({"z": normal(2)}, "must have the inputs x, ids, got x, ids, z"),
         ({"x": normal(2, 5)}, r"x must be of shape \(2, None, 3\).*got \(2, 5\)"),
