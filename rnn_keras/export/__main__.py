@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 
 def parse(argv=None):
@@ -26,9 +27,10 @@ def parse(argv=None):
     parser.add_argument("--litert", type=Path, metavar="FILE", help="write the LiteRT file FILE")
     parser.add_argument(
         "--quantization",
-        choices=("none", "dynamic", "float16"),
+        choices=("none", "dynamic", "float16", "int8"),
         default="none",
-        help="weights of the LiteRT file: float32, int8, or float16",
+        help="weights of the LiteRT file: float32, int8, or float16; int8: activations too, by "
+        "--examples",
     )
     parser.add_argument(
         "--signatures",
@@ -41,6 +43,12 @@ def parse(argv=None):
     )
     parser.add_argument(
         "--vocabulary", type=Path, metavar="FILE", help="vocab.txt to put into the LiteRT file"
+    )
+    parser.add_argument(
+        "--examples",
+        type=Path,
+        metavar="FILE.npz",
+        help="inputs to compare on, arrays by input name; random ones otherwise",
     )
     parser.add_argument(
         "--import",
@@ -84,12 +92,30 @@ def load(file, imports=()):
         raise ValueError(f"cannot read {file}: {words}") from error
 
 
+def load_examples(file):
+    """The arrays of a `.npz` file by name.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    import numpy as np
+
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile) as error:
+        raise ValueError(
+            f"{file} must be an existing .npz file, as numpy.savez writes it"
+        ) from error
+
+
 def run(options):
     """Exports as the options say, and prints a line per export."""
     model = load(options.model, options.imports)
     from rnn_keras import export
     from rnn_keras.data import Vocabulary
 
+    examples = load_examples(options.examples) if options.examples else None
     both = options.check and not (options.saved_model or options.litert)
     with tempfile.TemporaryDirectory() as folder:
         if options.saved_model or both:
@@ -98,6 +124,7 @@ def run(options):
                 Path(folder, "saved_model") if options.check else options.saved_model,
                 signatures=options.signatures,
                 version=options.version,
+                examples=examples,
             )
             tell("SavedModel" if options.check else report.directory, report)
         if options.litert or both:
@@ -108,6 +135,7 @@ def run(options):
                 options.quantization,
                 options.signatures,
                 vocabulary,
+                examples=examples,
             )
             tell("LiteRT" if options.check else report.file, report)
 

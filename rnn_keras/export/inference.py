@@ -3,6 +3,14 @@
 import keras
 
 from rnn_keras.export.folded import FoldedTime
+from rnn_keras.export.masked_attention import MaskedGroupedAttention, MaskedMultiHeadAttention
+
+# Keras's layers that do not convert as they are, and the same ones that do.
+REPLACEMENTS = {
+    ("keras.layers", "TimeDistributed"): FoldedTime,
+    ("keras.layers", "MultiHeadAttention"): MaskedMultiHeadAttention,
+    ("keras.layers", "GroupQueryAttention"): MaskedGroupedAttention,
+}
 
 
 def as_functional(model):
@@ -63,9 +71,13 @@ def _changed(config, open_time):
     if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
         return {**config, "config": {**config["config"], "name": "float32"}}
     changed = {key: _changed(value, open_time) for key, value in config.items()}
-    if (config.get("module"), config.get("class_name")) == ("keras.layers", "TimeDistributed"):
-        folded = {"module": FoldedTime.__module__, "class_name": FoldedTime.__name__}
-        changed |= folded | {"registered_name": keras.saving.get_registered_name(FoldedTime)}
+    replacement = REPLACEMENTS.get((config.get("module"), config.get("class_name")))
+    if replacement:
+        changed |= {
+            "module": replacement.__module__,
+            "class_name": replacement.__name__,
+            "registered_name": keras.saving.get_registered_name(replacement),
+        }
     if changed.get("stateful"):
         changed["stateful"] = False
     for key in ("batch_shape", "build_input_shape"):

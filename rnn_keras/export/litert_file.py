@@ -82,6 +82,7 @@ def write_litert(
             stays as it is.
     """
     check_functions(functions)
+    check_no_strings([spec for function in functions.values() for spec in function.input_signature])
     check_quantization(quantization, functions, examples)
     tolerance = TOLERANCES[quantization] if tolerance is None else tolerance
     examples = with_random_examples(functions, examples)
@@ -118,6 +119,21 @@ def _by_file_name(vocabulary):
     return {VOCABULARY: vocabulary}
 
 
+def check_no_strings(inputs):
+    """Refuses string inputs.
+
+    Raises:
+        ValueError: the message names the input.
+    """
+    for spec in inputs:
+        if spec.dtype == "string":
+            raise ValueError(
+                f"`{spec.name}` is a string input, and LiteRT has no operations on strings: export "
+                "a model that takes token ids, and give the vocabulary with it (`vocabulary=`, "
+                "--vocabulary FILE)."
+            )
+
+
 def check_quantization(quantization, functions, examples):
     """Refuses a quantization that is none, or one that lacks examples.
 
@@ -137,7 +153,7 @@ def check_quantization(quantization, functions, examples):
     if quantization == "int8" and missing:
         raise ValueError(
             "`quantization` 'int8' takes its scales from `examples`: give real inputs of "
-            f"{', '.join(missing)}."
+            f"{', '.join(missing)} (--examples FILE.npz)."
         )
 
 

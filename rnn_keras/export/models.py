@@ -2,14 +2,22 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from rnn_keras.export.inference import as_functional, for_inference
-from rnn_keras.export.litert_file import check_quantization, write_litert
+from rnn_keras.export.litert_file import check_no_strings, check_quantization, write_litert
 from rnn_keras.export.original import original_outputs
 from rnn_keras.export.saved_model_folder import write_saved_model
-from rnn_keras.export.signatures import serving_default, step
+from rnn_keras.export.signatures import serving_default, state_inputs, step
 from rnn_keras.export.streamable import check_streamable, stream
-from rnn_keras.export.verify import expected_outputs, max_differences, random_examples
+from rnn_keras.export.verify import (
+    by_signature,
+    checked_examples,
+    expected_outputs,
+    max_differences,
+    one_line,
+    random_examples,
+)
 from rnn_keras.interop import from_keras
 
 SIGNATURES = ("serving_default", "step")
@@ -32,7 +40,8 @@ def saved_model(
             "step", which streams: see `Export`.
         version: positive integer; an existing one is replaced.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named, but for `step` pieces of those of `serving_default`.
+            that are not named, but for `step` pieces of those of `serving_default`. Or one
+            dictionary of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
     Returns:
@@ -74,7 +83,8 @@ def litert(
             "step", which streams: see `Export`. They share the weights.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named, but for `step` pieces of those of `serving_default`.
+            that are not named, but for `step` pieces of those of `serving_default`. Or one
+            dictionary of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization.
 
@@ -86,7 +96,10 @@ def litert(
         ExportError: the converter refused or crashed, or the values are not right; an older file
             stays as it is.
     """
-    check_quantization(quantization, signatures[:1], examples)
+    check_no_strings(as_functional(model).inputs)
+    given = by_signature(examples)  # those of `step` are made of those of `serving_default`
+    needed = () if "serving_default" in given else signatures[:1]
+    check_quantization(quantization, needed, given)
     export = Export(model, signatures, examples)
     return write_litert(
         export.functions, [export.model], file, quantization, vocabulary, tolerance=tolerance,
@@ -126,16 +139,18 @@ class Export:
             raise ValueError(
                 f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
             )
-        examples = dict(examples or {})
-        if unknown := set(examples) - set(SIGNATURES):
-            raise ValueError(f"`examples` are for signatures there are not: {', '.join(unknown)}.")
         original = as_functional(model)
         self.model = for_inference(from_keras(original), open_time="step" in signatures)
         below = _below(self.model)
         functions = {"serving_default": serving_default(self.model, original)}
+        examples = by_signature(examples)
+        if unknown := set(examples) - set(SIGNATURES):
+            raise ValueError(f"`examples` are for signatures there are not: {', '.join(unknown)}.")
+        examples = checked_examples(examples, functions)
         if "step" in signatures:
             check_streamable(self.model, below)
             functions["step"] = step(self.model, original)
+            examples = checked_examples(examples, {"step": functions["step"]})
             if "serving_default" in examples and "step" not in examples:
                 examples["step"] = _streamed(self.model, functions, examples["serving_default"])
         for name, function in functions.items():
@@ -149,12 +164,13 @@ class Export:
 
 def _streamed(model, functions, examples):
     """Pieces of examples of the whole sequence, with the states that the model has there."""
-    names = [spec.name for spec in functions["step"].input_signature]
-    inputs = names[: len(model.inputs)]
+    names = [spec.name for spec in functions["serving_default"].input_signature]
+    renamed = state_inputs(model, names)
     return [
-        dict(zip(names, [*piece, *map(np.asarray, states.values())]))
+        dict(zip(names, piece))
+        | {renamed.get(name, name): np.asarray(state) for name, state in states.items()}
         for example in examples
-        for piece, states, _ in stream(model, [example[name] for name in inputs])
+        for piece, states, _ in stream(model, [example[name] for name in names])
     ]
 
 
@@ -164,11 +180,15 @@ def _answers(original, whole, examples):
     if dtypes & {"float16", "bfloat16", "float64"}:
         return {}
     names = [spec.name for spec in whole.input_signature]
-    expected = {
-        "serving_default": [
-            original_outputs(original, [example[name] for name in names]) for example in examples
-        ]
-    }
+    try:
+        expected = {
+            "serving_default": [
+                original_outputs(original, [example[name] for name in names])
+                for example in examples
+            ]
+        }
+    except (ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"the model does not run on `examples`: {one_line(error)}") from error
     actual = expected_outputs({"serving_default": whole}, {"serving_default": examples})
     max_differences(expected, actual, REBUILT_TOLERANCE)
     return expected

@@ -4,6 +4,7 @@ import re
 from itertools import chain, count
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rnn_keras.layers import carried_states, use_plan
@@ -34,22 +35,32 @@ def step(exported, model):
 
     Returns:
         A `tf.function` with an `input_signature`: the inputs of the model, then the states of its
-        recurrent layers `(batch, units)`, named as by `carried_states`. It returns the outputs of
-        the model and the new states, under the names that they came with.
+        recurrent layers `(batch, units)`, named as by `carried_states`; an input that is
+        such a state already is not there twice. It returns the outputs of the model and the new
+        states, under the names that they came with.
 
     Raises:
-        ValueError: no recurrent layer has a state, or a name is that of two things.
+        ValueError: no recurrent layer has a state, or a name is that of two things, or an input
+            is the initial state of several layers.
     """
     specs = _specs(model, exported.inputs)
-    zeros = [tf.zeros([n or 1 for n in spec.shape], spec.dtype) for spec in specs]
-    with use_plan("reference"), carried_states() as states:
-        outputs = named_outputs(exported, zeros)
-    if not states:
+    renamed = state_inputs(exported, [spec.name for spec in specs])
+    with use_plan("reference"), carried_states() as new_states:
+        outputs = named_outputs(exported, _small_inputs(exported))
+    if not new_states:
         raise ValueError(f"`{exported.name}` has no recurrent layer with a state to carry.")
-    if clash := sorted(states.keys() & {*outputs, *(spec.name for spec in specs)}):
+    states = {name: state for name, state in new_states.items() if name not in renamed}
+    taken = {*outputs, *(spec.name for spec in specs)}
+    clash = [name for name in states if name in taken]
+    clash += [
+        public
+        for name, public in renamed.items()
+        if public in outputs and not _equal(outputs[public], new_states[name])
+    ]
+    if clash:
         raise ValueError(
             f"`{exported.name}` has a state and an input or output of the same name, "
-            f"{', '.join(clash)}: rename the layer."
+            f"{', '.join(sorted(clash))}: rename the layer."
         )
     state_specs = [
         tf.TensorSpec([None, *state.shape[1:]], state.dtype, name) for name, state in states.items()
@@ -59,9 +70,73 @@ def step(exported, model):
         inputs, given = arguments[: len(specs)], arguments[len(specs) :]
         with carried_states(dict(zip(states, given))) as new_states:
             outputs = named_outputs(exported, inputs)
-        return {**outputs, **new_states}
+        return outputs | {renamed.get(name, name): state for name, state in new_states.items()}
 
     return tf.function(run, input_signature=specs + state_specs, autograph=False)
+
+
+class InitialStates(dict):
+    """Given to `carried_states`, it changes nothing and keeps what each layer starts from."""
+
+    def __bool__(self):
+        return True
+
+    def get(self, name, default=None):
+        """Keeps the state that the layer starts from."""
+        self[name] = default
+        return default
+
+
+def state_inputs(model, names):
+    """The inputs of a model that are initial states of its recurrent layers, and nothing else.
+
+    Found by value, on random inputs, so that nested models and stacks of layers are seen too.
+
+    Args:
+        model: a functional model of open time.
+        names: names of its inputs.
+
+    Returns:
+        Names of inputs by name of the state, as `carried_states` has it.
+
+    Raises:
+        ValueError: an input is the initial state of several layers.
+    """
+    inputs, initial = _small_inputs(model), InitialStates()
+    with use_plan("reference"), carried_states(initial):
+        outputs = named_outputs(model, inputs)
+    found = {
+        state: name
+        for state, value in initial.items()
+        for name, x in zip(names, inputs)
+        if x.dtype.is_floating and _equal(value, x)
+    }
+    for i, name in enumerate(names):
+        others = [tf.zeros_like(x) if k == i else x for k, x in enumerate(inputs)]
+        with use_plan("reference"), carried_states(dict(initial)):
+            again = named_outputs(model, others)
+        if not all(_equal(again[key], outputs[key]) for key in outputs):  # read elsewhere too
+            found = {state: other for state, other in found.items() if other != name}
+    for name in set(found.values()):
+        if len(same := [state for state in found if found[state] == name]) > 1:
+            raise ValueError(
+                f"`{model.name}` cannot stream: its input `{name}` is the initial state of "
+                f"{', '.join(same)}, which go different ways; give each an input of its own."
+            )
+    return found
+
+
+def _small_inputs(model):
+    rng = np.random.default_rng(0)
+    return [
+        tf.cast(rng.normal(size=sizes) if "float" in x.dtype else np.zeros(sizes), x.dtype)
+        for x in model.inputs
+        for sizes in [[n or 1 for n in x.shape]]
+    ]
+
+
+def _equal(a, b):
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-6, atol=0)
 
 
 def named_outputs(model, inputs):

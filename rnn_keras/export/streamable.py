@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.export.signatures import named_outputs
+from rnn_keras.export.signatures import InitialStates, named_outputs
 from rnn_keras.layers import carried_states, use_plan
 
 LENGTH = 6
@@ -39,7 +39,7 @@ def check_streamable(model, below=2):
 
 
 def stream(model, inputs):
-    """Runs a model on pieces of 1, 2, 3, ... time steps, from zero states, on Keras's loop.
+    """Runs a model on pieces of 1, 2, 3, ... time steps, on Keras's loop.
 
     Args:
         model: a model of `for_inference`, with open time.
@@ -54,10 +54,9 @@ def stream(model, inputs):
     states, start = {}, 0
     for size in count(1):
         piece = [x[:, start : start + size] if is_cut else x for x, is_cut in zip(inputs, cut)]
+        states = states or InitialStates()
         with use_plan("reference"), carried_states(states) as new_states:
             outputs = named_outputs(model, [tf.convert_to_tensor(x) for x in piece])
-        if not states:
-            states = {name: tf.zeros_like(state) for name, state in new_states.items()}
         yield piece, states, outputs
         states, start = new_states, start + size
         if start >= length:
@@ -65,11 +64,11 @@ def stream(model, inputs):
 
 
 def _goes_on(model, inputs):
-    with use_plan("reference"), carried_states():
-        whole = named_outputs(model, inputs)
     try:
+        with use_plan("reference"), carried_states():
+            whole = named_outputs(model, inputs)
         pieces = [outputs for _, _, outputs in stream(model, inputs)]
-    except (ValueError, tf.errors.InvalidArgumentError):  # it takes no such length
+    except (ValueError, tf.errors.OpError):  # it takes no such length
         return False
     return all(
         _same(value.numpy(), [piece[name].numpy() for piece in pieces])

@@ -1,12 +1,17 @@
 """Whether an export computes what the model computes."""
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from rnn_keras.layers import use_plan
 
-# (batch, length) of the examples: what follows the first must be resized.
+# (batch, length) of the examples: what follows the first must be resized. Where a model does not
+# run on so few steps, the lengths are doubled up to this many times.
 EXAMPLE_SHAPES = ((1, 5), (3, 8))
+DOUBLINGS = 10
 
 
 class ExportError(RuntimeError):
@@ -18,7 +23,7 @@ def random_examples(function, seed=0, below=2):
 
     Args:
         function: a `tf.function` with an `input_signature` of named specs. Its first unknown
-            dimension is the batch, the others are lengths.
+            dimension is the batch, the others are lengths, doubled until the function runs.
         seed: seed of the generator.
         below: integers are from 0 up to but not including it.
 
@@ -26,28 +31,108 @@ def random_examples(function, seed=0, below=2):
         A list of dictionaries of arrays: floats normal, booleans and integers uniform.
 
     Raises:
-        ValueError: for an input that is none of these; give examples of your own then.
+        ValueError: for an input that is none of these, or a function that runs at no length;
+            give examples of your own then.
     """
-    rng = np.random.default_rng(seed)
-    examples = []
-    for batch, length in EXAMPLE_SHAPES:
-        example = {}
-        for spec in function.input_signature:
-            sizes = [length if size is None else size for size in spec.shape]
-            if sizes and spec.shape[0] is None:
-                sizes[0] = batch
-            if spec.dtype.is_floating:
-                values = rng.normal(size=sizes)
-            elif spec.dtype.is_integer or spec.dtype.is_bool:
-                values = rng.integers(0, 2 if spec.dtype.is_bool else below, sizes)
-            else:
-                raise ValueError(
-                    f"`{spec.name}` is of type {spec.dtype.name}, of which there are no random "
-                    "values: give `examples`."
-                )
-            example[spec.name] = np.asarray(values, spec.dtype.as_numpy_dtype)
-        examples.append(example)
-    return examples
+    specs = function.input_signature
+    doublings = DOUBLINGS if any(None in spec.shape[1:] for spec in specs) else 0
+    for factor in (2**i for i in range(doublings + 1)):
+        rng = np.random.default_rng(seed)
+        examples = [
+            {spec.name: _random(spec, batch, length * factor, below, rng) for spec in specs}
+            for batch, length in EXAMPLE_SHAPES
+        ]
+        try:
+            expected_outputs({"": function}, {"": examples})
+        except (ValueError, tf.errors.OpError) as error:
+            failure = error
+        else:
+            return examples
+    raise ValueError(
+        f"the model runs on no random example of up to {EXAMPLE_SHAPES[-1][1] * factor} steps: "
+        f"give `examples` (--examples FILE.npz). {one_line(failure)}"
+    ) from failure
+
+
+def _random(spec, batch, length, below, rng):
+    sizes = [length if size is None else size for size in spec.shape]
+    if sizes and spec.shape[0] is None:
+        sizes[0] = batch
+    if spec.dtype.is_floating:
+        values = rng.normal(size=sizes)
+    elif spec.dtype.is_integer or spec.dtype.is_bool:
+        values = rng.integers(0, 2 if spec.dtype.is_bool else below, sizes)
+    else:
+        raise ValueError(
+            f"`{spec.name}` is of type {spec.dtype.name}, of which there are no random "
+            "values: give `examples`."
+        )
+    return np.asarray(values, spec.dtype.as_numpy_dtype)
+
+
+def one_line(error):
+    """The first words of an error, without Keras's colours and its list of arguments."""
+    words = re.sub(r"\x1b\[\d+m", "", str(error)).partition("Arguments received")[0]
+    return " ".join(words.split())[:200]
+
+
+def by_signature(examples):
+    """Examples as lists by signature name; a dictionary of arrays is one of "serving_default"."""
+    examples = dict(examples or {})
+    if all(isinstance(one, (list, tuple)) for one in examples.values()) and all(
+        isinstance(inputs, Mapping) for one in examples.values() for inputs in one
+    ):
+        return examples
+    return {"serving_default": [examples]}
+
+
+def checked_examples(examples, functions):
+    """Examples in the types of the inputs of their functions.
+
+    Args:
+        examples: lists of dictionaries of arrays by function name.
+        functions: `tf.function`s by name; examples of others are passed through.
+
+    Raises:
+        ValueError: a name is unknown or missing, or an array has another shape or kind of type;
+            the message says which.
+    """
+    checked = dict(examples)
+    for name in examples.keys() & functions.keys():
+        if not examples[name]:
+            raise ValueError(f"`examples` of {name} are empty: give at least one.")
+        specs = functions[name].input_signature
+        checked[name] = [_checked(example, specs) for example in examples[name]]
+    return checked
+
+
+def _checked(example, specs):
+    names = [spec.name for spec in specs]
+    if example.keys() != set(names):
+        raise ValueError(
+            f"`examples` must have the inputs {', '.join(names)}, got {', '.join(example)}."
+        )
+    rows = len(np.atleast_1d(example[names[0]]))
+    checked = {}
+    for spec in specs:
+        array = np.asarray(example[spec.name])
+        shape = tf.TensorShape([rows, *spec.shape[1:]])
+        if not rows or not shape.is_compatible_with(array.shape):
+            raise ValueError(
+                f"`examples`: {spec.name} must be of shape {tuple(shape)} with at least one row, "
+                f"got {array.shape}."
+            )
+        is_text = spec.dtype == tf.string
+        if not (
+            array.dtype.kind in "SUO"
+            if is_text
+            else np.can_cast(array.dtype, spec.dtype.as_numpy_dtype, "same_kind")
+        ):
+            raise ValueError(
+                f"`examples`: {spec.name} must be of type {spec.dtype.name}, got {array.dtype}."
+            )
+        checked[spec.name] = array if is_text else array.astype(spec.dtype.as_numpy_dtype)
+    return checked
 
 
 def with_random_examples(functions, examples):

@@ -46,7 +46,7 @@ def from_torch(
             `bidirectional`, or its `state_dict`, of tensors or arrays; or a module or
             `state_dict` that holds it among other things.
         prefix: what stands before `weight_ih_l0` in the names, such as "encoder.rnn."; needed
-            if there are several.
+            if there are several, or other weights besides, which are then left out.
         nonlinearity: "tanh" or "relu", for an `nn.RNN` that is not given as a module.
         return_sequences: whether the layer returns `H` of every step, as PyTorch does.
         return_state: whether it returns the final states too.
@@ -60,9 +60,9 @@ def from_torch(
         for each k.
 
     Raises:
-        ValueError: if there is no such layer in `source`, or several and no `prefix`; if
-            `nonlinearity` is missing or contradicts `source`; for `proj_size`; if a weight is
-            missing or has another shape than the others tell.
+        ValueError: if there is no such layer in `source`; if there are several, or other weights,
+            and no `prefix`; if `nonlinearity` is missing or contradicts `source`; for `proj_size`;
+            if a weight is missing or has another shape than the others tell.
 
     Example:
 
@@ -112,13 +112,31 @@ def from_torch(
 def _prefix(state, prefix):
     """The one before `weight_ih_l0`, or the given one if it is there."""
     found = [key.removesuffix(FIRST) for key in state if key.endswith(FIRST)]
-    if prefix in found or (prefix is None and len(found) == 1):
-        return found[0] if prefix is None else prefix
+    if prefix in found:
+        return prefix
+    if prefix is None and len(found) == 1:
+        _check_nothing_else(state, found[0])
+        return found[0]
     if not found:
         raise ValueError(
             f"`source` holds no nn.RNN, nn.GRU or nn.LSTM: no name in it ends with {FIRST}."
         )
     raise ValueError(f"`prefix` must be one of {', '.join(map(repr, found))}, got {prefix!r}.")
+
+
+def _check_nothing_else(state, prefix):
+    """Refuses weights that would be left out without a word."""
+    others = [
+        key
+        for key in state
+        if not (key.startswith(prefix) and WEIGHT.fullmatch(key.removeprefix(prefix)))
+    ]
+    if others:
+        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+        raise ValueError(
+            f"`source` holds weights that are not of the recurrent layer, {', '.join(others[:4])}"
+            f"{more}: give `prefix={prefix!r}` to take the recurrent layer alone."
+        )
 
 
 def _array(value):

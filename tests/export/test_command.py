@@ -50,6 +50,26 @@ def test_check_keeps_nothing(saved, tmp_path, capsys, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
+def test_examples_of_the_users_own(tmp_path, capsys):
+    """For a model that random ones are too short for, with causal attention of both kinds."""
+    L = keras.layers
+    x = keras.Input((None, 3), name="x")
+    H = L.MaxPooling1D(300)(L.Conv1D(8, 5, strides=40)(x))
+    H = L.MultiHeadAttention(2, 4)(H, H, use_causal_mask=True)
+    H = L.GroupQueryAttention(4, 4, 2)(H, H, use_causal_mask=True)
+    model = keras.Model(x, L.LSTM(4, return_sequences=True, name="y")(H))
+    model.save(tmp_path / "model.keras")
+    values = np.random.default_rng(0).normal(size=(2, 36_500, 3)).astype("float32")
+    np.savez(tmp_path / "examples.npz", x=values)
+    command = [str(tmp_path / "model.keras"), "--litert", str(tmp_path / "model.tflite")]
+    main([*command, "--examples", str(tmp_path / "examples.npz")])
+    assert "largest difference" in capsys.readouterr().out
+    found = LiteRTModel(tmp_path / "model.tflite").run("serving_default", x=values[:, :24_500])
+    expected = model(values[:, :24_500])
+    assert expected.shape == (2, 2, 4)
+    np.testing.assert_allclose(found["y"], expected, atol=1e-5)
+
+
 def test_bad_input_is_one_line(saved, tmp_path, capsys):
     (tmp_path / "damaged.keras").write_bytes(b"nothing of the kind")
     (tmp_path / "model.h5").write_bytes(b"")
@@ -59,6 +79,11 @@ def test_bad_input_is_one_line(saved, tmp_path, capsys):
         ([str(tmp_path / "model.h5"), *target], "must be an existing .keras file"),
         ([str(tmp_path / "damaged.keras"), *target], "cannot read"),
         ([str(saved[0]), *target, "--vocabulary", str(tmp_path / "no.txt")], "no.txt"),
+        ([str(tmp_path), *target], "must be an existing .keras file"),
+        ([str(saved[0]), *target, "--examples", str(tmp_path / "no.npz")], "no.npz must be"),
+        ([str(saved[0]), *target, "--examples", str(saved[0])], "got metadata.json"),
+        ([str(saved[0]), *target, "--examples", str(tmp_path / "model.h5")], "model.h5 must be"),
+        ([str(saved[0]), *target, "--quantization", "int8"], "--examples"),
         ([str(saved[0]), *target, "--import", "no_such_module"], "no_such_module"),
     ]:
         with pytest.raises(SystemExit, match="2"):

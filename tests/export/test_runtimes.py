@@ -5,12 +5,14 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tensor_buffer import TensorBuffer
 
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, litert
+from rnn_keras.layers import use_plan
 
 UNITS, VOCABULARY = 16, Vocabulary.from_tokens("abcd")
 
@@ -49,6 +51,18 @@ def test_interpreter(model, file):
         interpreter.invoke()
         found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         np.testing.assert_allclose(found, model(ids), atol=1e-5)
+
+
+def test_ids_outside_of_the_vocabulary(model, file):
+    """Negative ones count from the end, as in Keras; the others are errors."""
+    size, lite = len(VOCABULARY), LiteRTModel(file)
+    found = lite.run("serving_default", ids=[[-1, -size]])["logits"]
+    np.testing.assert_allclose(found, model(np.array([[size - 1, 0]])), atol=1e-5)
+    for outside in (-size - 1, size):
+        with pytest.raises(RuntimeError, match="gather index out of bounds"):
+            lite.run("serving_default", ids=[[outside]])
+        with use_plan("reference"), pytest.raises(tf.errors.InvalidArgumentError):
+            model(np.array([[outside]]))
 
 
 @pytest.mark.parametrize("batch, length", [(1, 1), (1, 6), (3, 4)])

@@ -149,6 +149,94 @@ def test_a_decoder_that_reads_the_encoder_does_not_stream():
         Export(model, ("step",))
 
 
+def decoder():
+    x, h, c = (keras.Input(s, name=n) for n, s in (("x", (None, 3)), ("h", (4,)), ("c", (4,))))
+    H, *states = L.LSTM(4, return_sequences=True, return_state=True, name="decoder")(
+        x, initial_state=[h, c]
+    )
+    return keras.Model([x, h, c], {"y": H, "new_h": states[0], "c": states[1]})
+
+
+def test_inputs_that_are_states_are_the_states_of_step():
+    model, start = decoder(), {"h": normal(2, 4), "c": normal(2, 4) / 2}
+    whole = {"x": normal(2, 7, 3), **start}
+    export = Export(model, ("serving_default", "step"), whole)
+    step, states, pieces = export.functions["step"], start, []
+    assert specs(step) == {"x": (None, None, 3), "h": (None, 4), "c": (None, 4)}
+    for piece in (slice(0, 1), slice(1, 5), slice(5, 7)):
+        outputs = call(step, x=whole["x"][:, piece], **states)
+        assert outputs.keys() == {"y", "new_h", "c", "h"}
+        pieces.append(outputs["y"])
+        states = {name: np.asarray(outputs[name]) for name in start}
+    expected = model(whole)
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), expected["y"], atol=1e-5)
+    np.testing.assert_allclose(states["h"], expected["new_h"], atol=1e-5)
+    first, second = export.examples["step"][:2]
+    np.testing.assert_array_equal(first["h"], start["h"])
+    np.testing.assert_allclose(second["h"], model({**whole, "x": whole["x"][:, :1]})["new_h"],
+                               atol=1e-5)  # fmt: skip
+
+
+def test_an_input_that_is_more_than_one_state():
+    """One that other layers read stays as it is; for two states it has no new value."""
+    with pytest.raises(ValueError, match="same name, c: rename"):
+        x, c = keras.Input((None, 3), name="x"), keras.Input((4,), name="c")
+        H, h = L.GRU(4, return_sequences=True, return_state=True)(x, initial_state=c)
+        Export(keras.Model([x, c], {"y": H, "c": -h}), ("step",))
+    streamed = Export(keras.Model(*_read_elsewhere()), ("step",)).functions["step"]
+    assert list(specs(streamed)) == ["x", "h", "gru_h"]
+    x, h = keras.Input((None, 3), name="x"), keras.Input((4,), name="h")
+    both = keras.Model([x, h], L.LSTM(4, name="lstm")(x, initial_state=[h, h]))
+    with pytest.raises(ValueError, match="input `h` is the initial state of lstm_h, lstm_c,"):
+        Export(both, ("step",))
+
+
+def _read_elsewhere():
+    x, h = keras.Input((None, 3), name="x"), keras.Input((4,), name="h")
+    H = L.GRU(4, return_sequences=True, name="gru")(x, initial_state=h)
+    return [x, h], L.Add(name="y")([H, L.Reshape((1, 4))(h)])
+
+
+def test_random_examples_are_as_long_as_the_model_needs():
+    layers = [L.Conv1D(4, 5, strides=2), L.MaxPooling1D(4), L.LSTM(3, name="y")]
+    model = keras.Sequential([keras.Input((None, 3), name="x"), *layers])
+    examples = Export(model).examples["serving_default"]
+    assert [example["x"].shape for example in examples] == [(1, 20, 3), (3, 32, 3)]
+    with pytest.raises(ValueError, match=r"cannot stream, because the layer .*Conv1D"):
+        Export(model, ("step",))
+    endless = keras.Sequential([keras.Input((None, 1)), L.Conv1D(1, 9000), L.LSTM(1)])
+    with pytest.raises(ValueError, match="of up to 8192 steps: give `examples`") as caught:
+        Export(endless)
+    assert "\n" not in str(caught.value)
+
+
+def test_examples_that_do_not_fit(tmp_path):
+    x, ids = keras.Input((None, 3), name="x"), keras.Input((4,), dtype="int32", name="ids")
+    model = keras.Model(
+        [x, ids], L.Add()([L.LSTM(2)(x), L.Flatten()(L.Embedding(9, 2)(ids))[:, :2]])
+    )
+    right = {"x": normal(2, 5, 3), "ids": np.ones((2, 4), "int64")}
+    (example,) = Export(model, examples=right).examples["serving_default"]
+    assert {name: array.dtype for name, array in example.items()} == {
+        "x": "float32",
+        "ids": "int32",
+    }
+    for change, words in [
+        ({"z": normal(2)}, "must have the inputs x, ids, got x, ids, z"),
+        ({"x": normal(2, 5)}, r"x must be of shape \(2, None, 3\).*got \(2, 5\)"),
+        ({"ids": np.ones((3, 4), int)}, r"ids must be of shape \(2, 4\).*got \(3, 4\)"),
+        ({"x": normal(0, 5, 3), "ids": np.ones((0, 4), int)}, "at least one row"),
+        ({"ids": normal(2, 4)}, "ids must be of type int32, got float32"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            litert(model, tmp_path / "model.tflite", examples={**right, **change})
+    text = keras.Input((), dtype="string", name="text")
+    words = L.TextVectorization(vocabulary=["a", "b"], output_sequence_length=4)(text)
+    with pytest.raises(ValueError, match="`text` is a string input, and LiteRT has no .*token ids"):
+        litert(keras.Model(text, L.LSTM(2)(L.Embedding(4, 2)(words))), tmp_path / "model.tflite")
+    assert not any(tmp_path.iterdir())
+
+
 def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path):
     class Custom(keras.layers.RNN):
         pass

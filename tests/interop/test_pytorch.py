@@ -113,7 +113,7 @@ def test_a_module_within_another_of_any_precision():
         INPUTS, UNITS, 2, dropout=0.3
     )})  # fmt: skip
     expected = model["read"].state_dict()["weight_ih_l0"].numpy()
-    layer = from_torch(model.to(torch.bfloat16))
+    layer = from_torch(model.to(torch.bfloat16), prefix="read.")
     np.testing.assert_allclose(layer.get_weights()[0][:, :UNITS].T, expected[UNITS : 2 * UNITS],
                                atol=1e-2)  # fmt: skip
     assert layer.dropout == 0.0 and from_torch(model["read"]).dropout == 0.3
@@ -121,13 +121,24 @@ def test_a_module_within_another_of_any_precision():
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_kind_and_place_are_found(kind):
-    weights = {"embed.weight": np.ones((4, 3)), **state_dict(kind, prefix="encoder.rnn.")}
+    weights = state_dict(kind, prefix="encoder.rnn.")
     layer = from_torch(weights, return_sequences=False)
     assert type(layer).__name__ == NAMES[kind] and layer(X).shape == (BATCH, UNITS)
     both = {**weights, **state_dict("tanh", prefix="decoder.")}
     assert type(from_torch(both, prefix="encoder.rnn.")).__name__ == NAMES[kind]
     with pytest.raises(ValueError, match="`prefix` must be one of 'encoder.rnn.', 'decoder.'"):
         from_torch(both)
+
+
+def test_other_weights_are_not_left_out_without_a_word():
+    others = {f"{name}.weight": np.ones((4, 3)) for name in ("embed", "norm", "a", "b", "fc")}
+    weights = {**others, **state_dict("lstm", prefix="rnn.")}
+    words = r"embed.weight, norm.weight, a.weight, b.weight and 1 more: give `prefix='rnn.'`"
+    with pytest.raises(ValueError, match=words):
+        from_torch(weights)
+    with pytest.raises(ValueError, match=r"fc.weight: give `prefix=''`"):
+        from_torch({**state_dict("lstm"), "fc.weight": np.ones((4, 3))})
+    assert from_torch(weights, prefix="rnn.").units == UNITS
 
 
 class ReluModule:
