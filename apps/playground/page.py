@@ -36,17 +36,16 @@ THEME = gr.themes.Soft(
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
 )
-# The colours of words are made for a light background. On a narrow screen the tabs fit one row, and
-# a picture is scrolled instead of shrunk.
+# The colours of words are made for a light background. On a narrow screen a picture is scrolled
+# instead of shrunk.
 CSS = """
 .gradio-container {width: 100% !important; max-width: 1200px !important; margin: auto}
 .dark {--color-accent: var(--primary-400)}
 .dark .words .textfield {background: white}
 .dark .words .unlabeled {color: black}
 @media (max-width: 500px) {
-  .tab-container button {padding: 0 6px !important; font-size: 13px !important}
   .picture .image-container {overflow-x: auto}
-  .picture .image-container button {width: 640px !important}
+  .picture .image-container > button {width: 640px !important}
 }"""
 # Gradio's pictures have no alternative text: each gets the heading above it.
 NAME_PICTURES = """() => new MutationObserver(() => {

@@ -20,20 +20,19 @@ pytestmark = [
 PALE = """(() => {
   const rgb = color => color.match(/[\\d.]+/g).map(Number)
   const light = color => {
-    const [r, g, b] = rgb(color).map(v => v / 255).map(
+    const [r, g, b] = color.map(v => v / 255).map(
       v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
   }
   const behind = e => {
-    for (; e; e = e.parentElement) {
-      const color = getComputedStyle(e).backgroundColor
-      if (rgb(color)[3] !== 0) return color
-    }
-    return 'rgb(255, 255, 255)'
+    if (!e) return [255, 255, 255]
+    const [r, g, b, alpha = 1] = rgb(getComputedStyle(e).backgroundColor)
+    return alpha == 1 ? [r, g, b] : behind(e.parentElement).map(
+      (v, i) => alpha * [r, g, b][i] + (1 - alpha) * v)
   }
   const isText = e => [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim())
   return SHOWN.filter(isText).filter(e => {
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))]
+    const [a, b] = [light(rgb(getComputedStyle(e).color).slice(0, 3)), light(behind(e))]
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5
   }).map(e => e.outerHTML.slice(0, 200))
 })()""".replace("SHOWN", visible("body *"))

@@ -112,7 +112,7 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     label, words, remark = client.predict("small", blank, api_name="/judge")
-    assert (label, words, remark) == (None, [], "")
+    assert (label, words, remark) == ({}, [], "")
     assert client.predict("small", blank, api_name="/sentiment_gates") is None
     text, unknown, beam, looked = client.predict("small", blank, 3, 1, api_name="/translate")
     assert (text, unknown, looked) == ("", "", None) and not any(map(any, beam["data"]))
