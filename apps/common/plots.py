@@ -1,10 +1,36 @@
-"""The loss of a run, as a picture."""
+"""Plots that applications share: the loss of a run, and a score by length."""
 
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from apps.common.files import replacing
 from apps.common.history import best_row, read_history
 from apps.common.run import Run
+
+MARKERS = "os^Dvp*X"  # so that lines can be told apart without colour
+
+
+def new_figure(width: float, height: float):
+    """An empty Matplotlib figure with constrained layout; sizes in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure, path: Path) -> None:
+    """Write a figure as a PNG file, all of it or nothing."""
+    # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
+    with replacing(path) as beside, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(beside, dpi=120)
+
+
+def legend_below(figure, axes, columns: int = 2) -> None:
+    """Put the legend of `axes` below everything else, where it hides no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=9)
 
 
 def plot_loss(
@@ -22,28 +48,50 @@ def plot_loss(
         monitor: the figure that chose the best epoch, which is marked.
         mode: whether its lowest or highest is best.
     """
-    from matplotlib.figure import Figure
-
     rows = read_history(run.history)
     epochs = [row["epoch"] for row in rows]
     best = best_row(rows, monitor, mode)
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = new_figure(6, 4.5)
     axes = figure.subplots()
-    axes.plot(epochs, [row["loss"] for row in rows], ".-", label="training")
-    axes.plot(epochs, [row["val_loss"] for row in rows], ".-", label="validation")
+    for column, name, style in [("loss", "training", "o-"), ("val_loss", "validation", "s--")]:
+        axes.plot(epochs, [row[column] for row in rows], style, markersize=4, label=name)
     axes.plot(
         best["epoch"],
         best["val_loss"],
         "o",
-        markersize=10,
+        markersize=12,
         fillstyle="none",
         color="black",
-        label=f"best: {best['val_loss']:.4g} in epoch {best['epoch']}",
+        label=f"best {monitor}: {best[monitor]:.4g} in epoch {best['epoch']}",
     )
+    axes.set_title(f"Loss of {run.name}", fontsize=11, parse_math=False)
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"loss ({unit})" if unit else "loss")
+    axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
-    axes.legend()
-    with replacing(run.plots / "loss.png") as beside:
-        figure.savefig(beside, dpi=120)
+    legend_below(figure, axes, 3)
+    save_figure(figure, run.plots / "loss.png")
+
+
+def plot_by_length(path: Path, rows: Sequence[Mapping], count: str, what: str, score: str) -> None:
+    """Draw a score of each model over groups of texts, from the shortest to the longest.
+
+    Args:
+        path: the PNG file.
+        rows: one per group: its range of `words`, its number of texts, and the score by model.
+        count: the key of the number of texts, such as `reviews`.
+        what: what is as long as that, such as `review`.
+        score: the label of the score.
+    """
+    figure = new_figure(6.5, 4.5)
+    axes = figure.subplots()
+    models = [name for name in rows[0] if name not in ("words", count)]
+    for name, marker in zip(models, MARKERS):
+        axes.plot([row[name] for row in rows], f"{marker}-", label=name)
+    axes.set_xticks(range(len(rows)), [f"{row['words']}\nn = {row[count]:,}" for row in rows])
+    axes.set_title(f"{score} by length of the {what}", fontsize=11)
+    axes.set(xlabel=f"words in the {what} (n: {count})", ylabel=score)
+    axes.grid(alpha=0.3)
+    legend_below(figure, axes, 1)
+    save_figure(figure, path)

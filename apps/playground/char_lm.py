@@ -29,7 +29,10 @@ def tab(runs: Runs) -> gr.Dropdown:
     """Build the tab; returns where a run is chosen."""
     with gr.Row():
         with gr.Column():
-            prompt = gr.Textbox(label="Prompt", lines=3, max_length=LONGEST, value="The ")
+            prompt = gr.Textbox(
+                label="Prompt", lines=3, max_length=LONGEST, value="The ",
+                placeholder="empty: generation starts at the beginning of a line",
+            )  # fmt: skip
             name = gr.Dropdown(runs.names(), label="Run")
             with gr.Row():
                 temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature")
@@ -37,7 +40,9 @@ def tab(runs: Runs) -> gr.Dropdown:
             with gr.Row():
                 top_k = gr.Slider(0, 100, 0, step=1, precision=0, label="Top-k")
                 top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top-p")
-            gr.Markdown("Temperature 0 takes the likeliest character; top-k 0 draws from all.")
+            gr.Markdown(
+                "Temperature 0 picks the most probable character; top-k 0 samples from all."
+            )
             seed = gr.Number(0, label="Seed", precision=0, minimum=-(2**31), maximum=2**31 - 1)
             with gr.Row():
                 button = gr.Button("Generate", variant="primary")

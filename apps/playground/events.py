@@ -106,8 +106,16 @@ def drawn(draw: Callable[..., None], *args) -> Image.Image:
             return picture.copy()
 
 
+def hint(message: str) -> None:
+    """Show a visitor what to enter; no error, as nothing went wrong."""
+    gr.Info(message, title="Nothing to do yet")
+
+
 def picture(heading: str) -> gr.Image:
-    """Where a picture is shown, under a heading, which its own label would hide a part of."""
+    """Where a picture is shown, below Markdown that begins with a heading of level 2.
+
+    The component's own label would cover a part of the picture.
+    """
     gr.Markdown(heading)
     return gr.Image(
         show_label=False,
@@ -115,6 +123,7 @@ def picture(heading: str) -> gr.Image:
         format="png",
         interactive=False,
         buttons=["download", "fullscreen"],
+        elem_classes="picture",
     )
 
 
@@ -125,6 +134,6 @@ def gates_picture(what: str) -> gr.Image:
         what: a step reads, such as "word".
     """
     return picture(
-        f"### Gates over time\nA row of a picture is a unit, a column a {what}. White gates are "
-        "closed, blue ones open; of the states, blue is positive and red negative."
+        f"## Gates over time\nEach row is a unit, each column a {what}. Gates: white is 0 "
+        "(closed), dark blue is 1 (open). States: blue is positive, red is negative."
     )

@@ -18,7 +18,7 @@ GATES = {
     "F": "forget gate F",
     "O": "output gate O",
 }
-WIDTH, SMALLEST = 12, 1e-6  # inches of the picture; the end of a scale
+WIDTH, SMALLEST = 9, 1e-6  # inches of the picture; the end of a scale
 STATES = {"C": "cell C", "H": "state H"}
 
 Layer = tuple[str, Mapping[str, np.ndarray], Sequence[str]]
@@ -100,7 +100,7 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
     # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
     with replacing(path) as beside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=100)
+        figure.savefig(beside, dpi=133)
 
 
 def _scale(symbol, values):
@@ -117,7 +117,7 @@ def _title(name, told, read):
     parts = [f"{min(units, UNITS)} of {units} units"] if units > UNITS else [f"{units} units"]
     if len(read) > STEPS:
         parts.append(f"the last {STEPS} of {len(read)} steps")
-    return f"{name}\n{', '.join(parts)}"
+    return "\n".join([name.replace(": ", ":\n"), *parts])
 
 
 def _visible(label):

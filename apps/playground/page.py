@@ -16,8 +16,7 @@ UPLOAD = "5mb"
 HOUR = 3600  # after which files that were made for a visitor are deleted
 
 INTRODUCTION = """# rnn_keras playground
-Recurrent networks, trained and exported by one command each; what they answer, and what goes on in
-their gates."""
+Four applications of recurrent networks. Each tab runs an exported model and shows its gates."""
 
 # The fonts of the visitor's system: nothing is fetched from anywhere.
 THEME = gr.themes.Soft(
@@ -26,8 +25,33 @@ THEME = gr.themes.Soft(
     neutral_hue="slate",
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
+).set(  # a contrast of 4.5 or more, as WCAG 2 wants it
+    color_accent="*primary_600",
+    block_label_text_color="*primary_800",
+    block_title_text_color="*primary_800",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_700",
+    body_text_color_subdued="*neutral_500",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
 )
-CSS = ".gradio-container {max-width: 1200px !important; margin: auto}"
+# The colours of words are made for a light background. On a narrow screen a picture is scrolled
+# instead of shrunk.
+CSS = """
+.gradio-container {width: 100% !important; max-width: 1200px !important; margin: auto}
+.dark {--color-accent: var(--primary-400)}
+.dark .words .textfield {background: white}
+.dark .words .unlabeled {color: black}
+@media (max-width: 500px) {
+  .picture .image-container {overflow-x: auto}
+  .picture .image-container > button {width: 640px !important}
+}"""
+# Gradio's pictures have no alternative text: each gets the heading above it.
+NAME_PICTURES = """() => new MutationObserver(() => {
+  for (const image of document.querySelectorAll(".picture img[alt='']"))
+    image.alt = image.closest(".picture").previousElementSibling.querySelector("h2").innerText
+}).observe(document.body, {childList: true, subtree: true})"""
 
 
 def build(root: Path) -> gr.Blocks:
@@ -36,16 +60,9 @@ def build(root: Path) -> gr.Blocks:
         title="rnn_keras playground", analytics_enabled=False, delete_cache=(HOUR, HOUR)
     ) as page:
         gr.Markdown(INTRODUCTION)
-        for app in TABS:
-            runs = Runs(app.APP, root)
-            with gr.Tab(app.TITLE, id=app.APP):
-                advice = gr.Markdown(_how_to_make_one(app, root), visible=not runs.names())
-                with gr.Column(visible=bool(runs.names())) as questions:
-                    name = app.tab(runs)
-            page.load(
-                functools.partial(_as_of_now, runs), None, [advice, questions, name],
-                queue=False, show_progress="hidden", api_visibility="private",
-            )  # fmt: skip
+        with gr.Tabs(overflow_behavior="wrap"):
+            for app in TABS:
+                _tab(page, app, Runs(app.APP, root), root)
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 
@@ -73,10 +90,22 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
             footer_links=["api"],
             theme=THEME,
             css=CSS,
+            js=NAME_PICTURES,
         )
     except OSError as error:
         raise InputError(f"cannot listen at {host}:{port}: {error}") from error
     return url
+
+
+def _tab(page, app, runs, root):
+    with gr.Tab(app.TITLE, id=app.APP):
+        advice = gr.Markdown(_how_to_make_one(app, root), visible=not runs.names())
+        with gr.Column(visible=bool(runs.names())) as questions:
+            name = app.tab(runs)
+    page.load(
+        functools.partial(_as_of_now, runs), None, [advice, questions, name],
+        queue=False, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
 
 
 def _as_of_now(runs):
@@ -86,7 +115,7 @@ def _as_of_now(runs):
 
 
 def _how_to_make_one(app, root):
-    return f"""### No run yet
+    return f"""## No run yet
 There is no exported run of this application in `{root}`. This makes one:
 ```
 {app.MAKE}

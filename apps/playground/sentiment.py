@@ -4,7 +4,7 @@ import gradio as gr
 import numpy as np
 
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, told
+from apps.playground.events import MODEL, drawn, gates_picture, hint, told
 from apps.playground.runs import Runs, once
 from apps.sentiment import explain, model
 from apps.sentiment.predict import load_judge
@@ -43,22 +43,26 @@ def tab(runs: Runs) -> gr.Dropdown:
         with gr.Column():
             text = gr.Textbox(label="Review", lines=6, max_length=LONGEST, value=EXAMPLES[0])
             name = gr.Dropdown(runs.names(), label="Run")
-            button = gr.Button("Judge", variant="primary")
+            button = gr.Button("Classify", variant="primary")
             gr.Examples(EXAMPLES, text, label="Examples")
         with gr.Column():
             label = gr.Label(label="Probability")
             words = gr.HighlightedText(
-                label="What each word did: green for praise, red for blame",
+                label="Effect of each word: green positive, red negative",
                 color_map=COLORS,
                 show_inline_category=False,
+                elem_classes="words",
             )
-            remark = gr.Textbox(label="In numbers", interactive=False)
+            remark = gr.Textbox(label="Details", interactive=False)
     chart = gates_picture("word")
 
     @told([name, text])
     def judge(name, text):
         judge = judge_of(runs[name])
         reading = judge.read(text)
+        if not reading.tokens:
+            hint("Write a review, or choose an example.")
+            return None, [], ""
         parts = explain.occlusion(judge, reading)
         probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
         return probabilities, colored(parts), explain.describe(reading, parts, 6, color=False)

@@ -22,14 +22,17 @@ def tab(runs: Runs) -> gr.Dropdown:
         with gr.Column(scale=1):
             name = gr.Dropdown(runs.names(), label="Run")
             file = gr.File(label="CSV", file_types=[".csv"], height=140)
-            gr.Markdown("It has the run's columns; without one, it is what the run was trained on.")
+            gr.Markdown(
+                "The file needs the columns of the run. Without a file, the forecast continues the "
+                "data of the run."
+            )
             ticker = gr.Textbox(
                 label="Ticker", placeholder="all series of the file", max_length=LONGEST
             )
             button = gr.Button("Forecast", variant="primary")
         with gr.Column(scale=2):
-            fan = picture(f"### Forecast\n{CAUTION}")
-    table = gr.Dataframe(label="Forecast", interactive=False, max_height=300)
+            fan = picture(f"## Forecast\n{CAUTION}")
+    table = gr.Dataframe(label="Quantiles", interactive=False, max_height=300)
     chart = gates_picture("row of the data")
     inputs = [name, file, ticker]
 

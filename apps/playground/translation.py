@@ -4,7 +4,7 @@ import gradio as gr
 import tensorflow as tf
 
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, picture, told
+from apps.playground.events import MODEL, drawn, gates_picture, hint, picture, told
 from apps.playground.runs import Runs, once
 from apps.translation import model, plots
 from apps.translation.search import source_ids
@@ -35,11 +35,13 @@ def tab(runs: Runs) -> gr.Dropdown:
             gr.Examples(EXAMPLES, sentence, label="Examples")
         with gr.Column():
             translation = gr.Textbox(label="Translation", lines=2, max_length=2 * LONGEST)
-            unknown = gr.Textbox(label="Words that it does not know", interactive=False)
-            attention = picture("### What each token looked at")
+            unknown = gr.Textbox(label="Unknown words", interactive=False)
+            attention = picture(
+                "## Attention\nThe source tokens that each target token attends to."
+            )
     beams = gr.Dataframe(
-        label="What the beam held", headers=["score", "translation"], interactive=False, wrap=True,
-        column_widths=["15%", "85%"],
+        label="Hypotheses in the beam", headers=["score", "translation"], interactive=False,
+        wrap=True, column_widths=["15%", "85%"],
     )  # fmt: skip
     chart = gates_picture("token")
     inputs = [name, sentence, beam, alpha]
@@ -47,18 +49,24 @@ def tab(runs: Runs) -> gr.Dropdown:
     @told(inputs)
     def translate(name, sentence, beam, alpha):
         translator = translator_of(runs[name])
+        (source,) = translator.read([sentence])
+        if not source.length:
+            hint("Write a sentence, or choose an example.")
+            return "", "", [], None
         (found,) = translator.translate([sentence], beam, alpha, nbest=beam)
         best = found[0]
         looked = None
         if best.attention is not None and best.attention.target:
             looked = drawn(plots.attention_maps, [best.attention])
-        unknown = " ".join(translator.read([sentence])[0].unknown)
+        unknown = " ".join(source.unknown)
         beams = [[round(each.score, 3), each.text] for each in found]
         return best.text, unknown, beams, looked
 
     @told([name, sentence, translation])
     def show_gates(name, sentence, translation):
         _, network, source, target = network_of(runs[name])
+        if not source.encode([sentence]).flat_values.shape[0]:
+            return None
         read = source_ids(source, tf.constant([sentence]))
         written = target.encode(tf.constant([translation])).to_tensor()
         before = tf.concat([[[BOS_ID]], written], axis=1)

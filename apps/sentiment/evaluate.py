@@ -36,6 +36,7 @@ def evaluate(run: Run) -> dict:
 
     from apps.common.card import markdown_table, model_card
     from apps.common.history import best_row, read_history
+    from apps.common.plots import plot_by_length
     from apps.common.results import append_result
     from apps.sentiment import plots
     from apps.sentiment.baseline import bag_of_bigrams
@@ -84,7 +85,7 @@ def evaluate(run: Run) -> dict:
     run.write_json("metrics.json", metrics)
     plots.reliability(run.plots / "reliability.png", labels, probabilities)
     lengths = by_length(data.test.texts, labels, probabilities)
-    plots.accuracy_by_length(run.plots / "lengths.png", lengths)
+    plot_by_length(run.plots / "lengths.png", lengths, "reviews", "review", "Accuracy")
     run.write_text(
         "README.md",
         model_card(

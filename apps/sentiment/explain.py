@@ -51,7 +51,7 @@ def verdict(reading: Reading) -> str:
 
 
 def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -> str:
-    """A paragraph about a text, in lines.
+    """A paragraph about a text, in lines; of a text without tokens, that there is no judgement.
 
     Args:
         reading: of the text.
@@ -59,6 +59,8 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
         count: how many of them to name.
         color: whether to print the text with the words in the colours of a terminal.
     """
+    if not reading.tokens:
+        return "no judgement: there is no word in this text"
     lines = [f"{reading.probability:.3f}  {verdict(reading)}{_remark(reading)}"]
     if color and parts:
         lines.append("  " + _colored(parts))
@@ -70,8 +72,6 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
 
 def _remark(reading):
     count = len(reading.tokens)
-    if not count:
-        return "  (there is no word in it, so this says nothing)"
     if reading.unknown == count:
         return "  (it knows none of the words, so this says little)"
     remarks = []

@@ -103,6 +103,8 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
         parts = explain.occlusion(judge, reading) if options.words else []
         yield explain.describe(reading, parts, options.words, color)
         if i == 0 and options.plot is not None:
+            if not parts:
+                raise InputError("--plot: the first text has no word, so there is nothing to draw")
             title = f"{explain.verdict(reading)}, probability {reading.probability:.3f}"
             try:
                 plots.effects(options.plot, title, explain.strongest(parts, BARS))

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn import metrics
 
+from apps.common.lengths import length_groups
+
 BINS = 10
 
 
@@ -67,19 +69,18 @@ def by_length(
         parts: number of parts, of about equal size.
 
     Returns:
-        By part: the range of `words` (between blanks), the number of `reviews`, the accuracies.
+        By part: the range of `words` (between blanks), such as `6–10`, the number of `reviews`, the
+        accuracies.
     """
     lengths = np.array([len(text.split()) for text in texts])
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, parts + 1), method="nearest"))
-    part_of = np.clip(np.searchsorted(edges, lengths), 1, max(1, len(edges) - 1))
     return [
         {
-            "words": f"{lengths[part_of == part].min()} to {lengths[part_of == part].max()}",
-            "reviews": int((part_of == part).sum()),
+            "words": words,
+            "reviews": len(rows),
             **{
-                name: float(((probability > 0.5) == labels)[part_of == part].mean())
+                name: float(((probability > 0.5) == labels)[rows].mean())
                 for name, probability in probabilities.items()
             },
         }
-        for part in np.unique(part_of)
+        for words, rows in length_groups(lengths, parts).items()
     ]

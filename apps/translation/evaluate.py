@@ -35,6 +35,7 @@ def evaluate(run: Run) -> dict:
     """
     from apps.common.card import markdown_table
     from apps.common.history import best_row, read_history
+    from apps.common.plots import plot_by_length
     from apps.common.results import append_result
     from apps.translation import baselines, plots, report
     from apps.translation.batches import Encoded
@@ -89,7 +90,7 @@ def evaluate(run: Run) -> dict:
 
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(judge, sentences, shown)
-    plots.bleu_by_length(run.plots / "lengths.png", lengths)
+    plot_by_length(run.plots / "lengths.png", lengths, "sentences", "source", "BLEU")
     if config.attention != "none":
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
         plots.attention_maps(
@@ -179,7 +180,7 @@ def spaced(text: str) -> str:
 
 
 def looked_at(graph, source, target, sentences) -> list:
-    """What each token of the translations looked at."""
+    """The attention of greedy translations, each up to its `<eos>`."""
     import tensorflow as tf
 
     from apps.translation.attention import Attention
@@ -190,7 +191,9 @@ def looked_at(graph, source, target, sentences) -> list:
     with use_plan("graph"):
         for sentence in sentences:
             ids = source_ids(source, tf.constant([sentence]))
-            found = graph.functions["greedy_ids"](ids=ids)["ids"]
+            found = graph.functions["greedy_ids"](ids=ids)
+            # Behind the end, a search writes <eos> up to the maximum length.
+            found = found["ids"][:, : found["lengths"][0]]
             weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
             maps.append(
                 Attention(

@@ -1,67 +1,41 @@
-"""Pictures: what the decoder looked at, and BLEU by the length of the source."""
+"""Plots: the attention of translations."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from apps.common.files import replacing
+from apps.common.plots import new_figure, save_figure
 from apps.translation.attention import Attention
 from apps.translation.text import without_joiners
 
-COLUMNS = 2  # of heat maps in a picture
+LONGEST = 30  # tokens drawn along either axis
 
 
 def attention_maps(path: Path, maps: Sequence[Attention]) -> None:
     """Draw a heat map of each translation: a row per token, a column per token of its source.
 
+    Of a long sentence the first `LONGEST` tokens are drawn, and the title says so.
+
     Args:
         path: the PNG file.
-        maps: at least one; a few short ones are legible.
+        maps: at least one; they stand one above the other.
     """
-    columns = min(COLUMNS, len(maps))
-    rows = -(-len(maps) // columns)
-    width = max(2 + 0.3 * len(each.source) for each in maps)
-    height = max(1.5 + 0.25 * len(each.target) for each in maps)
-    figure = _figure((columns * width, rows * height))
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, each in zip(axes, maps):
-        axis.imshow(each.weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        source, target = without_joiners(each.source), without_joiners(each.target)
+    sizes = [(min(len(m.target), LONGEST), min(len(m.source), LONGEST)) for m in maps]
+    heights = [1.6 + 0.25 * rows for rows, _ in sizes]
+    width = 3 + 0.25 * max(max(columns for _, columns in sizes), 8)
+    figure = new_figure(width, sum(heights) + 0.3)
+    grid = figure.subplots(len(maps), squeeze=False, height_ratios=heights).ravel()
+    for axes, each, (rows, columns) in zip(grid, maps, sizes):
+        weights = each.weights[:rows, :columns]
+        image = axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
         # A token is text, also "$", which would begin a formula.
-        axis.set_xticks(range(len(source)), source, rotation=60, ha="right", parse_math=False)
-        axis.set_yticks(range(len(target)), target, parse_math=False)
-    for axis in axes[len(maps) :]:
-        axis.remove()
-    _save(figure, path)
-
-
-def bleu_by_length(path: Path, rows: Sequence[Mapping]) -> None:
-    """Draw BLEU over the length of the source.
-
-    Args:
-        path: the PNG file.
-        rows: one per group of sentences: their mean number of `words`, how many `sentences`,
-            and by name of what translates them, BLEU.
-    """
-    figure = _figure((6, 3.5))
-    axes = figure.subplots()
-    for name in rows[0]:
-        if name not in ("words", "sentences"):
-            axes.plot([row["words"] for row in rows], [row[name] for row in rows], "o-", label=name)
-    axes.set(xlabel="words of the source", ylabel="BLEU")
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3)
-    _save(figure, path)
-
-
-def _figure(size):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")
-
-
-def _save(figure, path):
-    # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
-    with replacing(path) as beside, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=120)
+        axes.set_xticks(
+            range(columns), without_joiners(each.source[:columns]), rotation=90, parse_math=False
+        )
+        axes.set_yticks(range(rows), without_joiners(each.target[:rows]), parse_math=False)
+        axes.set(xlabel="source token", ylabel="target token")
+        if (rows, columns) != each.weights.shape:
+            of = " x ".join(str(length) for length in each.weights.shape)
+            axes.set_title(f"the first {rows} x {columns} of {of} tokens", fontsize=9)
+    figure.suptitle("Attention of each target token to the source", fontsize=11)
+    figure.colorbar(image, ax=list(grid), label="attention weight", aspect=40, fraction=0.05)
+    save_figure(figure, path)

@@ -8,6 +8,7 @@ import sacrebleu
 import tensorflow as tf
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
+from apps.common.lengths import length_groups
 from apps.translation.text import JOINER, plain, split_words
 from rnn_keras.metrics import bleu, corpus_bleu
 
@@ -131,16 +132,15 @@ def by_length(
         parts: number of parts, of about equal size.
 
     Returns:
-        By part: the mean number of `words` and marks, how many `sentences`, and by name the BLEU
-        that compares with published figures.
+        By part: the range of `words` and marks, such as `6–10`, how many `sentences`, and by name
+        the BLEU that compares with published figures.
     """
     words = split_words(tf.constant(list(sentences)), lowercase=True).row_lengths().numpy()
-    order = np.argsort(words, kind="stable")
     return [
         {
-            "words": float(words[rows].mean()),
+            "words": label,
             "sentences": len(rows),
             **{name: judge.anchor(texts, rows) for name, texts in translations.items()},
         }
-        for rows in np.array_split(order, min(parts, len(order)))
+        for label, rows in length_groups(words, parts).items()
     ]

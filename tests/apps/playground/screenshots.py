@@ -28,6 +28,8 @@ def ask(browser: Browser, app) -> None:
     pictures = visible("img[src*=file]")
     browser.wait(f"{tabs}.length")
     browser.run(f"{tabs}.find(e => e.innerText.trim() == '{app.TITLE}').click()")
+    # Until then the only button is that of the tab before.
+    browser.wait(f"{tabs}.find(e => e.ariaSelected == 'true').innerText.trim() == '{app.TITLE}'")
     browser.wait(f"{buttons}.length == 1")
     browser.run(f"{buttons}[0].click()")
     wanted = 1 + (app.APP in ("stock", "translation"))

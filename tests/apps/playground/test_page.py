@@ -107,7 +107,16 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
     assert "2 of 6 tokens unknown" in remark and "moved by" in remark
     width, height = size(client.predict("small", "A good story", api_name="/sentiment_gates"))
     assert width > 800 and height > 300
-    assert client.predict("small", None, api_name="/sentiment_gates") is None  # as an empty text
+
+
+@pytest.mark.parametrize("blank", [None, "", " \n\t"])
+def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
+    label, words, remark = client.predict("small", blank, api_name="/judge")
+    assert (label, words, remark) == ({}, [], "")
+    assert client.predict("small", blank, api_name="/sentiment_gates") is None
+    text, unknown, beam, looked = client.predict("small", blank, 3, 1, api_name="/translate")
+    assert (text, unknown, looked) == ("", "", None) and not any(map(any, beam["data"]))
+    assert client.predict("small", blank, "", api_name="/translation_gates") is None
 
 
 def test_text_appears_as_it_is_written(client):

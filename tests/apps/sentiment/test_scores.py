@@ -42,10 +42,10 @@ def test_by_length():
     labels = np.array([1, 1, 1, 1, 0, 0, 0, 0])
     rows = scores.by_length(texts, labels, {"always": np.ones(8)}, parts=2)
     assert sum(row["reviews"] for row in rows) == 8
-    assert rows[0]["words"].startswith("1 to ") and rows[-1]["words"].endswith(" to 8")
+    assert [row["words"] for row in rows] == ["1–4", "5–8"]
     assert rows[0]["always"] > rows[-1]["always"]
     (row,) = scores.by_length(["a b"] * 3, np.array([1, 0, 1]), {"always": np.ones(3)})
-    assert row == {"words": "2 to 2", "reviews": 3, "always": pytest.approx(2 / 3)}
+    assert row == {"words": "2", "reviews": 3, "always": pytest.approx(2 / 3)}
 
 
 def test_the_baseline_reads_pairs_of_words():

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from apps.common.errors import InputError
 from apps.common.examples import write_examples
@@ -13,6 +14,8 @@ from apps.common.run import Run
 from apps.translation import export, plots, translate
 from apps.translation.attention import Attention, describe
 from apps.translation.config import TranslationConfig
+from apps.translation.evaluate import looked_at
+from apps.translation.graph import TranslatorGraph
 from apps.translation.model import build, load, save_vocabularies
 from apps.translation.search import most_attended, source_ids
 from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec, learn_vocabulary
@@ -240,12 +243,19 @@ def test_attention_is_described_and_drawn(tmp_path):
     wide = Attention(["w"] * 100, ["a"], np.full((1, 100), 0.01))
     assert describe(wide) == "  a  "
     plots.attention_maps(tmp_path / "a.png", [looked, looked, wide])
-    rows = [
-        {"words": 5.0, "sentences": 3, "ours": 20.0},
-        {"words": 9.0, "sentences": 2, "ours": 10.0},
-    ]
-    plots.bleu_by_length(tmp_path / "b.png", rows)
-    assert (tmp_path / "a.png").stat().st_size > (tmp_path / "b.png").stat().st_size > 1000
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width < 1_600  # wide enough for `plots.LONGEST` tokens, not for 100
+
+
+def test_attention_maps_end_with_the_translation(loaded):
+    model, *codecs = loaded
+    graph = TranslatorGraph(CONFIG, model, *codecs)
+    maps = looked_at(graph, *codecs, list(PAIRS))
+    for each in maps:
+        assert each.weights.shape == (len(each.target), len(each.source))
+        assert "<eos>" not in (*each.source[:-1], *each.target[:-1])
+        assert each.source[-1] == "<eos>"
+    assert any(each.target[-1] == "<eos>" for each in maps)
 
 
 BAD = {

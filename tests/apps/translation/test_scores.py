@@ -77,9 +77,10 @@ def test_by_length():
     sentences = ["a " * n for n in (5, 1, 2, 4, 3)]
     judge = Judge([["un deux trois quatre"]] * 5, "fr", lowercase=True)
     rows = by_length(judge, sentences, {"ours": ["un deux trois quatre"] * 2 + ["rien"] * 3}, 2)
-    assert [(row["words"], row["sentences"]) for row in rows] == [(2, 3), (4.5, 2)]
+    assert [(row["words"], row["sentences"]) for row in rows] == [("1–3", 3), ("4–5", 2)]
     assert 0 < rows[0]["ours"] < rows[1]["ours"] < 100
-    assert len(by_length(judge, sentences, {"ours": ["rien"] * 5})) == 5
+    (row,) = by_length(judge, ["a b"] * 5, {"ours": ["rien"] * 5})
+    assert (row["words"], row["sentences"]) == ("2", 5)
 
 
 def test_the_nearest_training_sentence():
