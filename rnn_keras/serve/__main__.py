@@ -183,21 +183,21 @@ async def serve(options: Options) -> None:
     Raises:
         ValueError: a model cannot be loaded, or the address cannot be used.
     """
+    limits = options.limits
     bases = locate(options.sources)
     allow_open_files(options.max_connections)
     with bind(options.host, options.port) as server_socket:
         print(f"loading {', '.join(bases)}", file=sys.stderr, flush=True)
-        await _serve(options, bases, server_socket)
+        await _serve(options, limits, bases, server_socket)
 
 
-async def _serve(options, bases, server_socket):
+async def _serve(options, limits, bases, server_socket):
     import uvicorn
 
     from rnn_keras.serve import ModelStore, Runner, create_app
     from rnn_keras.serve.hosts import LOOPBACK
     from rnn_keras.serve.protocol import BoundedProtocol, Connections
 
-    limits = options.limits
     # TensorFlow's modules are hundreds of thousands of objects: to look through them for garbage
     # would hold requests up for a good part of a second.
     gc.collect()
