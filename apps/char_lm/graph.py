@@ -31,6 +31,12 @@ def without_unknown(logits, unk_id: int):
     return tf.where(tf.range(tf.shape(logits)[-1]) == unk_id, -float("inf"), logits)
 
 
+def require(ok, message: str, values):
+    """An assertion that shows the first value `(batch,)` for which `ok` is false."""
+    wrong = tf.boolean_mask(values, ~ok)
+    return tf.debugging.Assert(tf.reduce_all(ok), [f"{message}, got", wrong[:1]])
+
+
 class CharLMGraph:
     """A trained model with its vocabulary, as graph functions.
 
@@ -115,11 +121,22 @@ class CharLMGraph:
             `{"text": (batch,) strings}`, the continuations without their prompts.
 
         Raises:
-            tf.errors.InvalidArgumentError: a length is above `MAX_LENGTH`; as a server cannot stop
-                an operation, none may have as much memory as a client says.
+            tf.errors.InvalidArgumentError: a value is out of range, such as a length above
+                `MAX_LENGTH`; as a server cannot stop an operation, none may have as much memory as
+                a client says.
         """
-        message = f"length must be at most {MAX_LENGTH}"
-        with tf.control_dependencies([tf.debugging.assert_less_equal(length, MAX_LENGTH, message)]):
+        hot = (temperature >= 1e-3) & tf.math.is_finite(temperature)
+        checks = [
+            require(length <= MAX_LENGTH, f"length must be at most {MAX_LENGTH}", length),
+            require(
+                (temperature == 0) | hot,
+                "temperature must be 0 (greedy), or a number of at least 0.001",
+                temperature,
+            ),
+            require(top_k >= 0, "top_k must be 0 (all) or more", top_k),
+            require((top_p > 0) & (top_p <= 1), "top_p must be above 0 and at most 1", top_p),
+        ]
+        with tf.control_dependencies(checks):
             length = tf.identity(length)
         ids, lengths = self.encode(prompt)
         zeros = self._zero_states(ids)

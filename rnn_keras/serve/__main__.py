@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import os
+import re
 import socket
 import sys
 from dataclasses import dataclass, fields
@@ -15,6 +17,10 @@ from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.sources import locate
 
 DEFAULTS = Limits()
+BACKLOG = 1024  # connections that wait to be accepted
+OWN_FILES = 256
+RESERVED = 16  # connections beyond --max-pending, at least: for health and metrics
+_HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[?[0-9a-f:.]+\]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,11 @@ class Options:
     """Requests that may wait or run at the same time; one more is answered 503, Retry-After."""
 
     max_connections: int = 1024
-    """Open connections; the request on one more is answered 503."""
+    """Open connections; one more closes the one that has been idle longest."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names in the Host header that are answered besides localhost, 127.0.0.1, [::1] and --host:
+    names without a port, *.example.com for all below it, * for any."""
 
     timeout: float = DEFAULTS.timeout
     """Seconds until a request must have arrived, and again until it must be answered; a call of a
@@ -84,6 +94,17 @@ class Options:
             if not getattr(self, field) > 0:
                 flag = "--" + field.replace("_", "-")
                 raise ValueError(f"{flag} must be positive, got {getattr(self, field)}")
+        if self.max_connections < self.max_pending + RESERVED:
+            raise ValueError(
+                f"--max-connections must be at least --max-pending + {RESERVED} = "
+                f"{self.max_pending + RESERVED}, got {self.max_connections}"
+            )
+        for host in self.allowed_hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(
+                    "--allowed-hosts must be names without a scheme or port, *.example.com or *, "
+                    f"got {host!r}"
+                )
         if not 0 <= self.port < 2**16:
             raise ValueError(f"--port must be from 0 to 65535, got {self.port}")
 
@@ -93,20 +114,38 @@ class Options:
         return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """A socket with an address; a connection to it is refused until it listens.
+
+    Raises:
+        ValueError: the address cannot be used.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _cannot_listen(host, port, error) from error
+    # asyncio does so only for sockets that it made; else every answer takes 40 ms.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
     Raises:
         ValueError: the address cannot be used.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ValueError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    # asyncio does so only for sockets that it made; else every answer takes 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = bind(host, port)
+    listener.listen(BACKLOG)
     return listener
+
+
+def _cannot_listen(host, port, error):
+    return ValueError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
 def address(listener: socket.socket) -> str:
@@ -115,47 +154,99 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def allow_open_files(connections: int) -> None:
+    """Raise the process's limit of open files to what so many connections may need.
+
+    Raises:
+        ValueError: it cannot be raised that far.
+    """
+    if os.name != "posix":
+        return
+    import resource
+
+    # asyncio accepts a whole backlog before it lets us close anything.
+    needed = connections + BACKLOG + OWN_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ValueError(
+            f"--max-connections {connections} needs {needed} open files, and this process may have "
+            f"{hard}: raise ulimit -Hn"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 async def serve(options: Options) -> None:
     """Load the models, and answer until SIGINT or SIGTERM; then finish what is in flight.
 
     Raises:
         ValueError: a model cannot be loaded, or the address cannot be used.
     """
+    limits = options.limits
+    bases = locate(options.sources)
+    allow_open_files(options.max_connections)
+    with bind(options.host, options.port) as server_socket:
+        print(f"loading {', '.join(bases)}", file=sys.stderr, flush=True)
+        await _serve(options, limits, bases, server_socket)
+
+
+async def _serve(options, limits, bases, server_socket):
     import uvicorn
 
     from rnn_keras.serve import ModelStore, Runner, create_app
-    from rnn_keras.serve.protocol import BoundedHeadProtocol
+    from rnn_keras.serve.hosts import LOOPBACK
+    from rnn_keras.serve.protocol import BoundedProtocol, Connections
 
-    limits = options.limits
-    bases = locate(options.sources)
     # TensorFlow's modules are hundreds of thousands of objects: to look through them for garbage
     # would hold requests up for a good part of a second.
     gc.collect()
     gc.freeze()
-    with listen(options.host, options.port) as server_socket:
-        store = ModelStore(bases, limits.timeout)
-        await store.refresh()
-        for name, why in store.missing.items():
-            raise ValueError(f"cannot load {name}: {why}")
-        app = create_app(
-            store,
-            Runner(options.threads, options.batch_rows),
-            limits,
-            poll_seconds=options.poll_seconds,
-            access_log=options.access_log,
+    store = ModelStore(bases, limits.timeout)
+    counter = itertools.count(1)
+
+    def print_progress(servable, name, seconds):
+        print(
+            f"loaded {next(counter)} of {len(bases)}: {name} version {servable.version} "
+            f"in {seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
         )
-        config = uvicorn.Config(
-            app,
-            http=partial(BoundedHeadProtocol, timeout=limits.timeout),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=options.max_connections,
-            timeout_graceful_shutdown=int(limits.timeout) + 1,
-        )
-        for name, base in bases.items():
-            print(f"{address(server_socket)}/v1/models/{name}  {base}", flush=True)
-        await uvicorn.Server(config).serve([server_socket])
+
+    await store.load(print_progress)
+    for name, why in store.missing.items():
+        raise ValueError(f"cannot load {name}: {why}")
+    bound = server_socket.getsockname()[0]
+    app = create_app(
+        store,
+        Runner(options.threads, options.batch_rows),
+        limits,
+        poll_seconds=options.poll_seconds,
+        access_log=options.access_log,
+        allowed_hosts=(*LOOPBACK, options.host, bound, *options.allowed_hosts),
+        any_address=bound in ("0.0.0.0", "::"),
+    )
+    config = uvicorn.Config(
+        app,
+        http=partial(
+            BoundedProtocol,
+            timeout=limits.timeout,
+            open_connections=Connections(options.max_connections),
+        ),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=int(limits.timeout) + 1,
+    )
+    try:
+        server_socket.listen(BACKLOG)
+    except OSError as error:  # another process that was bound, too, was faster
+        raise _cannot_listen(options.host, options.port, error) from error
+    for name, base in bases.items():
+        print(f"{address(server_socket)}/v1/models/{name}  {base}", flush=True)
+    await uvicorn.Server(config).serve([server_socket])
 
 
 def main(argv: list[str] | None = None) -> None:

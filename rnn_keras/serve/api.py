@@ -1,6 +1,7 @@
 """The routes: TensorFlow Serving's REST API, health, metrics, and their description."""
 
 import logging
+from collections.abc import Collection
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
 from rnn_keras.serve.batching import Runner
 from rnn_keras.serve.errors import ServingError, invalid, shown
+from rnn_keras.serve.hosts import AllowedHosts
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
 from rnn_keras.serve.openapi import DESCRIPTION, ERRORS, PREDICT_PATHS, READY, describe
@@ -33,6 +35,8 @@ def create_app(
     *,
     poll_seconds: float = 2.0,
     access_log: bool = True,
+    allowed_hosts: Collection[str] = ("*",),
+    any_address: bool = False,
 ) -> FastAPI:
     """The ASGI application.
 
@@ -42,6 +46,7 @@ def create_app(
         limits: how much a client may ask for.
         poll_seconds: how often to look for new versions.
         access_log: whether every request is a line in the log `rnn_keras.serve.access`.
+        allowed_hosts, any_address: as for `AllowedHosts`.
     """
 
     @asynccontextmanager
@@ -125,6 +130,7 @@ def create_app(
         # Starlette raises it again, for uvicorn to log.
         return _error_response(ServingError("INTERNAL", "the server failed; its log says why"))
 
+    app.add_middleware(AllowedHosts, allowed=allowed_hosts, any_address=any_address)
     if access_log:
         app.add_middleware(AccessLog)
     return app

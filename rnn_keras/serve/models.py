@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -104,8 +106,8 @@ class Model:
         old, self.servable = self.servable, servable
         self.states[servable.version] = VersionState("AVAILABLE")
         metrics.served_version.labels(self.name).set(servable.version)
-        logger.info("%s version %d is served", self.name, servable.version)
         if old:
+            logger.info("%s version %d is served", self.name, servable.version)
             self.states[old.version] = VersionState("UNLOADING")
             task = asyncio.create_task(self._unload(old, pool))
             self._old.add(task)  # the loop itself keeps no hold of it
@@ -130,7 +132,8 @@ class ModelStore(Mapping[str, Model]):
 
     def __init__(self, bases: Mapping[str, Path], timeout: float = 30.0):
         self._models = {name: Model(name, base, timeout) for name, base in bases.items()}
-        # One at a time, so that loading takes no more than a core from those who answer.
+        # One at a time, so that loading takes no more than a core from those who answer;
+        # `load` is for the time before.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
 
     def __getitem__(self, name: str) -> Model:
@@ -153,6 +156,22 @@ class ModelStore(Mapping[str, Model]):
             for name, model in self.items()
             if model.servable is None
         }
+
+    async def load(self, loaded: Callable[[Servable, str, float], None]) -> None:
+        """Load every model, side by side.
+
+        Args:
+            loaded: called after each with the version, the model's name and the seconds it took.
+        """
+
+        async def load_one(model, pool):
+            start = time.perf_counter()
+            await model.refresh(pool)
+            if model.servable:
+                loaded(model.servable, model.name, time.perf_counter() - start)
+
+        with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="loader") as pool:
+            await asyncio.gather(*(load_one(model, pool) for model in self.values()))
 
     async def refresh(self) -> None:
         """Look for new versions of every model."""

@@ -79,7 +79,7 @@ class Servable:
             try:
                 self.run(signature, signature.example())
             except ServingError as error:
-                # Zeros need not make sense to the model; what is damaged fails otherwise.
+                # Ones need not make sense to the model; what is damaged fails otherwise.
                 if error.code != "INVALID_ARGUMENT":
                     raise ValueError(f"signature {signature.name}: {error}") from error
 
@@ -121,4 +121,6 @@ class Servable:
 
 def _explain(error: tf.errors.OpError) -> ServingError:
     code = _CODES.get(error.error_code, "INTERNAL")
-    return ServingError(code, f"the model cannot answer: {first_line(error.message)}")
+    # `tf.debugging.Assert` puts each of its values into brackets.
+    words = first_line(error.message).removeprefix("assertion failed: ").replace("] [", " ")
+    return ServingError(code, f"the model cannot answer: {words.strip('[]')}")

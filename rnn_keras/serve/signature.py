@@ -27,7 +27,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        request = json.loads(body)
+        request = json.loads(body, object_pairs_hook=_object)
     except RecursionError:
         raise invalid("JSON Parse error: it is nested too deeply") from None
     except ValueError as error:  # of UTF-8 and of numbers with thousands of digits too
@@ -70,11 +70,11 @@ class Signature:
         ) and not any(None in spec.shape[1:] for spec in self.outputs.values())
 
     def example(self) -> Feeds:
-        """One row of zeros and empty strings; a dimension that is open has size 1."""
+        """One row of ones and empty strings; a dimension that is open has size 1."""
         return {
             name: np.full(
                 [size or 1 for size in spec.shape] if spec.shape.rank is not None else [1],
-                b"" if spec.dtype == tf.string else 0,
+                b"" if spec.dtype == tf.string else 1,
                 spec.dtype.as_numpy_dtype,
             )
             for name, spec in self.inputs.items()
@@ -157,6 +157,15 @@ class Signature:
         if len(values) == 1:
             return _json({"predictions": next(iter(values.values()))})
         return _json({"predictions": [dict(zip(values, row)) for row in zip(*values.values())]})
+
+
+def _object(pairs):
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            raise invalid(f"JSON Parse error: the key {shown(key)} is repeated")
+        found[key] = value
+    return found
 
 
 def _spec(info) -> tf.TensorSpec:

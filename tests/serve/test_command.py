@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import LOST, generate, post
-from rnn_keras.serve.__main__ import address, listen
+from rnn_keras.serve.__main__ import address, allow_open_files, bind, listen
 from rnn_keras.serve.metrics import PATH as METRICS
 from tests.serve.test_models import copy, damaged
 
@@ -82,6 +84,11 @@ def test_help_is_instant_and_imports_no_tensorflow():
         (["no/such"], "no/such holds no SavedModel"),
         (["x", "--batch-rows", "0"], "--batch-rows must be positive"),
         (["x", "--timeout", "nan"], "timeout must be positive"),
+        (
+            ["x", "--max-connections", "256"],
+            "--max-connections must be at least --max-pending + 16",
+        ),
+        (["x", "--allowed-hosts", "http://a.example"], "--allowed-hosts must be names without"),
         (["x", "--port", "70000"], "--port must be from 0 to 65535"),
     ],
 )
@@ -108,6 +115,54 @@ def test_the_address_of_a_socket():
     for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
         with listen(host, 0) as listener:
             assert address(listener) == f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def test_while_models_load_a_connection_is_refused():
+    with bind("127.0.0.1", 0) as bound:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(bound.getsockname(), timeout=5)
+        bound.listen()
+        socket.create_connection(bound.getsockname(), timeout=5).close()
+
+
+def test_more_files_than_a_process_may_have_are_one_line(monkeypatch):
+    resource = pytest.importorskip("resource")
+    limits = {"now": (256, 4096)}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: limits.update(now=wanted))
+    allow_open_files(1024)
+    assert limits["now"][0] >= 1024 + 256
+    with pytest.raises(ValueError, match="--max-connections 5000 needs .* may have 4096"):
+        allow_open_files(5000)
+
+
+def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path):
+    """1,200 of them, as in the outage that this is for."""
+    port = free_port()
+    process = start(port)
+    log = (tmp_path / "log").read_text("utf-8")
+    assert re.search(r"^loaded 1 of 1: toy version 1 in \d+\.\d s$", log, re.M)
+    with contextlib.ExitStack() as stack:
+        allow_open_files(1200)  # of this process
+        kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        stack.callback(kept.close)
+
+        def status(path, body=None, headers=None):
+            kept.request("POST" if body else "GET", path, body, headers or {})
+            answer = kept.getresponse()
+            answer.read()
+            return answer.status
+
+        assert status("/v1/models/toy:predict", BODY) == 200
+        connected = kept.sock
+        for _ in range(1200):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        assert ask(port) == {"predictions": [1.0]}
+        assert json.loads(get(port, "/healthz")) == {"status": "ok"} and get(port, METRICS)
+        assert status("/v1/models/toy:predict", BODY) == 200 and kept.sock is connected
+        assert status("/healthz", headers={"Host": "evil.example"}) == 403
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) in (0, -signal.SIGTERM)
 
 
 def test_sigterm_finishes_what_is_in_flight(start):

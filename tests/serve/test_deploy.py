@@ -38,6 +38,12 @@ def test_the_compose_file_mounts_what_the_flags_name():
     assert any(port.endswith(f":{Options.port}") for port in found["ports"])
 
 
+def test_the_proxy_passes_on_to_the_port_of_the_server():
+    text = (DEPLOY / "nginx.conf").read_text("utf-8")
+    assert f"server {Options.host}:{Options.port};" in text
+    assert "proxy_set_header Host localhost;" in text
+
+
 def mounts_of(mounts, target):
     return next(source for source, inside in mounts.items() if inside == target)
 

@@ -47,6 +47,10 @@ class Toy(tf.Module):
     def scalar(self, x):
         return {"y": x + 1.0}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "ids")])
+    def rows(self, ids):
+        return {"row": tf.gather(tf.constant([1.0, 2.0, 3.0]), ids)}
+
 
 def write_toy(folder: Path, scale: float) -> Path:
     """The SavedModel of `Toy(scale)` in `folder`, made beside it and renamed as the apps do."""
@@ -59,6 +63,7 @@ def write_toy(folder: Path, scale: float) -> Path:
             "serving_default": toy.sums,
             "letters": toy.letters,
             "repeat": toy.repeat,
+            "rows": toy.rows,
             "scalar": toy.scalar,
             "spin": toy.spin,
         },

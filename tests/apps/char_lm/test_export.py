@@ -167,6 +167,25 @@ def test_a_length_beyond_the_limit_is_refused_before_there_is_memory_for_it(serv
         served["generate"](**request(rows))
 
 
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p", "words"),
+    [
+        (-1.0, 0, 1.0, "temperature must be 0 .* 0.001, got.*-1"),
+        (1e-9, 0, 1.0, "temperature must be 0"),
+        (float("nan"), 0, 1.0, "temperature must be 0"),
+        (float("inf"), 0, 1.0, "temperature must be 0"),
+        (1.0, -1, 1.0, "top_k must be 0 .all. or more, got.*-1"),
+        (1.0, 0, 1.5, "top_p must be above 0 and at most 1, got.*1.5"),
+        (1.0, 0, 0.0, "top_p must be above 0"),
+        (1.0, 0, float("nan"), "top_p must be above 0"),
+    ],
+)
+def test_sampling_values_out_of_range_are_refused(served, temperature, top_k, top_p, words):
+    rows = [("the", 3, 1.0, 0, 1.0, 0), ("the", 3, temperature, top_k, top_p, 0)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        served["generate"](**request(rows))
+
+
 def test_unknown_is_never_generated(trained, graph):
     """Though here it is by far the most likely."""
     bias = trained.get_layer("logits").bias
