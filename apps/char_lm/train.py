@@ -38,22 +38,23 @@ def train(config: CharLMConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("char_lm", PRESETS, config)
         run = Run.create("char_lm", config, command=command, data_sha256=corpus.sha256)
-    if not run.vocab.exists():  # also when the process was killed right after `create`
-        corpus.vocab.save(run.vocab)
-    print(f"{run}: {len(corpus.train_ids):,} characters to train on, "
-          f"{len(corpus.validation_ids):,} held out, {len(corpus.vocab)} different; "
-          f"{model.count_params():,} weights", flush=True)  # fmt: skip
-    fit(
-        model,
-        train=lambda epoch: batches.train(config, corpus, epoch),
-        validation=batches.validation(config, corpus),
-        config=config,
-        run=run,
-        callbacks=[samples.SampleText(config, corpus.vocab)],
-    )
-    plot_loss(run, unit="nats per character")
-    evaluate.evaluate(run)
-    export.export(run)
+    with run.training():
+        if not run.vocab.exists():  # also when the process was killed right after `create`
+            corpus.vocab.save(run.vocab)
+        print(f"{run}: {len(corpus.train_ids):,} characters to train on, "
+              f"{len(corpus.validation_ids):,} held out, {len(corpus.vocab)} different; "
+              f"{model.count_params():,} weights", flush=True)  # fmt: skip
+        fit(
+            model,
+            train=lambda epoch: batches.train(config, corpus, epoch),
+            validation=batches.validation(config, corpus),
+            config=config,
+            run=run,
+            callbacks=[samples.SampleText(config, corpus.vocab)],
+        )
+        plot_loss(run, unit="nats per character")
+        evaluate.evaluate(run)
+        export.export(run)
     return run
 
 

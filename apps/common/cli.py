@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import tyro
 
 from apps.common.config import TrainingConfig, flag
-from apps.common.errors import InputError
+from apps.common.errors import InputError, write_failure
 from apps.common.run import Run
 
 Config = TypeVar("Config", bound=TrainingConfig)
@@ -104,10 +104,11 @@ def command_line(
 def command(main: Callable[..., Any]) -> Callable[..., Any]:
     """Make `main` a command: what the user can mend ends in one line and no traceback.
 
-    An `InputError` is printed to stderr as `error: <message>` and exits with code 2; Ctrl-C
-    exits with 130, after the line that the `KeyboardInterrupt` carries (`fit` says how to
-    resume). A reader of stdout that leaves (`| head`) ends it quietly with 141, as a shell would;
-    a character that stdout cannot encode is printed as `?`.
+    An `InputError`, or an error of writing a file (`write_failure`), is printed to stderr as
+    `error: <message>` and exits with code 2; Ctrl-C exits with 130, after the line that the
+    `KeyboardInterrupt` carries (`Run.training` says how to resume). A reader of stdout that leaves
+    (`| head`) ends it quietly with 141, as a shell would; a character that stdout cannot encode is
+    printed as `?`.
     """
 
     @functools.wraps(main)
@@ -124,6 +125,11 @@ def command(main: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(141)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except Exception as error:
+            if (failure := write_failure(error)) is None:
+                raise
+            print(f"error: {failure}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt as interrupt:
             print(f"\n{interrupt}" if str(interrupt) else "\ninterrupted", file=sys.stderr)

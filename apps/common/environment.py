@@ -104,14 +104,17 @@ def _processor() -> str:
 
 @contextmanager
 def _stderr_on_error() -> Iterator[None]:
-    """Hold back what is written to stderr, by C++ too, and show it only after an exception."""
+    """Hold back what is written to stderr, by C++ too, and show it only after an exception.
+
+    Ctrl-C is none: a command says that in one line.
+    """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(stderr, held.read())
             raise

@@ -10,7 +10,7 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it to `path` once it is complete.
 
-    The folder is made if needed. On an error `path` stays as it was.
+    The folder is made if needed. On an error `path` stays as it was; an `OSError` names it.
 
     Args:
         path: the file to create or replace.
@@ -24,6 +24,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as error:
+        if error.filename in (None, str(beside)):  # a full disk does not say which file
+            error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

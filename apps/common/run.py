@@ -4,14 +4,15 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from apps.common.config import TrainingConfig
 from apps.common.environment import describe_machine, package_versions
-from apps.common.errors import InputError
+from apps.common.errors import InputError, write_failure
 from apps.common.files import write_text
 
 Config = TypeVar("Config", bound=TrainingConfig)
@@ -202,6 +203,34 @@ class Run:
     def write_text(self, name: str, text: str) -> None:
         """Write `text` to the file `name` of the run, all or nothing."""
         write_text(self.path / name, text)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Wrap all that a training does with the run: what ends it early ends in one line.
+
+        A run without a model and without a saved state is then removed.
+
+        Raises:
+            InputError: as raised within, or a file could not be written.
+            KeyboardInterrupt: as raised by Ctrl-C, with a message that says how to resume.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; continue with: {self.resume_command}") from None
+        except Exception as error:
+            failure = write_failure(error)
+            if failure is None and not isinstance(error, InputError):
+                raise
+            kept = [*self.path.rglob(self.best.name), *self.path.rglob(self.state.name)]
+            if self.path.exists() and not kept:
+                self.remove()
+                raise InputError(
+                    f"{failure or error}; {self} has no model yet and is removed"
+                ) from error
+            if failure is None:
+                raise
+            raise InputError(f"{failure}; continue with: {self.resume_command}") from error
 
     def remove(self) -> None:
         """Delete the directory and all that is in it."""

@@ -45,28 +45,31 @@ def train(config: SentimentConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("sentiment", PRESETS, config)
         run = Run.create("sentiment", config, command=command, data_sha256=data.sha256)
-    write_examples(run, data.validation.texts)
-    vocabulary.save(run.vocab)
-    print(f"{run}: {len(data.train):,} reviews to train on, {len(data.validation):,} to validate, "
-          f"{len(data.test):,} to test; {len(vocabulary):,} tokens; "
-          f"{model.count_params():,} weights", flush=True)  # fmt: skip
-    if config.pretraining and not run.state.exists():
-        pretrain(model, config, len(vocabulary), training, validation, run)
-    fit(
-        model,
-        train=training.batches,
-        validation=validation.batches(),
-        config=config,
-        run=run,
-        monitor="val_accuracy",
-        mode="max",
-    )
-    if config.ngrams:
-        _, _, network = load_network(run)
-        ngrams.save(run, ngrams.fit(network, config.ngrams, len(vocabulary), training, validation))
-    plot_loss(run, unit="nats per review", monitor="val_accuracy", mode="max")
-    evaluate.evaluate(run)
-    export.export(run)
+    with run.training():
+        write_examples(run, data.validation.texts)
+        vocabulary.save(run.vocab)
+        print(f"{run}: {len(data.train):,} reviews to train on, {len(data.validation):,} to "
+              f"validate, {len(data.test):,} to test; {len(vocabulary):,} tokens; "
+              f"{model.count_params():,} weights", flush=True)  # fmt: skip
+        if config.pretraining and not run.state.exists():
+            pretrain(model, config, len(vocabulary), training, validation, run)
+        fit(
+            model,
+            train=training.batches,
+            validation=validation.batches(),
+            config=config,
+            run=run,
+            monitor="val_accuracy",
+            mode="max",
+        )
+        if config.ngrams:
+            _, _, network = load_network(run)
+            ngrams.save(
+                run, ngrams.fit(network, config.ngrams, len(vocabulary), training, validation)
+            )
+        plot_loss(run, unit="nats per review", monitor="val_accuracy", mode="max")
+        evaluate.evaluate(run)
+        export.export(run)
     return run
 
 

@@ -44,23 +44,24 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("stock", PRESETS, config)
         run = Run.create("stock", config, command=command, data_sha256=panel.sha256)
-    run.write_json("scaler.json", {"columns": list(panel.columns), **data.statistics})
-    for note in panel.notes:
-        print(f"{config.data}: {note}")
-    print(f"{run}: {len(panel.values):,} rows of {len(panel.names)} series; windows: "
-          f"{len(windows['train']):,} to train on, {len(windows['validation']):,} to choose by, "
-          f"{len(windows['test']):,} to test on; {model.count_params():,} weights",
-          flush=True)  # fmt: skip
-    fit(
-        model,
-        train=lambda epoch: batches.train(config, data, epoch),
-        validation=batches.validation(config, data),
-        config=config,
-        run=run,
-    )
-    plot_loss(run, unit=f"{config.loss}, in units of the scaling")
-    evaluate.evaluate(run)
-    export.export(run)
+    with run.training():
+        run.write_json("scaler.json", {"columns": list(panel.columns), **data.statistics})
+        for note in panel.notes:
+            print(f"{config.data}: {note}")
+        print(f"{run}: {len(panel.values):,} rows of {len(panel.names)} series; windows: "
+              f"{len(windows['train']):,} to train on, {len(windows['validation']):,} to choose "
+              f"by, {len(windows['test']):,} to test on; {model.count_params():,} weights",
+              flush=True)  # fmt: skip
+        fit(
+            model,
+            train=lambda epoch: batches.train(config, data, epoch),
+            validation=batches.validation(config, data),
+            config=config,
+            run=run,
+        )
+        plot_loss(run, unit=f"{config.loss}, in units of the scaling")
+        evaluate.evaluate(run)
+        export.export(run)
     return run
 
 

@@ -52,26 +52,27 @@ def train(config: TranslationConfig, run: Run | None = None) -> Run:
     if run is None:
         command = cli.command_line("translation", PRESETS, config)
         run = Run.create("translation", config, command=command, data_sha256=corpus.sha256)
-    save_vocabularies(run, source.vocabulary, target.vocabulary)
-    write_examples(run, corpus.validation.distinct_sources)
-    print(f"{run}: {len(corpus.train):,} pairs to train on, {len(corpus.validation):,} to "
-          f"validate, {len(corpus.test):,} to test; {len(source.vocabulary):,} and "
-          f"{len(target.vocabulary):,} tokens; {model.count_params():,} weights",
-          flush=True)  # fmt: skip
-    monitor, mode = monitored(config)
-    fit(
-        model,
-        train=training.batches,
-        validation=validation.batches(),
-        config=config,
-        run=run,
-        monitor=monitor,
-        mode=mode,
-        callbacks=[SampleTranslations(config, source, target, corpus.validation)],
-    )
-    plot_loss(run, unit="nats per token", monitor=monitor, mode=mode)
-    evaluate.evaluate(run)
-    export.export(run)
+    with run.training():
+        save_vocabularies(run, source.vocabulary, target.vocabulary)
+        write_examples(run, corpus.validation.distinct_sources)
+        print(f"{run}: {len(corpus.train):,} pairs to train on, {len(corpus.validation):,} to "
+              f"validate, {len(corpus.test):,} to test; {len(source.vocabulary):,} and "
+              f"{len(target.vocabulary):,} tokens; {model.count_params():,} weights",
+              flush=True)  # fmt: skip
+        monitor, mode = monitored(config)
+        fit(
+            model,
+            train=training.batches,
+            validation=validation.batches(),
+            config=config,
+            run=run,
+            monitor=monitor,
+            mode=mode,
+            callbacks=[SampleTranslations(config, source, target, corpus.validation)],
+        )
+        plot_loss(run, unit="nats per token", monitor=monitor, mode=mode)
+        evaluate.evaluate(run)
+        export.export(run)
     return run
 
 

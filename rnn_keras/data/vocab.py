@@ -122,8 +122,14 @@ class Vocabulary:
         path = Path(path)
         text = "".join(_escape(token) + "\n" for token in self.tokens)
         beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        beside.write_bytes(text.encode("utf-8"))
-        beside.replace(path)
+        try:
+            beside.write_bytes(text.encode("utf-8"))
+            beside.replace(path)
+        except OSError as error:
+            error.filename = str(path)  # a full disk does not say which file
+            raise
+        finally:
+            beside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":

@@ -14,6 +14,7 @@ import pytest
 from apps.char_lm import evaluate, export, generate, train
 from apps.common.history import read_history
 from apps.common.results import read_results
+from tests.disk import file_size_limit
 
 PROJECT = Path(__file__).parents[3]
 
@@ -164,6 +165,44 @@ def test_a_killed_run_ends_as_if_it_had_not_been(run, runs, capfd, monkeypatch):
     for name in states[0].files:
         if name != "history":  # it tells the seconds, too
             np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
+INTERRUPTED = """
+import os, signal, sys
+from apps.char_lm import train
+from apps.common import environment
+
+environment.import_tensorflow()
+from apps.common import fit
+
+def interrupt(*arguments, **logs):
+    os.write(2, b"|")
+    os.kill(os.getpid(), signal.SIGINT)
+
+fit._OneEpoch.on_train_batch_end = interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+train.main(sys.argv[1:])
+"""
+
+
+def test_ctrl_c_in_an_epoch_is_one_line(runs):
+    words = [*SMALL, "--data", str(runs / "text.txt"), "--run", "interrupted"]
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *words], cwd=PROJECT, stderr=subprocess.PIPE, text=True
+    )
+    resume = f"python -m apps.char_lm.train --resume {runs / 'char_lm' / 'interrupted'}"
+    said = process.stderr.rpartition("|")[2]
+    assert (process.returncode, said) == (130, f"\ninterrupted; continue with: {resume}\n")
+
+
+def test_a_full_disk_in_an_export_leaves_the_older_one(run, runs, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with file_size_limit(2000), pytest.raises(SystemExit, match="2"):
+        export.main([str(run)])
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: cannot write {run}/") and error.count("\n") == 1
+    assert error.endswith(": File too large\n")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_the_other_options_and_the_small_files(runs, capsys):

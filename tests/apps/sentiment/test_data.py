@@ -34,7 +34,10 @@ def jsonl(**columns):
     "name, content",
     [
         ("a.csv", b"\xef\xbb\xbf" + csv()),
-        ("a.csv.gz", gzip.compress(csv("Review,Sentiment", ["positive", "Negative"] * 2))),
+        (
+            "a.csv.gz",
+            gzip.compress(csv("Review,Sentiment", ["positive", "Negative"] * 2), mtime=0),
+        ),
         ("a.tsv", csv("sentence,polarity", ["1", "-1"] * 2, separator="\t")),
         ("a.jsonl.xz", lzma.compress(jsonl(id=[1, 2, 3, 4], label=[1, 0, 1, 0], text=TEXTS))),
         ("a.jsonl", jsonl(text=TEXTS, label=[True, False, True, False])),
