@@ -14,6 +14,12 @@ MAX_FEEDBACK = 100  # steps; the autoregressive model is unrolled
 class StockConfig(TrainingConfig):
     """The flags of the forecaster, beside those of every application."""
 
+    delimiter: Literal["auto", ",", ";", "tab", "|"] = "auto"
+    """Sign between the cells of a CSV file; auto recognises it."""
+
+    decimal: Literal["auto", ".", ","] = "auto"
+    """Decimal sign of a CSV file; auto recognises it by all cells."""
+
     target: str = "close"
     """Column to forecast; `all` forecasts every column."""
 

@@ -13,7 +13,9 @@ FORMATS = (
     *("%d.%m.%Y", "%d.%m.%y", "%Y%m%d", "%Y%m%d %H%M%S", "%Y.%m.%d"),
     *("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d-%B-%Y"),
     *("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H%M%S"),
+    *("%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S"),
 )
+SPOKEN = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%y": "year", "%Y": "year"}
 SAMPLE = 500  # rows that a format is tried on first
 EPOCHS = {"s": (1e8, 1e10), "ms": (1e11, 1e13)}  # what counts of either unit look like
 SEASONS = {"min": 60, "h": 24, "B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
@@ -21,7 +23,7 @@ DAY = np.timedelta64(1, "D")
 YEARS = 500, 9500  # Matplotlib draws 1 to 9999, and adds a margin
 
 
-def parse_dates(texts: pd.Series, source: str) -> pd.Series:
+def parse_dates(texts: pd.Series, source: str, notes: list[str]) -> pd.Series:
     """Dates as datetime64, whatever the form, which must be the same in all rows.
 
     Day and month are told apart by the form that all rows fit; if two do, by the one in which
@@ -30,6 +32,7 @@ def parse_dates(texts: pd.Series, source: str) -> pd.Series:
     Args:
         texts: one date per row; the index is the line in the file.
         source: for messages.
+        notes: how day and month were told apart, if only their order does, is added here.
 
     Raises:
         InputError: a date cannot be read or is not within `YEARS` (the message names the line), or
@@ -54,15 +57,11 @@ def parse_dates(texts: pd.Series, source: str) -> pd.Series:
             f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} is not a date in a known form, "
             "such as 2024-01-31"
         )
-    candidates = [_parse(texts, form) for form, count in found.items() if count == most]
-    fewest = min(dates.isna().sum() for dates in candidates)
-    if fewest:
-        dates = next(dates for dates in candidates if dates.isna().sum() == fewest)
-        line = dates.index[dates.isna()][0]
-        raise InputError(
-            f"{source}, line {line}: {texts[line]!r} is not a date like {texts.iloc[0]!r}"
-        )
-    dates = _unambiguous([dates for dates in candidates if not dates.isna().any()], texts, source)
+    candidates = {form: _parse(texts, form) for form, count in found.items() if count == most}
+    complete = {form: dates for form, dates in candidates.items() if dates.notna().all()}
+    if not complete:
+        raise InputError(_mixed([form for form, count in found.items() if count], texts, source))
+    dates = _unambiguous(complete, texts, source, notes)
     strange = dates.index[~dates.dt.year.between(*YEARS)]
     if len(strange):
         raise InputError(
@@ -70,6 +69,27 @@ def parse_dates(texts: pd.Series, source: str) -> pd.Series:
             f"{YEARS[1]}"
         )
     return dates
+
+
+def parse_date_parts(parts: pd.DataFrame, source: str) -> pd.Series:
+    """Dates from columns `year`, `month` and perhaps `day`, `hour`, `minute`, `second`.
+
+    Raises:
+        InputError: a row is no date or is not within `YEARS`; the message names the line.
+    """
+    numbers = parts.apply(pd.to_numeric, errors="coerce")
+    whole = numbers.where(numbers["year"].between(*YEARS))
+    dates = pd.to_datetime({"day": 1, **whole}, errors="coerce")
+    wrong = dates.index[dates.isna()]
+    if len(wrong):
+        row = ", ".join(f"{name} {value}" for name, value in parts.loc[wrong[0]].items())
+        raise InputError(f"{source}, line {wrong[0]}: {row} is not a date")
+    return dates
+
+
+def is_date(text: str) -> bool:
+    """Whether the text is a date in a known form."""
+    return any(pd.notna(pd.to_datetime(text, format=form, errors="coerce")) for form in FORMATS)
 
 
 def step_of(dates: np.ndarray) -> pd.DateOffset | None:
@@ -128,13 +148,52 @@ def _parse(texts: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(texts, format=form, errors="coerce")
 
 
-def _unambiguous(candidates: list[pd.Series], texts: pd.Series, source: str) -> pd.Series:
-    different = [candidates[0]]
-    different += [dates for dates in candidates[1:] if not dates.equals(candidates[0])]
-    ordered = [d for d in different if d.is_monotonic_increasing or d.is_monotonic_decreasing]
-    if len(different) > 1 and len(ordered) != 1:
+def _mixed(forms: list[str], texts: pd.Series, source: str) -> str:
+    """Why no form fits all dates."""
+    candidates = {form: _parse(texts, form) for form in forms}
+    form = min(candidates, key=lambda form: candidates[form].isna().sum())
+    dates = candidates.pop(form)
+    line = dates.index[dates.isna()][0]
+    what = f"{source}, line {line}: {texts[line]!r}"
+    for other, others in candidates.items():
+        if pd.notna(others[line]):
+            like = others.index[others.isna() & dates.notna()]
+            if len(like):
+                return (
+                    f"{what} is {_spoken(other)}, but {texts[like[0]]!r} in line {like[0]} is "
+                    f"{_spoken(form)}; write them as 2024-01-31"
+                )
+    like = dates.first_valid_index()
+    return f"{what} is not a date like {texts[like]!r} in line {like}"
+
+
+def _spoken(form: str) -> str:
+    """Such as `month/day/year`."""
+    for code, word in SPOKEN.items():
+        form = form.replace(code, word)
+    return form.partition(" %")[0]
+
+
+def _unambiguous(
+    candidates: dict[str, pd.Series], texts: pd.Series, source: str, notes: list[str]
+) -> pd.Series:
+    first = next(iter(candidates))
+    different = {first: candidates[first]}
+    different |= {f: dates for f, dates in candidates.items() if not dates.equals(different[first])}
+    if len(different) == 1:
+        return different[first]
+    ordered = [
+        form
+        for form, dates in different.items()
+        if dates.is_monotonic_increasing or dates.is_monotonic_decreasing
+    ]
+    if len(ordered) != 1:
         raise InputError(
             f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} does not tell day from month, and "
             "neither do the other dates; write them as 2024-01-31"
         )
-    return ordered[0] if len(different) > 1 else different[0]
+    notes.append(
+        f"dates such as {texts.iloc[0]!r} are read as {_spoken(ordered[0])}, by which the rows are "
+        "in order"
+    )
+    return different[ordered[0]]

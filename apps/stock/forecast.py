@@ -32,6 +32,12 @@ class ForecastOptions:
     data: str | None = None
     """The series up to today: builtin or a path; None takes what the run was trained on."""
 
+    delimiter: Literal["auto", ",", ";", "tab", "|"] | None = None
+    """Sign between the cells of a CSV file; None takes the run's setting."""
+
+    decimal: Literal["auto", ".", ","] | None = None
+    """Decimal sign of a CSV file; None takes the run's setting."""
+
     ticker: str | None = None
     """The one series to forecast of a file with many; None forecasts them all."""
 
@@ -77,6 +83,8 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
         config = replace(config, data=options.data, ticker=None)
     if options.ticker:
         config = replace(config, ticker=options.ticker)
+    given = {"delimiter": options.delimiter, "decimal": options.decimal}
+    config = replace(config, **{name: value for name, value in given.items() if value})
     panel = load_panel(config, columns)
     rows_of = [np.flatnonzero(panel.series == i) for i in range(len(panel.names))]
     series = [i for i, rows in enumerate(rows_of) if len(rows) >= lookback]

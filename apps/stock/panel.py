@@ -11,9 +11,10 @@ import pandas as pd
 
 from apps.common.errors import InputError
 from apps.stock.config import ALL, StockConfig
+from apps.stock.csv_file import column_name
 from apps.stock.dates import season_of, step_of
 from apps.stock.splits import mend_splits
-from apps.stock.table import Table, column_name, read_table
+from apps.stock.table import Table, read_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,9 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
     Raises:
         InputError: the data cannot be used; the message names the line of the file.
     """
-    table = read_table(config.data)
+    table = read_table(config.data, config.delimiter, config.decimal)
     wanted, targets = _choose_columns(table, config, columns)
-    notes: list[str] = []
+    notes = list(table.notes)
     frame = table.numbers[wanted].copy()
     tickers = _choose_tickers(table, config)
     frame.insert(0, "_series", tickers)

@@ -1,9 +1,5 @@
 """Reading a table of numbers, such as daily prices: any CSV that finance sites and Kaggle write."""
 
-import csv
-import lzma
-import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +7,13 @@ import numpy as np
 import pandas as pd
 
 from apps.common.errors import InputError
-from apps.stock.dates import parse_dates
+from apps.stock.csv_file import read_csv
+from apps.stock.dates import is_date, parse_date_parts, parse_dates
+from apps.stock.numerals import PLAIN, decimal_sign, numeric_share, to_numbers
 
 DATE_NAMES = ("date", "datetime", "timestamp", "time", "month", "day", "week", "year", "period")
+DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
 TICKER_NAMES = ("ticker", "symbol", "name", "stock", "code", "tic", "asset", "security")
-ALIASES = {
-    "close_last": "close",  # Nasdaq
-    "price": "close",  # Investing.com
-    "vol": "volume",  # Stooq, Investing.com
-    "adjclose": "adj_close",
-    "adjusted_close": "adj_close",
-}
-BLANKS = ["-", "--", ".", "?", "nil"]  # beside those that pandas knows
-_MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # Investing.com: 1.23M
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,40 +25,42 @@ class Table:
         numbers: the numeric columns, float64; a blank cell is NaN.
         dates: the date of each row, or None for a file without.
         tickers: the series that each row belongs to, or None for a file with one.
+        notes: how the file was read where that is not obvious, a line each.
     """
 
     source: str
     numbers: pd.DataFrame
     dates: pd.Series | None
     tickers: pd.Series | None
+    notes: tuple[str, ...] = ()
 
 
-def read_table(source: str) -> Table:
+def read_table(source: str, delimiter: str = "auto", decimal: str = "auto") -> Table:
     """Read `builtin` or a CSV file.
 
     Args:
         source: `builtin`, Google's daily prices of 2004-2008, which come with matplotlib; or a
-            path, `.csv` or `.txt`, also `.gz`, `.xz`, `.bz2` or `.zip`; comma, semicolon or tab
-            between the cells; with or without a header, a date column, a ticker column.
+            path, `.csv` or `.txt`, also `.gz`, `.xz`, `.bz2` or `.zip`; with or without a header,
+            dates (in one column or in columns `year`, `month`, ...), a ticker column.
+        delimiter: between the cells: `,`, `;`, `tab` or `|`; `auto` recognises it.
+        decimal: `.` or `,`; `auto` recognises it by all cells.
 
     Raises:
         InputError: it cannot be read, or a cell is not what its column should hold; the message
             names the line.
     """
-    frame = _builtin() if source == "builtin" else _read_csv(Path(source))
+    if source == "builtin":
+        frame, separator = _builtin(), ","
+    else:
+        frame, separator = read_csv(Path(source), delimiter)
     frame = frame.dropna(how="all")
     if frame.empty:
         raise InputError(f"{source} has no rows: a table of numbers is needed")
+    notes: list[str] = []
     tickers = _take(frame, _ticker_column(frame))
-    dates = _take_dates(frame, source)
-    return Table(source, _numbers(frame, source), dates, tickers)
-
-
-def column_name(name: object) -> str:
-    """The name that a header goes by: `Adj Close` is `adj_close`, `<VOL>` is `volume`."""
-    plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")
-    plain = re.sub(r"^\d+_(?=open|high|low|close|adj|volume)", "", plain)  # Alpha Vantage: 1. open
-    return ALIASES.get(plain, plain)
+    dates = _take_dates(frame, source, notes)
+    numbers = _numbers(frame, source, separator, decimal, notes)
+    return Table(source, numbers, dates, tickers, tuple(notes))
 
 
 def _builtin() -> pd.DataFrame:
@@ -78,60 +70,8 @@ def _builtin() -> pd.DataFrame:
     return pd.DataFrame(prices, index=pd.RangeIndex(2, 2 + len(prices)))
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        head = pd.read_csv(path, header=None, sep="\x01", nrows=3, dtype=str, **_TEXT)
-        lines = [str(line) for line in head[0]]
-        separator = max(",;\t", key=lines[0].count)
-        rows = list(csv.reader(lines, delimiter=separator))
-        yfinance = [row[0] for row in rows] == ["Price", "Ticker", "Date"]
-        header = None if all(_is_number(cell) for cell in rows[0]) else 0
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            header=header,
-            skiprows=[1, 2] if yfinance else None,
-            na_values=BLANKS,
-            index_col=False,
-            skip_blank_lines=False,
-            low_memory=False,
-            **_TEXT,
-        )
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: give a CSV file or 'builtin'") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty: a table of numbers is needed") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start:,}") from None
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-        reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
-        raise InputError(f"cannot read {path}: {reason}") from None
-    if header is None:
-        frame.columns = [f"column{i}" for i in range(1, frame.shape[1] + 1)]
-    if yfinance:
-        frame = frame.rename(columns={"Price": "Date"})
-    names = [column_name(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path} has two columns called {twice[0]!r}: rename one")
-    frame.columns = names
-    frame.index += {None: 1, 0: 4 if yfinance else 2}[header]
-    return frame
-
-
-_TEXT = {"encoding": "utf-8-sig", "skipinitialspace": True}
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _ticker_column(frame: pd.DataFrame) -> str | None:
-    found = [name for name in TICKER_NAMES if name in frame and _is_text(frame[name])]
+    found = [name for name in TICKER_NAMES if name in frame and _is_text(_typed(frame[name]))]
     return found[0] if found else None
 
 
@@ -141,21 +81,38 @@ def _is_text(column: pd.Series) -> bool:
     )
 
 
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether most of the text is numbers, or all of it blank."""
+    return column.isna().all() or numeric_share(column) >= 0.5
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Text as numbers, if all of it is plain ones."""
+    if not _is_text(column) or not column.dropna().str.fullmatch(PLAIN).all():
+        return column
+    return pd.to_numeric(column)
+
+
 def _take(frame: pd.DataFrame, name: str | None) -> pd.Series | None:
     """Take a column of text out of the frame."""
     return None if name is None else frame.pop(name).astype(str).str.strip()
 
 
-def _take_dates(frame: pd.DataFrame, source: str) -> pd.Series | None:
-    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(frame[name])]
+def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series | None:
+    parts = [name for name in DATE_PARTS if name in frame]
+    if parts[:2] == ["year", "month"] and "date" not in frame:
+        return parse_date_parts(pd.DataFrame({name: frame.pop(name) for name in parts}), source)
+    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(_typed(frame[name]))]
     first = frame.columns[0] if len(frame.columns) else None
     if "date" in named and "time" in named:  # Stooq, within the day
         texts = frame.pop("date").astype(str) + " " + frame.pop("time").astype(str)
-        return parse_dates(texts, source)
+        return parse_dates(texts, source, notes)
     if named:
-        return parse_dates(frame.pop(named[0]), source)
-    if first is not None and _is_text(frame[first]) and _numeric_share(frame[first]) < 0.5:
-        return parse_dates(frame.pop(first), source)
+        return parse_dates(_typed(frame.pop(named[0])), source, notes)
+    texts = [name for name, column in frame.items() if _is_text(column) and not _is_numeric(column)]
+    if first in texts:  # perhaps tickers, and then dates
+        dated = (name for name in texts if is_date(str(frame[name].iloc[0])))
+        return parse_dates(frame.pop(next(dated, first)), source, notes)
     if first == "unnamed_0":  # the row numbers that pandas writes
         frame.pop(first)
     return None
@@ -166,29 +123,28 @@ def _may_be_dates(column: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(column) or bool((column.dropna() > 1500).all())
 
 
-def _numeric_share(column: pd.Series) -> float:
-    return float(_to_numbers(column).notna().sum() / max(1, column.notna().sum()))
-
-
-def _to_numbers(column: pd.Series) -> pd.Series:
-    """Text such as `1,657,300`, `$12.5`, `3 %` or `1.2M` as numbers, NaN where it is none."""
-    text = column.astype(str).str.replace(r"[,$%\s]", "", regex=True)
-    unit = text.str[-1:].str.upper().map(_MULTIPLES)
-    digits = text.where(unit.isna(), text.str[:-1])
-    return pd.to_numeric(digits, errors="coerce") * unit.fillna(1.0)
-
-
-def _numbers(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+def _numbers(
+    frame: pd.DataFrame, source: str, delimiter: str, decimal: str, notes: list[str]
+) -> pd.DataFrame:
+    text = {
+        name: column for name, column in frame.items() if _is_text(column) and _is_numeric(column)
+    }
+    if decimal == "auto":
+        decimal, note = decimal_sign(text, source, delimiter)
+        notes += [note] if note else []
+        if decimal == ",":
+            notes.append(f"read with the decimal sign ',' and the delimiter {delimiter!r}")
     columns = {}
     for name, column in frame.items():
         if not _is_text(column):
             columns[name] = column.astype("float64")
-        elif column.notna().any() and _numeric_share(column) >= 0.5:
-            columns[name] = _to_numbers(column)
+        elif name in text:
+            columns[name] = to_numbers(column, decimal)
             bad = column[column.notna() & columns[name].isna()]
             if len(bad):
                 raise InputError(
-                    f"{source}, line {bad.index[0]}: {name} is {bad.iloc[0]!r}, not a number"
+                    f"{source}, line {bad.index[0]}: {name} is {bad.iloc[0]!r}, not a number with "
+                    f"the decimal sign {decimal!r}"
                 )
     numbers = pd.DataFrame(columns, index=frame.index)
     if numbers.empty:

@@ -2,16 +2,18 @@
 
 import gzip
 import lzma
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.common.errors import InputError
+from apps.stock.csv_file import column_name
 from apps.stock.dates import coming, parse_dates, season_of, step_of
-from apps.stock.table import column_name, read_table
+from apps.stock.table import read_table
 
 ROWS = """\
 2024-01-12,10.0,11.0,9.5,10.5,10.4,1000
@@ -52,6 +54,15 @@ Date,,,,,,
     "with a time zone": "Date,Open,High,Low,Close,Adj Close,Volume\n"
     + ROWS.replace(",10.0,", " 00:00:00-05:00,10.0,").replace(",10.5,12", " 00:00:00-04:00,10.5,12")
     .replace("17,11.5", "17 00:00:00-04:00,11.5"),
+    "bars": "Date|Open|High|Low|Close|Adj Close|Volume\n" + ROWS.replace(",", "|"),
+    "decimal commas": "Date;Open;High;Low;Close;Adj Close;Volume\n"
+    + re.sub(r"(?m)^(....)-(..)-(..)", r"\3.\2.\1", ROWS).replace(",", ";")
+    .replace(";1000", ";1.000").replace(".5;", ",5;").replace(".0;", ",0;").replace(".1;", ",1;")
+    .replace(".4;", ",4;").replace(".9;", ",9;"),
+    "date parts": "No,Year,Month,Day,Hour,Open,High,Low,Close,Adj Close,Volume,cbwd\n"
+    + "".join(f"{i},{line},NW\n" for i, line in enumerate(
+        ROWS.replace("2024-01-", "2024,1,").replace(",10.0,", ",0,10.0,")
+        .replace(",10.5,12", ",0,10.5,12").replace("17,11.5", "17,0,11.5").splitlines())),
     "semicolons": "Date;Open;High;Low;Close;Adj Close;Volume\n" + ROWS.replace(",", ";"),
     "with row numbers": "Unnamed: 0,Date,Open,High,Low,Close,Adj Close,Volume\n"
     + "".join(f"{i},{line}\n" for i, line in enumerate(ROWS.splitlines())),
@@ -90,6 +101,73 @@ def test_no_header_and_no_dates(tmp_path):
     assert table.dates is None and list(table.numbers.index) == [1, 2]
 
 
+def test_a_first_row_of_dates_and_tickers_is_data(tmp_path):
+    (tmp_path / "a.csv").write_text("A;2024-01-02;1,5\nA;2024-01-03;2,5\n")
+    table = read_table(str(tmp_path / "a.csv"))
+    assert table.numbers.to_dict("list") == {"column3": [1.5, 2.5]}
+    (tmp_path / "b.csv").write_text(",0\n2024-01-02,1.5\n")  # as pandas writes a series
+    assert read_table(str(tmp_path / "b.csv")).numbers.to_dict("list") == {"0": [1.5]}
+
+
+NUMBERS = {  # the decimal sign that one cell proves for the whole file
+    "3,5": (",", [3.5, 3028.2, 100.94], ["3,5", "3.028,20", "100,94"]),
+    "20.7": (".", [20.7, 1234.0, -1e6], ["20.7", '"1,234"', '"-1,000,000"']),
+    "india": (".", [1.5, 123456.0], ["1.5", '"1,23,456"']),
+    "blanks": (",", [1234.5, 2.0], ["1 234,5", "2,0 €"]),
+    "zero": (",", [0.123, 1.234], ["0,123", "1,234"]),
+    "no grouping": (".", [1234.567, 1.234], ["1234.567", "1.234"]),
+}
+
+
+@pytest.mark.parametrize("decimal, wanted, cells", NUMBERS.values(), ids=NUMBERS)
+def test_one_cell_tells_the_decimal_sign_of_all(tmp_path, decimal, wanted, cells):
+    (tmp_path / "a.csv").write_text("row;x\n" + "".join(f"1;{cell}\n" for cell in cells))
+    table = read_table(str(tmp_path / "a.csv"))
+    assert table.numbers["x"].tolist() == wanted
+    said = ("read with the decimal sign ',' and the delimiter ';'",)
+    assert table.notes == (said if decimal == "," else ())
+
+
+def test_what_cannot_be_told_is_chosen(tmp_path):
+    (tmp_path / "a.csv").write_text('day,x\n2024-01-02,"1,234"\n2024-01-03,"2,345"\n')
+    for decimal, wanted in ((".", [1234, 2345]), (",", [1.234, 2.345])):
+        assert read_table(str(tmp_path / "a.csv"), ",", decimal).numbers["x"].tolist() == wanted
+    (tmp_path / "b.csv").write_text("day,x\n2024-01-02,1.234\n2024-01-03,2.345\n")
+    table = read_table(str(tmp_path / "b.csv"))  # the comma is taken
+    assert table.numbers["x"].tolist() == [1.234, 2.345]
+    assert table.notes == ("x '1.234' in line 2 is read with a decimal point (--decimal)",)
+    with pytest.raises(InputError, match="line 2: x is '1.234,5', not a number"):
+        (tmp_path / "c.csv").write_text("day;x\n2024-01-02;1.234,5\n2024-01-03;2,5\n")
+        read_table(str(tmp_path / "c.csv"), decimal=".")
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([",", ";", "tab", "|"]),
+    st.sampled_from([(".", ""), (".", ","), (".", " "), (",", ""), (",", "."), (",", "'")]),
+    st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M:%S"]),
+    st.lists(st.integers(-(10**9), 10**9), min_size=30, max_size=40),
+    st.booleans(),
+)
+def test_what_pandas_writes_is_read_back(tmp_path_factory, delimiter, signs, form, cents, header):
+    decimal, thousands = signs
+    swap = str.maketrans({".": decimal, ",": thousands})
+    frame = pd.DataFrame({
+        "day": pd.date_range("2019-12-20", periods=len(cents)).strftime(form),
+        "value": [f"{cent / 100:,.2f}".translate(swap) for cent in cents],
+        "volume": [f"{abs(cent):,}".translate(swap) for cent in cents],
+    })  # fmt: skip
+    path = tmp_path_factory.mktemp("written") / "a.csv"
+    frame.to_csv(path, sep="\t" if delimiter == "tab" else delimiter, index=False, header=header)
+    for named in ("auto", delimiter):
+        table = read_table(str(path), named)
+        found = table.numbers.to_numpy()
+        np.testing.assert_array_equal(found, [[cent / 100, abs(cent)] for cent in cents])
+        np.testing.assert_array_equal(
+            table.dates, pd.date_range("2019-12-20", periods=len(cents)).to_numpy()
+        )
+
+
 def test_builtin_is_google_within_its_first_years():
     table = read_table("builtin")
     assert len(table.numbers) == 1047 and table.numbers["close"].iloc[0] == 100.34
@@ -109,6 +187,20 @@ BAD = {
     "empty": (b"", "is empty"),
     "header alone": (b"Date,Close\n", "no rows"),
     "not UTF-8": ("Date,Clöse\n".encode("latin1"), "not UTF-8: .* at byte 7"),
+    "decimal commas": (b"Date,Close\n2024-01-02,3,5\n2024-01-03,3,6\n",
+                       "line 2: 3 cells, but there are 2 columns; quote numbers that hold ','"),
+    "two signs": (b"Date;Close\n2024-01-02;3,5\n2024-01-03;3.25\n",
+                  "line 2: close '3,5' has a decimal comma, but '3.25' in line 3 has a decimal po"),
+    "either sign": (b'Date,Close\n2024-01-02,"1,234"\n2024-01-03,"2,345"\n',
+                    r"line 2: close '1,234' can be 1234 or 1.234, .* --decimal \. or --decimal ,"),
+    "either, semicolons": (b"Date;Close\n2024-01-02;1.234\n", "'1.234' can be 1234 or 1.234"),
+    "no group": (b'Date,Open,Close\n2024-01-02,1.5,"1,23,4"\n2024-01-03,2.5,"2,345"\n',
+                 "line 2: close is '1,23,4', not a number with the decimal sign '.'"),
+    "mixed orders": (b"Date,Close\n01/01/2015,1\n01/14/2015,2\n01/15/2015,3\n16/01/2015,4\n",
+                     "line 5: '16/01/2015' is day/month/year, but '01/14/2015' in line 3 is month"),
+    "date parts": (b"year,month,day,close\n2024,1,31,1\n2024,2,31,2\n",
+                   "line 3: year 2024, month 2, day 31 is not a date"),
+    "twice alike": (b"Date,Close,Close\n2024-01-02,1,2\n", "two columns called 'close'"),
     "ragged": (b"Date,Close\n2024-01-02,1\n2024-01-03,1,2,3\n", "Expected 2 fields in line 3"),
     "a word": (LINES.replace(",7\n", ",seven\n"), "line 8: close is 'seven', not a number"),
     "infinite": (LINES.replace(",7\n", ",inf\n"), "line 8: close is infinite"),
@@ -149,12 +241,16 @@ def test_names():
 def test_dates_of_any_form_over_more_than_a_few_days(form, first, days):
     wanted = pd.date_range(pd.Timestamp("1990-01-01") + pd.Timedelta(days=first), periods=days)
     texts = pd.Series(wanted.strftime(form), index=range(2, 2 + days))
-    np.testing.assert_array_equal(parse_dates(texts, "x"), wanted)
+    np.testing.assert_array_equal(parse_dates(texts, "x", []), wanted)
 
 
 def test_day_and_month_are_told_apart_by_their_order():
     texts = pd.Series(["1/3/2024", "1/4/2024", "1/5/2024", "2/1/2024"])  # February by month/day
-    assert list(parse_dates(texts, "x").dt.month) == [1, 1, 1, 2]
+    notes = []
+    assert list(parse_dates(texts, "x", notes).dt.month) == [1, 1, 1, 2]
+    assert notes == [
+        "dates such as '1/3/2024' are read as month/day/year, by which the rows are in order"
+    ]
 
 
 FREQUENCIES = {
