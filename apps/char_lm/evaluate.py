@@ -39,7 +39,7 @@ def evaluate(run: Run) -> dict:
     from apps.char_lm.model import load
     from apps.char_lm.ngram import witten_bell, witten_bell_windows
     from apps.common.card import markdown_table, model_card
-    from apps.common.history import best_row, read_history
+    from apps.common.history import best_row, describe_kept, read_history
     from apps.common.results import append_result
 
     config, _, trained = load(run)
@@ -68,6 +68,7 @@ def evaluate(run: Run) -> dict:
         "characters": len(corpus.validation_ids),
         "unseen_characters": corpus.unseen,
         "best_epoch": best_row(history)["epoch"],
+        "kept": describe_kept(best_row(history), config.epochs),
         "training_minutes": sum(row["seconds"] for row in history) / 60,
         "weights": trained.count_params(),
         "scores": scores,
@@ -89,6 +90,7 @@ def evaluate(run: Run) -> dict:
             scores=scores,
             limits=LIMITS,
             machine=run.machine,
+            kept=metrics["kept"],
             picture="plots/loss.png",
         ),
     )

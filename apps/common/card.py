@@ -14,6 +14,7 @@ def model_card(
     scores: Sequence[Mapping[str, Any]],
     limits: str,
     machine: str = "",
+    kept: str = "",
     picture: str = "",
     sections: Mapping[str, str] | None = None,
 ) -> str:
@@ -29,6 +30,7 @@ def model_card(
             `{"model": "GRU", "perplexity": 4.21}`.
         limits: what not to expect of it.
         machine: what it was trained on (`describe_machine()`).
+        kept: the epoch whose weights these are (`history.describe_kept`).
         picture: path of a plot beside the card, such as `plots/loss.png`.
         sections: more to say after the scores, Markdown by heading.
 
@@ -38,6 +40,8 @@ def model_card(
     parts = [f"# {title}", what, "## Repeat it", f"```\n{command}\n```"]
     if machine:
         parts.append(f"Trained on {machine}.")
+    if kept:
+        parts.append(f"Kept: {kept}.")
     parts += ["## Data", data, "## Scores", markdown_table(scores)]
     if picture:
         parts.append(f"![]({picture})")

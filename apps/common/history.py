@@ -75,6 +75,12 @@ def describe_weights(row: Row) -> str:
     return f"{names[0]} weights ({monitor} {better}, {names[1]} {other})"
 
 
+def describe_kept(row: Row, epochs: int) -> str:
+    """The epoch that was kept, such as `epoch 7 of 10, averaged weights (val_loss 1.8, ...)`."""
+    words = [f"epoch {row['epoch']} of {epochs}", *filter(None, [describe_weights(row)])]
+    return ", ".join(words)
+
+
 class Scalars:
     """TensorBoard's view of the rows: `logs/train` and `logs/validation`.
 

@@ -35,7 +35,7 @@ def evaluate(run: Run) -> dict:
     from scipy.special import expit
 
     from apps.common.card import markdown_table, model_card
-    from apps.common.history import best_row, read_history
+    from apps.common.history import best_row, describe_kept, read_history
     from apps.common.plots import plot_by_length
     from apps.common.results import append_result
     from apps.sentiment import plots
@@ -76,6 +76,7 @@ def evaluate(run: Run) -> dict:
         "majority_accuracy": majority["accuracy"],
         "validation_accuracy": best["val_accuracy"],
         "best_epoch": best["epoch"],
+        "kept": describe_kept(best, config.epochs),
         "training_minutes": minutes,
         "weights": model.count_params(),
         "reviews": len(labels),
@@ -102,6 +103,7 @@ def evaluate(run: Run) -> dict:
             scores=metrics["scores"],
             limits=LIMITS,
             machine=run.machine,
+            kept=metrics["kept"],
             picture="plots/loss.png",
             sections={
                 "Calibration": "Of the reviews that got about some probability, the part that is "

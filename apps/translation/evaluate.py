@@ -34,7 +34,7 @@ def evaluate(run: Run) -> dict:
         InputError: the data are gone or not those of the run, or the model cannot be read.
     """
     from apps.common.card import markdown_table
-    from apps.common.history import best_row, read_history
+    from apps.common.history import best_row, describe_kept, read_history
     from apps.common.plots import plot_by_length
     from apps.common.results import append_result
     from apps.translation import baselines, plots, report
@@ -75,6 +75,7 @@ def evaluate(run: Run) -> dict:
         "nearest_bleu": nearest[judge.anchor_name],
         "copy_bleu": copy[judge.anchor_name],
         "best_epoch": kept["epoch"],
+        "kept": describe_kept(kept, config.epochs),
         "training_minutes": seconds / 60,
         "tokens_per_second": trained.tokens * len(history) / seconds,
         "weights": model.count_params(),

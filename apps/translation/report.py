@@ -67,6 +67,7 @@ def card(
         scores=metrics["scores"],
         limits=LIMITS,
         machine=run.machine,
+        kept=metrics["kept"],
         picture="plots/loss.png",
         sections=sections,
     )
