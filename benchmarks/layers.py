@@ -118,7 +118,8 @@ def tables(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Bars of the ratios: a row of axes per pass, a column per rival, a group per layer."""
+    """Bars of the ratios: axes per pass and rival, a group per layer."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     rows = [row for row in rows if "error" not in row]
@@ -126,27 +127,31 @@ def plot(rows: list[Row]):
     shapes = list(dict.fromkeys(Shape(**row["shape"]) for row in rows))
     names = [name for name in CASES if any(row["case"] == name for row in rows)]
     rivals = ["Keras", "PyTorch"] if any("PyTorch" in row["seconds"] for row in rows) else ["Keras"]
-    figure = Figure(figsize=(6.5 * len(rivals), 3.6 * len(passes)), layout="constrained")
-    grid = figure.subplots(len(passes), len(rivals), squeeze=False)
-    for pass_, line in zip(passes, grid):
-        for rival, axes in zip(rivals, line):
-            for i, shape in enumerate(shapes):
-                of_shape = {
-                    row["case"]: row["over_ours"][rival]
-                    for row in rows
-                    if row["pass"] == pass_ and Shape(**row["shape"]) == shape
-                }
-                width = 0.8 / len(shapes)
-                left = [k - 0.4 + (i + 0.5) * width for k in range(len(names))]
-                heights = [of_shape.get(name) or float("nan") for name in names]
-                axes.bar(left, heights, width, label=str(shape))
-            axes.axhline(1, color="black", linewidth=0.8)
-            wrapped = [name.replace(" ", "\n") for name in names]
-            axes.set_xticks(range(len(names)), wrapped, fontsize=8)
-            axes.set_title(f"{pass_}: {rival} / ours (above 1: ours is faster)", fontsize=10)
-            axes.grid(axis="y", alpha=0.3)
+    panels = [(pass_, rival) for pass_ in passes for rival in rivals]
+    figure = Figure(figsize=(7.5, 2.8 * len(panels) + 0.5), layout="constrained")
+    grid = figure.subplots(len(panels), squeeze=False)[:, 0]
+    for (pass_, rival), axes in zip(panels, grid):
+        for i, shape in enumerate(shapes):
+            of_shape = {
+                row["case"]: row["over_ours"][rival]
+                for row in rows
+                if row["pass"] == pass_ and Shape(**row["shape"]) == shape
+            }
+            width = 0.8 / len(shapes)
+            left = [k - 0.4 + (i + 0.5) * width for k in range(len(names))]
+            heights = [of_shape.get(name) or float("nan") for name in names]
+            shade = colormaps["viridis"](i / len(shapes))
+            axes.bar(left, heights, width, color=shade, label=str(shape))
+        axes.axhline(1, color="black", linewidth=0.8)
+        wrapped = [name.replace(" ", "\n") for name in names]
+        axes.set_xticks(range(len(names)), wrapped, fontsize=9)
+        axes.set_title(f"{pass_}: time of {rival} / ours (above 1: ours is faster)", fontsize=11)
+        axes.set_ylabel("ratio of times")
+        axes.grid(axis="y", alpha=0.3)
     if shapes:
-        grid[0, 0].legend(title="batch x time x inputs x units", fontsize=7, title_fontsize=7)
+        handles, labels = grid[0].get_legend_handles_labels()
+        title = "batch x time x inputs x units"
+        figure.legend(handles, labels, title=title, loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

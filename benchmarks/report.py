@@ -96,6 +96,15 @@ class Report:
         print(f"\n{self.output} and {self.output.with_suffix('.png').name}")
 
 
+def draw_bars(axes, values: dict[str, float]) -> None:
+    """A horizontal bar for each value, the first on top, with its figure at its end."""
+    bars = axes.barh(list(values), list(values.values()))
+    axes.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, its columns aligned."""
     table = [list(header), *map(list, rows)]

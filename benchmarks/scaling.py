@@ -151,25 +151,26 @@ def tables(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Time above, memory below, a column per axis."""
+    """Time at the left, memory at the right, a row per axis."""
     from matplotlib.figure import Figure
 
     axes_names = list(dict.fromkeys(row["axis"] for row in rows))
-    figure = Figure(figsize=(4.5 * len(axes_names), 6.5), layout="constrained")
-    grid = figure.subplots(2, len(axes_names), squeeze=False)
-    for column, axis in enumerate(axes_names):
-        for color, name in (("C0", FULL), ("C1", TRUNCATED), ("C2", KERAS)):
+    figure = Figure(figsize=(8, 3 * len(axes_names) + 0.5), layout="constrained")
+    grid = figure.subplots(len(axes_names), 2, squeeze=False)
+    for line, axis in zip(grid, axes_names):
+        for style, name in (("C0o-", FULL), ("C1s-", TRUNCATED), ("C2^-", KERAS)):
             values, seconds, peaks = series(rows, axis, name)
             known = [(value, peak / MIB) for value, peak in zip(values, peaks) if peak]
             if values:
-                grid[0, column].plot(values, [1e3 * s for s in seconds], f"{color}.-", label=name)
+                line[0].plot(values, [1e3 * s for s in seconds], style, markersize=4, label=name)
             if known:
-                grid[1, column].plot(*zip(*known), f"{color}.-", label=name)
-        for line, what in zip(grid, ("ms per training step", "peak MiB of a training step")):
-            line[column].set(xlabel=axis, ylabel=what, yscale="log")
-            line[column].set_xscale("log", base=2)
-            line[column].grid(alpha=0.3)
-    grid[0, 0].legend(fontsize=8)
+                line[1].plot(*zip(*known), style, markersize=4)
+        for axes, what in zip(line, ("ms per training step", "peak memory, MiB")):
+            axes.set(xlabel="time steps" if axis == "time" else axis, ylabel=what, yscale="log")
+            axes.set_xscale("log", base=2)
+            axes.grid(alpha=0.3)
+    figure.suptitle("Training step of an LSTM: time and memory", fontsize=11)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from apps.common import cli
 from apps.sentiment.config import PRESETS, SentimentConfig
-from benchmarks.report import Report, Row, markdown, milliseconds, number, parser
+from benchmarks.report import Report, Row, draw_bars, markdown, milliseconds, number, parser
 from benchmarks.timing import Contest, first_calls, interleave
 
 
@@ -169,13 +169,11 @@ def plot(rows: list[Row]):
     """Bars of reviews per second, a panel per cell."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6 * len(rows), 3.5), layout="constrained")
-    for row, axes in zip(rows, figure.subplots(1, len(rows), squeeze=False)[0]):
-        names = list(row["reviews_per_second"])
-        bars = axes.barh(names, [row["reviews_per_second"][name] for name in names])
-        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
-        axes.invert_yaxis()
-        axes.set_title(f"{row['cell']} {row['units']}: reviews per second", fontsize=10)
+    figure = Figure(figsize=(7, 2.6 * len(rows)), layout="constrained")
+    for row, axes in zip(rows, figure.subplots(len(rows), squeeze=False)[:, 0]):
+        draw_bars(axes, row["reviews_per_second"])
+        axes.set_title(f"Training of {row['cell'].upper()}, {row['units']} units", fontsize=11)
+        axes.set_xlabel("reviews per second")
     return figure
 
 

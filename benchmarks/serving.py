@@ -9,7 +9,7 @@ from pathlib import Path
 from apps.common import cli
 from apps.common.errors import InputError
 from benchmarks.load import Answers, in_a_process
-from benchmarks.report import MIB, RESULTS, Report, Row, markdown, number, parser
+from benchmarks.report import MIB, RESULTS, Report, Row, draw_bars, markdown, number, parser
 from benchmarks.serving_cases import Workload, server
 from rnn_keras.serve.sources import locate
 
@@ -123,20 +123,31 @@ def plot(rows: list[Row]):
     from matplotlib.figure import Figure
 
     models = list(dict.fromkeys(row["model"] for row in rows))
-    figure = Figure(figsize=(6 * len(models), 3.5), layout="constrained")
-    for model, axes in zip(models, figure.subplots(1, len(models), squeeze=False)[0]):
+    if "rss" in rows[0]:
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        for model, marker in zip(models, "os^Dvp*X" * len(models)):
+            mine = [row for row in rows if row["model"] == model]
+            memory = [row["rss"] / MIB for row in mine]
+            axes.plot([row["requests"] for row in mine], memory, f"{marker}-", label=model)
+        axes.set(xlabel="requests answered", ylabel="resident memory, MiB")
+        axes.set_title("Memory of the server", fontsize=11)
+        axes.set_ylim(0, 1.1 * max(row["rss"] for row in rows) / MIB)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(alpha=0.3)
+        figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+        return figure
+    figure = Figure(figsize=(7, 3 * len(models)), layout="constrained")
+    for model, axes in zip(models, figure.subplots(len(models), squeeze=False)[:, 0]):
         mine = [row for row in rows if row["model"] == model]
-        axes.set_title(model, fontsize=10)
-        if "rss" in mine[0]:
-            axes.plot([row["requests"] for row in mine], [row["rss"] / MIB for row in mine], "o-")
-            axes.set_xlabel("requests")
-            axes.set_ylabel("resident memory, MiB")
-            axes.set_ylim(0)
-            continue
-        names = [f"{row['server']}, {row['concurrency']} connections" for row in mine]
-        bars = axes.barh(names, [row["requests_per_second"] for row in mine])
-        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
-        axes.invert_yaxis()
+        rates = {}
+        for row in mine:
+            plural = "s" * (row["concurrency"] > 1)
+            server = row["server"].replace("none", "no server")
+            name = f"{server}, {row['concurrency']} connection{plural}"
+            rates[name] = row["requests_per_second"]
+        draw_bars(axes, rates)
+        axes.set_title(f"Serving {model}", fontsize=11)
         axes.set_xlabel("requests per second")
     return figure
 

@@ -6,7 +6,16 @@ import sys
 from apps.char_lm.config import PRESETS, CharLMConfig
 from apps.common import cli
 from benchmarks.memory import MemoryProbe
-from benchmarks.report import Report, Row, markdown, mebibytes, milliseconds, number, parser
+from benchmarks.report import (
+    Report,
+    Row,
+    draw_bars,
+    markdown,
+    mebibytes,
+    milliseconds,
+    number,
+    parser,
+)
 from benchmarks.timing import Contest, first_calls, interleave
 
 
@@ -156,12 +165,11 @@ def plot(rows: list[Row]):
     """Bars of characters per second, a panel per preset."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.5 * len(rows), 3.5), layout="constrained")
-    for row, axes in zip(rows, figure.subplots(1, len(rows), squeeze=False)[0]):
-        names = list(row["characters_per_second"])
-        bars = axes.bar(names, [row["characters_per_second"][name] for name in names])
-        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
-        axes.set_title(f"char LM {row['preset']}: characters per second", fontsize=10)
+    figure = Figure(figsize=(7, 2.6 * len(rows)), layout="constrained")
+    for row, axes in zip(rows, figure.subplots(len(rows), squeeze=False)[:, 0]):
+        draw_bars(axes, row["characters_per_second"])
+        axes.set_title(f"Training of the char LM, preset {row['preset']}", fontsize=11)
+        axes.set_xlabel("characters per second")
     return figure
 
 

@@ -1,6 +1,7 @@
 """The benchmarks' own arithmetic, and that they refuse to time what does not agree."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import layers, memory, report, scaling, timing
+from benchmarks import layers, memory, redraw, report, scaling, timing
 from benchmarks.cases import CASES, Shape, flops
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -133,6 +134,14 @@ def test_a_row_of_layers(name, tmp_path):
     assert {"command", "date", "machine", "versions"} <= set(found)
     assert arguments.output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert f"| {name} " in "\n".join(layers.tables(written.rows))
+
+
+def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
+    for name in ("serving_memory", "sentiment", "decoding"):  # which has no plot
+        shutil.copy(report.RESULTS / f"{name}.json", tmp_path)
+    monkeypatch.setattr(redraw, "RESULTS", tmp_path)
+    redraw.main()
+    assert sorted(path.stem for path in tmp_path.glob("*.png")) == ["sentiment", "serving_memory"]
 
 
 def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
