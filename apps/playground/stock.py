@@ -6,12 +6,11 @@ from apps.playground import gates
 from apps.playground.events import MODEL, drawn, gates_picture, picture, told
 from apps.playground.runs import Runs, once
 from apps.stock import model, plots
-from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, forecast
+from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, chart_title, forecast
 
 APP, TITLE = "stock", "Forecast"
 MAKE = "python -m apps.stock.train tiny"
 LONGEST = 100  # characters of a ticker
-CAUTION = "Not financial advice."
 
 network_of = once(model.load)
 
@@ -31,7 +30,7 @@ def tab(runs: Runs) -> gr.Dropdown:
             )
             button = gr.Button("Forecast", variant="primary")
         with gr.Column(scale=2):
-            fan = picture(f"## Forecast\n{CAUTION}")
+            fan = picture("## Forecast")
     table = gr.Dataframe(label="Quantiles", interactive=False, max_height=300)
     chart = gates_picture("row of the data")
     inputs = [name, file, ticker]
@@ -46,7 +45,8 @@ def tab(runs: Runs) -> gr.Dropdown:
         names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
         rows = as_table(forecasts, names).head(PRINTED)
         rows["date"] = rows["date"].astype(str)
-        return drawn(plots.fan_chart, forecasts[:PICTURED], levels, ""), rows.round(4)
+        title = chart_title(forecasts)
+        return drawn(plots.fan_chart, forecasts[:PICTURED], levels, title), rows.round(4)
 
     @told(inputs)
     def show_gates(name, file, ticker):

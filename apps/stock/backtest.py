@@ -8,6 +8,7 @@ from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.metrics import Forecasts, Truth
 from apps.stock.model import Forecaster
+from apps.stock.scaling import Scaling
 
 RECENT = 5  # known rows that a forecast is compared with, to see whether it is a copy
 FITTING = 20_000  # training windows that the baselines are fitted to, evenly spaced
@@ -44,7 +45,8 @@ def backtest(
     others = baselines(
         config,
         data.panel.season,
-        batches.scaling_of(config, data),
+        # The baselines have the model's minimum; that of an older run has none.
+        Scaling.of(config, targets, data.statistics, forecaster.minimum),
         arrays(config, data, _some(data.windows["train"])),
         arrays(config, data, _some(data.windows["validation"])),
     )

@@ -31,7 +31,7 @@ def baselines(
     or the window holds none); the linear one is a ridge regression of the future on the whole
     window, in the network's units, whose penalty the validation windows choose. The quantiles of
     each are its point forecast plus the quantiles of its own errors in training, in the network's
-    units, step by step.
+    units, step by step. None falls below the minimum of the scaling.
 
     Args:
         config: the configuration.
@@ -57,10 +57,15 @@ def baselines(
     if 1 < season <= config.lookback:
         points[f"seasonal naive ({season})"] = seasonal
     points[LINEAR] = _ridge(scaling, train, validation)
+    points = {name: _clipped(point, scaling) for name, point in points.items()}
     return {
         name: _with_quantiles(point, scaling, train, config.levels)
         for name, point in points.items()
     }
+
+
+def _clipped(point, scaling):
+    return lambda window: _numpy(scaling.clip(point(window)))
 
 
 def _with_quantiles(point, scaling, train, levels):

@@ -58,6 +58,10 @@ class StockConfig(TrainingConfig):
     season: int | None = None
     """Rows of one season, for the seasonal naive baseline; None takes it from the dates."""
 
+    minimum: float | Literal["auto", "none"] = "auto"
+    """Lowest value of a forecast, in the units of the data: a number, none, or auto, which is 0 for
+    a column that is never negative in the training rows."""
+
     model: Literal["direct", "autoregressive", "segment"] = "direct"
     """direct: one output layer for all steps. autoregressive: each step reads the forecast of the
     one before. segment: a GRU over segments, for long horizons; each column from its own past."""
@@ -111,6 +115,11 @@ class StockConfig(TrainingConfig):
             "zero or a positive number",
         )
         self.check(bool(self.target), "target", "a column's name")
+        self.check(
+            self.minimum in ("auto", "none") or is_number(self.minimum),
+            "minimum",
+            "a number, auto or none",
+        )
         if self.season is not None:
             self.check_positive_integer("season")
         self._check_split()

@@ -26,6 +26,7 @@ class Data:
         ends: where the training, validation and test times end.
         windows: by part, the first row of each window, int64 `(windows,)`.
         statistics: of the training rows, see `statistics`.
+        minimum: by target, what its forecasts may not fall below; None for no limit.
     """
 
     panel: Panel
@@ -33,6 +34,7 @@ class Data:
     ends: tuple[int, int, int]
     windows: dict[str, np.ndarray]
     statistics: dict[str, list]
+    minimum: list[float | None]
 
 
 @reports("reading the series")
@@ -44,8 +46,8 @@ def load(config: StockConfig, run: Run | None = None) -> Data:
         run: a run that was trained on them already.
 
     Raises:
-        InputError: the data cannot be used, are too short for one window in each part, or are not
-            what `run` was trained on.
+        InputError: the data cannot be used, are too short for one window in each part, are below
+            `config.minimum`, or are not what `run` was trained on.
     """
     panel = load_panel(config)
     if run is not None and run.data_sha256 != panel.sha256:
@@ -56,7 +58,9 @@ def load(config: StockConfig, run: Run | None = None) -> Data:
     distinct, times = np.unique(panel.dates, return_inverse=True)
     ends = _ends(config, len(distinct))
     windows = split_windows(config, panel.series, times, ends)
-    return Data(panel, times, ends, windows, statistics(panel, times < ends[0]))
+    training = times < ends[0]
+    lowest = minimum(config, panel, training)
+    return Data(panel, times, ends, windows, statistics(panel, training), lowest)
 
 
 def split_windows(
@@ -128,6 +132,48 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
         "floor": floor.tolist(),
         "change": _positive(change.std(axis=0)).tolist(),
     }
+
+
+def minimum(config: StockConfig, panel: Panel, rows: np.ndarray) -> list[float | None]:
+    """What the forecasts of each target may not fall below; None for no limit.
+
+    Returns make every forecast positive already; `auto` adds no limit then.
+
+    Args:
+        config: the configuration.
+        panel: the series.
+        rows: boolean `(rows,)`: the training rows.
+
+    Raises:
+        InputError: the training rows have values below `config.minimum`.
+    """
+    smallest = panel.values[rows, : panel.targets].min(axis=0)
+    if config.minimum == "none" or (config.minimum == "auto" and config.scaling == "returns"):
+        return [None] * panel.targets
+    if config.minimum == "auto":
+        return [0.0 if value >= 0 else None for value in smallest]
+    below = smallest.argmin()
+    config.check(
+        config.minimum <= smallest[below],
+        "minimum",
+        f"at most {smallest[below]:g}, the lowest {panel.columns[below]} of the training rows",
+    )
+    return [float(config.minimum)] * panel.targets
+
+
+def minimum_notes(panel: Panel, minimum: list[float | None]) -> list[str]:
+    """What `minimum` means for forecasts, and how many known values are below it, a line each."""
+    notes = []
+    for value in sorted({value for value in minimum if value is not None}):
+        targets = [i for i, each in enumerate(minimum) if each == value]
+        names = ", ".join(panel.columns[i] for i in targets)
+        lower = int((panel.values[:, targets] < value).sum())
+        but = f", but {lower:,} later values are not" if lower else ""
+        notes.append(
+            f"forecasts of {names} are at least {value:g}, as are the training rows{but}; "
+            "--minimum none removes the limit"
+        )
+    return notes
 
 
 def _positive(deviation: np.ndarray) -> np.ndarray:

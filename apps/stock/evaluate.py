@@ -1,6 +1,7 @@
-"""`python -m apps.stock.evaluate RUN`: the walk-forward backtest beside baselines, and the card."""
+"""`python -m apps.stock.evaluate RUN`: the walk-forward backtest, the verdict and the card."""
 
 import sys
+from dataclasses import asdict
 
 from apps.common import cli
 from apps.common.progress import reports
@@ -8,6 +9,10 @@ from apps.common.run import Run, runs_root
 from apps.stock.config import PRESETS
 
 LIMITS = (
+    "The model was trained once and knows nothing of what changed since. Data unlike its training "
+    "rows are forecast worse than the scores say."
+)
+PRICE_LIMITS = (
     "**Not financial advice.** Past prices say next to nothing about future ones: for a traded "
     "price, no better than persistence is the expected result, and the width of the interval is "
     "worth more than the forecast in the middle of it. Costs of trading are not counted. The model "
@@ -35,23 +40,29 @@ def evaluate(run: Run) -> dict:
     from apps.stock import data as data_module
     from apps.stock import leaks, plots, report
     from apps.stock.backtest import backtest
+    from apps.stock.baselines import PERSISTENCE
     from apps.stock.metrics import per_step
     from apps.stock.model import Forecaster, load
 
     config, trained = load(run)
     data = data_module.load(config, run)
-    forecasts, truth = backtest(config, data, Forecaster(config, trained))
+    forecaster = Forecaster(config, trained)
+    forecasts, truth = backtest(config, data, forecaster)
     measures = {name: per_step(each, truth, config.levels) for name, each in forecasts.items()}
     figures = {name: report.summary(each) for name, each in measures.items()}
-    together, steps = report.tests_against_persistence(forecasts, truth)
-
-    own = next(iter(forecasts))
+    own, best = next(iter(forecasts)), report.best_baseline(figures)
+    tests = {name: report.compare(forecasts, name, truth) for name in {PERSISTENCE, best}}
+    together, steps = tests[PERSISTENCE]
     alarms = leaks.check_data(config, data, trained.get_layer("scaling").statistics)
-    alarms += leaks.check_accuracy(measures[own], config)
+    alarms += leaks.check_accuracy(measures[own], data.panel.holds_prices)
     better = together.p < report.SIGNIFICANT and together.statistic < 0
     lagged_copy = leaks.is_lagged_copy(forecasts[own], truth) and not better
     verdict = report.verdict(
-        figures, together, levels=config.levels, lagged_copy=lagged_copy, alarms=alarms
+        figures,
+        {name: test for name, (test, _) in tests.items()},
+        levels=config.levels,
+        lagged_copy=lagged_copy,
+        alarms=alarms,
     )
     scores = [report.score_row(name, each, config.levels) for name, each in figures.items()]
     history = read_history(run.history)
@@ -62,7 +73,9 @@ def evaluate(run: Run) -> dict:
         "lagged_copy": lagged_copy,
         "unit": _unit(data.panel),
         "figures": figures,
-        "diebold_mariano": {"statistic": together.statistic, "p": together.p},
+        "best_baseline": best,
+        "diebold_mariano": asdict(together),  # against persistence
+        "diebold_mariano_best": asdict(tests[best][0]),
         "windows": {part: len(starts) for part, starts in data.windows.items()},
         "best_epoch": best_row(history)["epoch"],
         "training_minutes": sum(row["seconds"] for row in history) / 60,
@@ -77,7 +90,8 @@ def evaluate(run: Run) -> dict:
         config.levels,
         "the last test window",
     )
-    _write_card(run, config, data, metrics, scores, report.step_rows(measures))
+    notes = [*data.panel.notes, *data_module.minimum_notes(data.panel, forecaster.minimum)]
+    _write_card(run, config, data, metrics, scores, report.step_rows(measures), notes)
     _append_result(run, config, metrics)
     print(markdown_table(scores))
     print(
@@ -110,7 +124,7 @@ def _last_window(config, data, forecasts) -> dict:
     }
 
 
-def _write_card(run, config, data, metrics, scores, step_rows) -> None:
+def _write_card(run, config, data, metrics, scores, step_rows, notes) -> None:
     from apps.common.card import markdown_table, model_card
 
     panel, windows = data.panel, metrics["windows"]
@@ -118,21 +132,21 @@ def _write_card(run, config, data, metrics, scores, step_rows) -> None:
     gap = "whose look-back may reach into the part before" if config.reach_back else (
         f"with a gap of {config.horizon} rows between the parts"
     )  # fmt: skip
-    notes = "".join(f"\n- {note}" for note in panel.notes)
+    notes = "".join(f"\n- {note}" for note in notes)
+    caution = " **Not financial advice.**" if panel.holds_prices else ""
     alarms = "".join(f"\n- **LEAK ALARM**: {alarm}" for alarm in metrics["leak_alarms"])
     text = model_card(
         f"Forecaster {run.name}",
         what=f"Forecasts {wanted} of {config.data} for {config.horizon} rows from the "
         f"{config.lookback} before: {metrics['model']}, {metrics['weights']:,} weights, trained in "
-        f"{metrics['training_minutes']:.1f} minutes. **Not financial advice.**\n\n"
-        f"{metrics['verdict']}",
+        f"{metrics['training_minutes']:.1f} minutes.{caution}\n\n{metrics['verdict']}",
         command=run.command,
         config=config.to_json(),
         data=f"`{config.data}`: {len(panel.values):,} rows of {len(panel.names)} series, in the "
         f"order of time: {windows['train']:,} windows to train on, {windows['validation']:,} to "
         f"choose the epoch by, {windows['test']:,} to test on, {gap}.{notes}",
         scores=scores,
-        limits=LIMITS,
+        limits=PRICE_LIMITS if panel.holds_prices else LIMITS,
         machine=run.machine,
         picture="plots/test.png",
         sections={
@@ -171,7 +185,7 @@ def _append_result(run, config, metrics) -> None:
 @cli.command
 def main(argv=None) -> None:
     """The command."""
-    description = "Judge a trained run beside baselines again, and rewrite its model card."
+    description = "Compare a trained run with baselines again, and rewrite its model card."
     run = cli.parse_run("stock", "evaluate", description, argv)
     from apps.common.environment import import_tensorflow
 

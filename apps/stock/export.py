@@ -22,7 +22,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
         `max_difference` from the Keras model by signature (the SavedModel reloaded in a fresh
         process); the `quantization` of the LiteRT file; and what one must know to call them:
         `columns` of the window, the number of `targets` among them (the first ones), `lookback`,
-        `horizon` and the `levels` of the quantiles.
+        `horizon`, the `levels` of the quantiles, and by target the `minimum` of the forecasts.
 
     Raises:
         InputError: the run's files do not fit together, its data are gone, or the export failed.
@@ -52,6 +52,7 @@ def export(run: Run, quantization: Quantization = "none") -> dict[str, Any]:
         lookback=config.lookback,
         horizon=config.horizon,
         levels=list(config.levels),
+        minimum=forecaster.minimum,
     )
 
 

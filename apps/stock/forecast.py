@@ -145,6 +145,19 @@ def as_table(forecasts: Sequence[dict[str, Any]], names: Sequence[str]):
     )
 
 
+def chart_title(forecasts: Sequence[dict[str, Any]]) -> str:
+    """The heading of a chart of what `forecast` returns."""
+    return f"Forecast{caution(forecasts)}"
+
+
+def caution(forecasts: Sequence[dict[str, Any]]) -> str:
+    """What to add to a line about forecasts of prices; nothing for others."""
+    from apps.stock.panel import are_prices
+
+    prices = are_prices([each["column"] for each in forecasts])
+    return "; not financial advice" if prices else ""
+
+
 def _run(run: Run, source: str, windows, make: str):
     """The quantiles of raw windows, from an exported file."""
     exported = run.saved_model / "1" if source == "saved_model" else run.tflite
@@ -170,8 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ForecastOptions,
         args=argv,
         prog="python -m apps.stock.forecast",
-        description="Forecast the rows after the last one, with an exported run. "
-        "Not financial advice.",
+        description="Forecast the rows after the last one, with an exported run.",
     )
     run = Run.open("stock", options.run, trained=False)
     forecasts, levels = forecast(run, options)
@@ -182,11 +194,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     output = options.output or run.path / "forecast"
     file, picture = output.with_name(output.name + ".csv"), output.with_name(output.name + ".png")
     write_text(file, table.to_csv(index=False, lineterminator="\n"))
-    fan_chart(picture, forecasts[:PICTURED], levels, "Forecast (not financial advice)")
+    fan_chart(picture, forecasts[:PICTURED], levels, chart_title(forecasts))
     print(table.head(PRINTED).to_string(index=False, float_format="{:.6g}".format))
     if len(table) > PRINTED:
         print(f"... {len(table) - PRINTED:,} more rows in {file}")
-    print(f"written to {file} and {picture}; not financial advice")
+    print(f"written to {file} and {picture}{caution(forecasts)}")
 
 
 if __name__ == "__main__":

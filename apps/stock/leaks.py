@@ -120,7 +120,7 @@ def check_filled(panel: Panel) -> list[str]:
     return found
 
 
-def check_accuracy(measures: Mapping[str, Sequence[float]], config: StockConfig) -> list[str]:
+def check_accuracy(measures: Mapping[str, Sequence[float]], prices: bool) -> list[str]:
     """Prices whose next direction is known more often than anyone can.
 
     That is, more often than 56 %, and surely more often than by always naming the direction that
@@ -128,11 +128,11 @@ def check_accuracy(measures: Mapping[str, Sequence[float]], config: StockConfig)
 
     Args:
         measures: of the model, `metrics.per_step`.
-        config: the configuration; only `returns` claim to be prices.
+        prices: whether the target is a price; other series may well be predictable.
     """
     right, low = measures["direction"][0], measures["direction_low"][0]
     constant = max(measures["rises"][0], 1 - measures["rises"][0])
-    if config.scaling == "returns" and right > IMPLAUSIBLE and low > constant:
+    if prices and right > IMPLAUSIBLE and low > constant:
         return [
             f"the direction of the next row is right {right:.1%} of the time: for a traded price "
             f"more than {IMPLAUSIBLE:.0%} is implausible, look for a leak"

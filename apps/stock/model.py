@@ -20,6 +20,7 @@ def build(
     statistics: Mapping,
     spread: list[list[float]] | None = None,
     dtype: str | None = None,
+    minimum: list[float | None] | None = None,
 ) -> keras.Model:
     """The model that is trained, from raw windows to quantiles in network units.
 
@@ -31,13 +32,14 @@ def build(
         spread: quantiles of the training windows' changes, to start from (`batches.spread`).
         dtype: precision of the network; None is the one that `environment.prepare` has set. Raw
             values are float32 in any case.
+        minimum: of the forecasts by target (`apps.stock.data.minimum`); None for no limit.
 
     Returns:
         A model from `(batch, lookback, columns)`, raw values, to `(batch, horizon, targets,
         len(config.levels))`, in the units of its layer `scaling`.
     """
     window = keras.Input((config.lookback, columns), name="window")
-    x = Scaling.of(config, targets, statistics)(window)
+    x = Scaling.of(config, targets, statistics, minimum)(window)
     outputs = _network(config, targets, dtype)(x)
     quantiles = InOrder(config.point, spread, name="quantiles")(outputs)
     return keras.Model(window, quantiles, name="stock")
@@ -83,11 +85,13 @@ class Forecaster:
         forecast: a `tf.function` from `window`, `(batch, lookback, columns)` float32, to
             `{"quantiles": (batch, horizon, n)}`, rising along the last axis, in the units of the
             data; `(batch, horizon, targets, n)` if there are several targets.
+        minimum: by target, what no forecast falls below; None for no limit.
     """
 
     def __init__(self, config: StockConfig, trained: keras.Model):
         self.trained = trained
         self._scaling = trained.get_layer("scaling")
+        self.minimum = self._scaling.minimum
         columns = trained.input_shape[-1]
         spec = tf.TensorSpec([None, config.lookback, columns], tf.float32, "window")
         self.forecast = tf.function(self._forecast, input_signature=[spec], autograph=False)
@@ -125,7 +129,15 @@ def _in_float32(config: StockConfig, trained: keras.Model) -> keras.Model:
         return trained
     scaling, quantiles = trained.get_layer("scaling"), trained.get_layer("quantiles")
     columns = trained.input_shape[-1]
-    model = build(config, columns, scaling.targets, scaling.statistics, quantiles.spread, "float32")
+    model = build(
+        config,
+        columns,
+        scaling.targets,
+        scaling.statistics,
+        quantiles.spread,
+        "float32",
+        scaling.minimum,
+    )
     model.set_weights(trained.get_weights())
     return model
 

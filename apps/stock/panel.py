@@ -16,6 +16,8 @@ from apps.stock.dates import season_of, step_of
 from apps.stock.splits import mend_splits
 from apps.stock.table import Table, read_table
 
+PRICES = ("open", "high", "low", "close", "adj_close")  # as `column_name` writes them
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -46,12 +48,25 @@ class Panel:
     notes: tuple[str, ...]
 
     @property
+    def holds_prices(self) -> bool:
+        """Whether a column to forecast is a price."""
+        return are_prices(self.columns[: self.targets])
+
+    @property
     def sha256(self) -> str:
         """A digest of the values and of their order."""
         digest = hashlib.sha256(json.dumps([self.names, self.columns, self.targets]).encode())
         for array in (self.values, self.dates, self.series):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def are_prices(targets: Sequence[str]) -> bool:
+    """Whether forecasts of these columns are of prices, which is known by their names.
+
+    Prices get the cautions of finance, in cards, forecasts and charts.
+    """
+    return any(name in PRICES for name in targets)
 
 
 def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:

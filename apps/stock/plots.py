@@ -7,7 +7,10 @@ import numpy as np
 
 from apps.common.files import replacing
 
-SHOWN = 8  # horizons of known rows drawn before a forecast, at least
+SHOWN = 3  # horizons of known rows drawn before a forecast
+FEWEST = 15  # known rows drawn, at least
+# Of the bands, the outer one first: shades that a legend shows as they are drawn.
+SHADES = "#d4e4f2", "#9cc3e2", "#6aa3d0"
 
 
 def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], title: str) -> None:
@@ -21,37 +24,46 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         levels: of the quantiles, rising, with 0.5 among them.
         title: the heading.
     """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.5 * len(panels)), layout="constrained")
+    figure = Figure(figsize=(8, 0.8 + 3 * len(panels)), layout="constrained")
     figure.suptitle(title, fontsize=11)
     for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
-        shown = max(60, SHOWN * len(panel["ahead"]))
+        shown = max(FEWEST, SHOWN * len(panel["ahead"]))
         dates, values = panel["dates"][-shown:], panel["values"][-shown:]
         # The fan opens at the last known value.
         ahead = np.append(dates[-1:], panel["ahead"])
         fan = np.vstack([np.full(len(levels), values[-1]), panel["quantiles"]])
-        axes.plot(dates, values, color="black", linewidth=1, label="known")
         for low in range(len(levels) // 2):
             high = len(levels) - 1 - low
             axes.fill_between(
                 ahead,
                 fan[:, low],
                 fan[:, high],
-                color="tab:blue",
-                alpha=0.2,
+                color=SHADES[min(low, len(SHADES) - 1)],
                 linewidth=0,
                 label=f"{levels[low]:.0%} to {levels[high]:.0%}",
             )
+        axes.plot(dates, values, color="black", linewidth=1, label="known")
+        if "actual" in panel:
+            actual = np.append(values[-1:], panel["actual"])
+            axes.plot(ahead, actual, color="tab:red", linewidth=1, label="actual")
         point = list(levels).index(0.5)
         axes.plot(ahead, fan[:, point], color="tab:blue", label="forecast")
-        if "actual" in panel:
-            axes.plot(panel["ahead"], panel["actual"], color="tab:red", linewidth=1, label="actual")
-        # A ticker is text, also with "$" in it, which would begin a formula.
-        axes.set_title(f"{panel['series']}: {panel['column']}", fontsize=10, parse_math=False)
-        axes.tick_params(axis="x", labelrotation=20)
+        # Names are text, also with "$" in them, which would begin a formula.
+        axes.set_title(panel["series"], fontsize=10, parse_math=False)
+        axes.set_ylabel(panel["column"], parse_math=False)
+        if dates.dtype.kind == "M":
+            locator = AutoDateLocator(maxticks=8)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            axes.set_xlabel("date")
+        else:
+            axes.set_xlabel("row")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="best")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120)
 
@@ -74,6 +86,6 @@ def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]
     axes.set_ylabel("MASE, lower is better")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120)

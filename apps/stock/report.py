@@ -62,60 +62,55 @@ def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Comparison]) 
     return pd.concat(frames).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
-def tests_against_persistence(
-    forecasts: Mapping[str, Forecasts], truth: Truth
+def best_baseline(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The baseline of the lowest MASE; the model, which is the first, is none."""
+    return min(list(figures)[1:], key=lambda name: figures[name]["mase"])
+
+
+def compare(
+    forecasts: Mapping[str, Forecasts], baseline: str, truth: Truth
 ) -> tuple[Comparison, list[Comparison]]:
     """Diebold-Mariano tests of the first model: over all steps together, and at each step.
 
     The loss is the absolute scaled error, whose mean is the MASE.
     """
-    own, persistence = (
-        scaled_errors(forecasts[name].point, truth) for name in (next(iter(forecasts)), PERSISTENCE)
+    own, other = (
+        scaled_errors(forecasts[name].point, truth) for name in (next(iter(forecasts)), baseline)
     )
     horizon = own.shape[1]
-    steps = [
-        diebold_mariano(own[:, s], persistence[:, s], truth.times, s + 1) for s in range(horizon)
-    ]
-    together = diebold_mariano(own.mean(axis=1), persistence.mean(axis=1), truth.times, horizon)
+    steps = [diebold_mariano(own[:, s], other[:, s], truth.times, s + 1) for s in range(horizon)]
+    together = diebold_mariano(own.mean(axis=1), other.mean(axis=1), truth.times, horizon)
     return together, steps
 
 
 def verdict(
     figures: Mapping[str, Mapping[str, float]],
-    test: Comparison,
+    tests: Mapping[str, Comparison],
     *,
     levels: Sequence[float],
     lagged_copy: bool,
     alarms: Sequence[str],
 ) -> str:
-    """The result in words.
+    """The result in words: against the best baseline, then against persistence.
 
     Args:
         figures: `summary` by model, the judged one first.
-        test: over all steps together.
+        tests: of the model against persistence and against the best baseline, over all steps.
         levels: of the quantiles.
         lagged_copy: whether the forecasts follow the series a step late.
         alarms: leak alarms.
     """
     name, own = next(iter(figures.items()))
-    persistence = figures[PERSISTENCE]["mase"]
-    beside = f"MASE {own['mase']:.3f} beside {persistence:.3f}"
-    p = f"Diebold-Mariano p = {test.p:.2g}"
-    if test.p >= SIGNIFICANT:
-        words = [
-            f"{name} is no better than persistence: {beside}, a difference that chance explains "
-            f"({p})."
-        ]
-    elif test.statistic > 0:
-        words = [f"{name} is worse than persistence: {beside} ({p})."]
-    else:
-        words = [f"{name} is better than persistence: {beside} ({p})."]
-        simple = _below(persistence, figures, but=name)
-        if simple:
-            words.append(f"So are, without a network: {simple}.")
-    better = _below(own["mase"], figures, but=PERSISTENCE)
-    if better:
-        words.append(f"A lower MASE than the model's: {better}.")
+    best = best_baseline(figures)
+    words = [
+        f"{name} is {_relation(tests[best])} the best baseline, {best}: MASE {own['mase']:.3f} "
+        f"against {figures[best]['mase']:.3f}{_chance(tests[best])}."
+    ]
+    if best != PERSISTENCE:
+        words.append(
+            f"It is {_relation(tests[PERSISTENCE])} persistence: "
+            f"{figures[PERSISTENCE]['mase']:.3f}{_chance(tests[PERSISTENCE])}."
+        )
     if "direction" in own:
         words.append(
             f"The direction of its first step is right {_interval(own)} of the time; the value "
@@ -136,13 +131,15 @@ def verdict(
     return " ".join(words)
 
 
-def _below(mase: float, figures: Mapping[str, Mapping[str, float]], *, but: str) -> str:
-    """The models of a lower MASE, with it, in one line."""
-    return ", ".join(
-        f"{name} ({each['mase']:.3f})"
-        for name, each in figures.items()
-        if each["mase"] < mase and name != but
-    )
+def _relation(test: Comparison) -> str:
+    if test.p >= SIGNIFICANT:
+        return "no better than"
+    return "worse than" if test.statistic > 0 else "better than"
+
+
+def _chance(test: Comparison) -> str:
+    verdict = "not significant, " if test.p >= SIGNIFICANT else ""
+    return f" ({verdict}Diebold-Mariano p = {test.p:.2g})"
 
 
 def _interval(figures: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ from apps.stock.config import StockConfig
 
 # Of the training rows' deviation: a window that hardly moves is not blown up beyond this.
 SMALLEST_UNIT = 0.05
+LOWEST = float(np.finfo("float32").min)
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -24,6 +25,8 @@ class Scaling(keras.layers.Layer):
     - `window`: $g$ is the identity and $u$ the standard deviation of the window;
     - `train`: $g$ is the identity and $u$ the standard deviation of the training rows.
 
+    Raw values from `unscale` are at least `minimum`.
+
     In the last two, $c$ is the last value if `residual`, else the mean of the window or of the
     training rows. The network reads log returns over their deviation in the training rows
     (`returns`, one row less than the window has), or $(x - c) / u$.
@@ -33,6 +36,8 @@ class Scaling(keras.layers.Layer):
         residual: whether to forecast the change from the last value.
         targets: number of columns to forecast; they are the first ones.
         statistics: of the training rows, `apps.stock.data.statistics`.
+        minimum: by target, the lowest value of a forecast, in the units of the data; None for a
+            target without, or for all.
 
     Call arguments:
         window: raw values `(batch, lookback, columns)`.
@@ -44,16 +49,20 @@ class Scaling(keras.layers.Layer):
         residual: bool,
         targets: int,
         statistics: Mapping[str, Sequence[float]],
+        minimum: Sequence[float | None] | None = None,
         **options,
     ):
         super().__init__(**{"dtype": "float32", **options})  # float16 cannot hold a price
         self.kind, self.residual, self.targets = kind, residual, targets
         self.statistics = {name: list(values) for name, values in statistics.items()}
+        self.minimum = list(minimum or [None] * targets)
 
     @classmethod
-    def of(cls, config: StockConfig, targets: int, statistics: Mapping) -> "Scaling":
-        """The scaling that `config` asks for."""
-        return cls(config.scaling, config.residual, targets, statistics, name="scaling")
+    def of(
+        cls, config: StockConfig, targets: int, statistics: Mapping, minimum: Sequence | None = None
+    ) -> "Scaling":
+        """The scaling of `config`."""
+        return cls(config.scaling, config.residual, targets, statistics, minimum, name="scaling")
 
     def call(self, window):
         if self.kind == "returns":
@@ -69,13 +78,21 @@ class Scaling(keras.layers.Layer):
     def unscale(self, window, z):
         """What `scale` undoes; a last axis of quantiles, `(batch, horizon, targets, n)`, as well.
 
-        Rising quantiles stay rising.
+        Rising quantiles stay rising. Values below the minimum become the minimum.
         """
         centre, unit = self._target_frame(window, z.shape[1])
         if len(z.shape) == 4:
             centre, unit = ops.expand_dims(centre, -1), ops.expand_dims(unit, -1)
         y = centre + unit * z
-        return ops.exp(y) if self.kind == "returns" else y
+        return self.clip(ops.exp(y) if self.kind == "returns" else y)
+
+    def clip(self, values):
+        """Raw values of the targets, `(batch, horizon, targets, ...)`, not below the minimum."""
+        if all(value is None for value in self.minimum):
+            return values
+        # Finite, because LiteRT's comparisons with minus infinity differ.
+        lowest = np.array([LOWEST if value is None else value for value in self.minimum], "float32")
+        return ops.maximum(values, lowest.reshape((1, 1, -1) + (1,) * (len(values.shape) - 3)))
 
     def get_config(self):
         return {
@@ -84,6 +101,7 @@ class Scaling(keras.layers.Layer):
             "residual": self.residual,
             "targets": self.targets,
             "statistics": self.statistics,
+            "minimum": self.minimum,
         }
 
     def _target_frame(self, window, horizon):

@@ -1,4 +1,4 @@
-"""`python -m apps.stock.train`: from a table of prices to a judged, exported forecaster."""
+"""`python -m apps.stock.train`: from a table of numbers to a judged, exported forecaster."""
 
 import time
 
@@ -6,10 +6,7 @@ from apps.common import cli, environment
 from apps.common.run import Run
 from apps.stock.config import PRESETS, StockConfig
 
-DESCRIPTION = (
-    "Train a forecaster of time series, judge it beside persistence, and export it. "
-    "Not financial advice."
-)
+DESCRIPTION = "Train a forecaster of time series, compare it with baselines, and export it."
 
 
 def train(config: StockConfig, run: Run | None = None) -> Run:
@@ -31,13 +28,18 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
     from apps.common.fit import fit
     from apps.common.plots import plot_loss
     from apps.stock import batches, evaluate, export
-    from apps.stock.data import load
+    from apps.stock.data import load, minimum_notes
     from apps.stock.model import build
 
     data = load(config, run)
     panel, windows = data.panel, data.windows
     model = build(
-        config, len(panel.columns), panel.targets, data.statistics, batches.spread(config, data)
+        config,
+        len(panel.columns),
+        panel.targets,
+        data.statistics,
+        batches.spread(config, data),
+        minimum=data.minimum,
     )
     compile_model(model, config, len(batches.train(config, data, epoch=0)))
 
@@ -46,7 +48,7 @@ def train(config: StockConfig, run: Run | None = None) -> Run:
         run = Run.create("stock", config, command=command, data_sha256=panel.sha256)
     with run.training():
         run.write_json("scaler.json", {"columns": list(panel.columns), **data.statistics})
-        for note in panel.notes:
+        for note in [*panel.notes, *minimum_notes(panel, data.minimum)]:
             print(f"{config.data}: {note}")
         print(f"{run}: {len(panel.values):,} rows of {len(panel.names)} series; windows: "
               f"{len(windows['train']):,} to train on, {len(windows['validation']):,} to choose "

@@ -149,9 +149,9 @@ def judged(right, n=1000, rises=0.5):
 
 
 def test_an_implausible_accuracy():
-    assert leaks.check_accuracy(judged(0.52), CONFIG) == []
-    (alarm,) = leaks.check_accuracy(judged(0.62), CONFIG)
+    assert leaks.check_accuracy(judged(0.52), prices=True) == []
+    (alarm,) = leaks.check_accuracy(judged(0.62), prices=True)
     assert "implausible, look for a leak" in alarm
-    assert leaks.check_accuracy(judged(0.62), replace(CONFIG, scaling="window")) == []  # no price
-    assert leaks.check_accuracy(judged(0.62, n=20), CONFIG) == []  # luck
-    assert leaks.check_accuracy(judged(0.62, rises=0.66), CONFIG) == []  # a market that rises
+    assert leaks.check_accuracy(judged(0.62), prices=False) == []
+    assert leaks.check_accuracy(judged(0.62, n=20), prices=True) == []  # luck
+    assert leaks.check_accuracy(judged(0.62, rises=0.66), prices=True) == []  # a market that rises

@@ -9,7 +9,7 @@ from sklearn.metrics import mean_pinball_loss
 
 from apps.stock.baselines import LINEAR, PERSISTENCE, baselines
 from apps.stock.config import StockConfig
-from apps.stock.metrics import Forecasts, Truth, diebold_mariano, nearest_lag, per_step
+from apps.stock.metrics import Comparison, Forecasts, Truth, diebold_mariano, nearest_lag, per_step
 from apps.stock.report import summary, verdict
 from apps.stock.scaling import Scaling
 
@@ -178,20 +178,27 @@ def test_baseline_quantiles_hold_what_they_say():
 
 
 def test_the_verdict_in_words():
-    def words(mase, p, statistic, **options):
+    def words(mase, p, statistic, ridge=1.1, ridge_p=0.5, **options):
         own = {"direction": 0.52, "direction_low": 0.49, "direction_high": 0.55, "rises": 0.54}
         figures = {"gru": {"mase": mase, "coverage": 0.88, **own}, "persistence": {"mase": 1.0},
-                   "drift": {"mase": 0.99}}  # fmt: skip
-        test = type("Test", (), {"p": p, "statistic": statistic})
+                   "ridge": {"mase": ridge}}  # fmt: skip
+        tests = {
+            "persistence": Comparison(statistic, p), "ridge": Comparison(mase - ridge, ridge_p)
+        }  # fmt: skip
         options = {"levels": LEVELS, "lagged_copy": False, "alarms": [], **options}
-        return verdict(figures, test, **options)
+        return verdict(figures, tests, **options)
 
-    assert "no better than persistence: MASE 0.995 beside 1.000" in words(0.995, 0.4, -0.9)
-    assert "gru is better than persistence" in words(0.9, 0.001, -4)
-    assert "gru is worse than persistence" in words(1.2, 0.001, 4)
-    assert "A lower MASE than the model's: drift (0.990)." in words(1.2, 0.001, 4)
-    assert "lower MASE" not in words(0.9, 0.001, -4)
-    assert "So are, without a network: drift (0.990)." in words(0.9, 0.001, -4)
+    assert words(0.995, 0.4, -0.9).startswith(
+        "gru is no better than the best baseline, persistence: MASE 0.995 against 1.000 (not "
+        "significant, Diebold-Mariano p = 0.4). The direction"
+    )
+    assert "gru is better than the best baseline, persistence: " in words(0.9, 0.001, -4)
+    assert "gru is worse than the best baseline, persistence: " in words(1.2, 0.001, 4)
+    # Better than persistence is not enough where a regression is better still.
+    assert words(0.95, 0.001, -4, ridge=0.9, ridge_p=0.01).startswith(
+        "gru is worse than the best baseline, ridge: MASE 0.950 against 0.900 (Diebold-Mariano p = "
+        "0.01). It is better than persistence: 1.000 (Diebold-Mariano p = 0.001)."
+    )
     assert "is right 52.0% [49.0%, 55.0%] of the time; the value rose 54.0%" in words(1, 0.4, 1)
     assert "80% intervals held 88.0%" in words(1.0, 0.4, 1)
     assert "a lagged copy" in words(1.0, 0.4, 1, lagged_copy=True)
