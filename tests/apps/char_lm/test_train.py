@@ -179,7 +179,7 @@ def interrupt(*arguments, **logs):
     os.write(2, b"|")
     os.kill(os.getpid(), signal.SIGINT)
 
-fit._OneEpoch.on_train_batch_end = interrupt
+fit._TrackBatches.on_train_batch_end = interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 train.main(sys.argv[1:])
 """
