@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from fastapi.datastructures import Headers
 from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
 
 from rnn_keras.serve.errors import shown
 
