@@ -63,7 +63,10 @@ def test_a_run_holds_all_that_is_needed_later(run):
 
 def test_metrics_and_backtest(run):
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["leak_alarms"] == [] and "persistence: MASE" in metrics["verdict"]
+    figures = metrics["figures"]
+    best = min(list(figures)[1:], key=lambda name: figures[name]["mase"])
+    assert metrics["leak_alarms"] == [] and metrics["best_baseline"] == best
+    assert f" the best baseline, {best}: MASE" in metrics["verdict"]
     models = ["gru 1x6, direct", "persistence", "drift", "seasonal naive (5)", "linear (ridge)"]
     assert list(metrics["figures"]) == models
     assert {"mae", "mse", "rmse", "mase", "pinball", "coverage"} <= metrics["figures"][
