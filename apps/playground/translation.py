@@ -41,7 +41,7 @@ def tab(runs: Runs) -> gr.Dropdown:
             )
     beams = gr.Dataframe(
         label="Hypotheses in the beam", headers=["score", "translation"], interactive=False,
-        wrap=True, column_widths=["15%", "85%"],
+        wrap=True, column_widths=["25%", "75%"],
     )  # fmt: skip
     chart = gates_picture("token")
     inputs = [name, sentence, beam, alpha]
