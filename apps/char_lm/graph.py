@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from apps.char_lm.config import MAX_LENGTH, CharLMConfig
 from apps.char_lm.model import build_streaming, state_names
+from apps.common.ids import known_ids
 from rnn_keras import decoding
 from rnn_keras.data import Vocabulary
 
@@ -49,6 +50,7 @@ class CharLMGraph:
         streaming: the model of `build_streaming`.
         functions: all functions by name, `tf.function`s that return dictionaries. Batches are of
             any size but none; a state is `(batch, units)` float32 under its name of `state_names`.
+            Ids outside the vocabulary are read as `<unk>`.
             `generate` and `score`: text in, see the methods. `step`: ids `(batch,)` int32 and
             the states, to the logits `(batch, vocabulary)` of the next character and the new
             states. `prefill`: ids `(batch, time)` int32 and lengths `(batch,)` int32, from 1 to
@@ -183,6 +185,7 @@ class CharLMGraph:
         counted = _before(predicted, ids)
         logits, _ = self._run(ids, counted, self._zero_states(ids))
         targets = tf.concat([ids[:, 1:], ids[:, :1]], axis=1)
+        targets = known_ids(targets, len(self._vocabulary), self._vocabulary.unk_id)
         log_p = tf.gather(tf.nn.log_softmax(logits), tf.expand_dims(targets, 2), batch_dims=2)
         nats = -tf.reduce_sum(tf.where(counted, tf.squeeze(log_p, 2), 0.0), axis=1)
         mean = nats / tf.cast(tf.maximum(predicted, 1), tf.float32)

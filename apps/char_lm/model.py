@@ -5,10 +5,12 @@ from keras import ops
 
 from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
+from apps.common.ids import known_ids
 from apps.common.run import Run
 from rnn_keras.data import Vocabulary
 from rnn_keras.layers import GRU, LSTM, DeepRNN, VanillaRNN
 
+UNKNOWN_ID = 0  # `Vocabulary.from_tokens` puts `<unk>` first
 LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
 
 
@@ -29,6 +31,8 @@ class OneHot(keras.layers.Layer):
 
 def build(config: CharLMConfig, vocab_size: int) -> keras.Model:
     """The model that is trained: ids `(batch, time)` to logits `(batch, time, vocabulary)`.
+
+    Ids outside the vocabulary are read as `<unk>`, here and in `build_streaming`.
 
     Under the `stream` protocol it carries its state from batch to batch, so the batch size is
     fixed; under `d2l` every window starts from the zero state.
@@ -121,7 +125,7 @@ def _parts(config, vocab_size, dtype=None, **recurrent_options):
     drop_output = _dropout(config.dropout, dtype)
     logits = keras.layers.Dense(vocab_size, dtype="float32", name="logits")
     return (
-        lambda ids: drop_input(embed(ids)),
+        lambda ids: drop_input(embed(known_ids(ids, vocab_size, UNKNOWN_ID))),
         recurrent,
         lambda H: logits(drop_output(H)),
     )

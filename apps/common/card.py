@@ -23,7 +23,7 @@ def model_card(
     Args:
         title: the heading.
         what: what the model does, a sentence or two.
-        command: the command line that repeats the run.
+        command: the command lines that repeat the run.
         config: the configuration (`config.to_json()`).
         data: what it was trained and judged on.
         scores: one row per model, the baseline's among them, such as

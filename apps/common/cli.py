@@ -20,7 +20,12 @@ from apps.common.run import Run
 Config = TypeVar("Config", bound=TrainingConfig)
 
 RunArgument = Annotated[
-    str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="Name or path of the run.")
+    str,
+    tyro.conf.Positional,
+    tyro.conf.arg(
+        metavar="RUN",
+        help="Name or path of the run. Runs are in saved_models, or where RNN_KERAS_RUNS says.",
+    ),
 ]
 """The argument of every command about a run that exists; `Run.open` takes it."""
 
@@ -169,6 +174,7 @@ def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str
     lines.append("A preset, then flags that change it:")
     for name, (about, _) in presets.items():
         lines.append(f"  {name}: {about}{' (used when none is given)' * (name == default)}")
+    lines.append("The run is kept in saved_models, or in the folder that RNN_KERAS_RUNS names.")
     lines.append("--resume RUN [--epochs N] continues an interrupted run instead;")
     lines.append("  another N lays the decay of the learning rate out anew, over N epochs in all.")
     return "\n".join(lines)

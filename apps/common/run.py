@@ -78,7 +78,7 @@ class Run:
             app: the application's name.
             config: its configuration; `config.run` names the run, None stands for
                 `<preset>-<date>-<time>`.
-            command: the command line that repeats the run (`cli.command_line`).
+            command: the command line that makes the run (`cli.command_line`).
             data_sha256: a digest of the data, to know them again.
             root: the folder of all runs; None stands for `runs_root()`.
 
@@ -140,7 +140,11 @@ class Run:
             raise InputError(f"cannot open the run {str(name)!r}: {error.strerror}") from error
         if not found:
             names = existing(folder)
-            known = f"the runs in {folder} are: {', '.join(names)}" if names else "there is none"
+            known = (
+                f"the runs in {folder} are: {', '.join(names)}"
+                if names
+                else f"there is none in {folder} (RNN_KERAS_RUNS names the folder of all runs)"
+            )
             raise InputError(f"no run {str(name)!r} of {app}; {known}")
         run = cls(app, found[0])
         owner = run._read_config_file().get("app")
@@ -165,7 +169,7 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command line that the run was created with."""
+        """The command lines that repeat the run, one in each line; see `write_config`."""
         return str(self._read_config_file().get("command", ""))
 
     @property
@@ -193,8 +197,26 @@ class Run:
             raise InputError(f"{self.config_file}: {error}") from None
 
     def write_config(self, config: TrainingConfig) -> None:
-        """Put `config` in the place of the configuration in `config.json`."""
-        self.write_json("config.json", self._read_config_file() | {"config": config.to_json()})
+        """Put `config` in the place of the configuration in `config.json`.
+
+        Another number of epochs than before is added to the command, as what repeats the run is
+        then the first command, and after its epochs the other one.
+        """
+        values = self._read_config_file()
+        before = values.get("config", {}).get("epochs")
+        if values.get("command") and before not in (None, config.epochs):
+            values["command"] = self._continued(values["command"], before, config)
+        self.write_json("config.json", values | {"config": config.to_json()})
+
+    def _continued(self, command: str, before: int, config: TrainingConfig) -> str:
+        """`command`, and the one that goes on with other epochs than `before`."""
+        if config.run is None and "\n" not in command:
+            command += f" --run {self.name}"
+        lines = self.history.read_text(encoding="utf-8") if self.history.exists() else "header\n"
+        if (trained := lines.count("\n") - 1) < before:
+            command += f"  # stopped after {trained} epochs"
+        resume = f"python -m apps.{self.app}.train --resume {self.name}"
+        return f"{command}\n{resume} --epochs {config.epochs}"
 
     def write_json(self, name: str, value: Any) -> None:
         """Write `value` to the file `name` of the run, all or nothing."""

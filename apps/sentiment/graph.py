@@ -64,6 +64,9 @@ class SentimentGraph:
         }
 
     def score(self, ids):
-        """As `classify`, for ids `(batch, time)` int32; a `PAD_ID` is passed over anywhere."""
+        """As `classify`, for ids `(batch, time)` int32; a `PAD_ID` is passed over anywhere.
+
+        Ids outside the vocabulary are read as `<unk>`.
+        """
         logit = tf.squeeze(self._model(ids, training=False), 1)
         return {"probability": tf.sigmoid(logit), "logit": logit}

@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from apps.common.errors import InputError
+from apps.common.ids import known_ids
 from apps.common.run import Run
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.pooling import MaskedPooling
-from apps.sentiment.text import PAD_ID
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 from rnn_keras.data import Vocabulary
 from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
 
@@ -20,7 +21,7 @@ def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) ->
     """Ids `(batch, time)` int32 to logits `(batch, 1)` of being positive.
 
     A step whose id is `PAD_ID` is passed over wherever it stands; a row of such steps only gets
-    the logit of no word at all.
+    the logit of no word at all. Ids outside the vocabulary are read as `<unk>`.
 
     Args:
         config: the configuration.
@@ -46,7 +47,8 @@ def word_vectors(config: SentimentConfig, vocab_size: int, dtype: str | None = N
     )
     normalise = keras.layers.LayerNormalization(center=False, scale=False, dtype=dtype)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    outputs = [normalise(embed(ids)), ops.not_equal(ids, PAD_ID)]
+    known = known_ids(ids, vocab_size, UNKNOWN_ID)
+    outputs = [normalise(embed(known)), ops.not_equal(ids, PAD_ID)]
     return keras.Model(ids, outputs, name="word_vectors")
 
 

@@ -12,10 +12,11 @@ from sklearn.linear_model import LogisticRegression
 
 from apps.common.errors import InputError
 from apps.common.files import replacing
+from apps.common.ids import known_ids
 from apps.common.progress import reports
 from apps.common.run import Run
 from apps.sentiment.batches import Encoded
-from apps.sentiment.text import PAD_ID
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 
 FILE = "ngrams.npz"
 STRENGTH = 40.0  # scikit-learn's C; chosen on training reviews of IMDB
@@ -113,7 +114,8 @@ def combine(network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:
         vocab_size: number of tokens.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
-    ngrams = NgramLogit(vocab_size, buckets, name="ngrams", dtype="float32")(ids)
+    known = known_ids(ids, vocab_size, UNKNOWN_ID)
+    ngrams = NgramLogit(vocab_size, buckets, name="ngrams", dtype="float32")(known)
     logits = ops.concatenate([network(ids), ngrams], axis=1)
     weigh = keras.layers.Dense(1, name="weigh", dtype="float32")
     return keras.Model(ids, weigh(logits), name="sentiment_and_ngrams")

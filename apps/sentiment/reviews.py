@@ -1,5 +1,7 @@
 """Reading labelled reviews: builtin, folders, tables, TensorFlow Datasets."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterable
@@ -19,6 +21,7 @@ _CLASS = {
 _TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment")
 _LABEL_COLUMNS = ("label", "sentiment", "polarity", "class", "target")
 _TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
+_SEPARATORS = ",\t;|"  # of a table, found by its header
 _WANTED = (
     "'builtin', 'tfds:imdb_reviews', the aclImdb folder, a folder with one *train* and one *test* "
     "table, or a table (.csv, .tsv or .jsonl, also .gz or .xz)"
@@ -57,8 +60,9 @@ def read(
             test split;
             a folder with `train/pos/*.txt`, `train/neg`, `test/pos`, `test/neg`, as aclImdb;
             a folder with one table named `*train*` and one named `*test*`;
-            a table: `.csv` and `.tsv` with a header line, `.jsonl` with an object per line, all
-            UTF-8, also `.gz` or `.xz`.
+            a table: `.csv` and `.tsv` with a header line, which tells whether commas, tabs,
+            semicolons or bars separate the columns; `.jsonl` with an object per line; all UTF-8,
+            also `.gz` or `.xz`.
         text_column: the column of a table with the reviews; None looks for a usual name.
         label_column: the same for the labels: 0 or 1, -1 or 1, neg or pos, negative or positive,
             false or true, in any case.
@@ -68,7 +72,7 @@ def read(
 
     Raises:
         InputError: there is no such source, it cannot be read, or it is not what is described
-            above; a part lacks one of the two classes, or a review has no text.
+            above; a part lacks one of the two classes, or a review has no text or no label.
     """
     if source.startswith("tfds:"):
         parts = _from_tfds(source.removeprefix("tfds:"))
@@ -90,8 +94,12 @@ def read(
     return reviews[0], reviews[1] if len(reviews) == 2 else None
 
 
-def _checked(name, texts, labels) -> Reviews:
-    """Labels as numbers, texts as valid Unicode."""
+def _checked(name, texts, labels, place=lambda row: f"review {row + 1:,}") -> Reviews:
+    """Labels as numbers, texts as valid Unicode; `place` says where a row, counted from 0, is."""
+    for what, column in (("text", texts), ("label", labels)):
+        for row, value in enumerate(column):
+            if _is_blank(value) or (what == "text" and not isinstance(value, str)):
+                raise InputError(f"{name}, {place(row)}: there is no {what}; remove this review")
     values = [str(label).strip().lower().removesuffix(".0") for label in labels]
     distinct = sorted(set(values))
     if len(distinct) > 2 or not set(distinct) <= _CLASS.keys():
@@ -104,10 +112,12 @@ def _checked(name, texts, labels) -> Reviews:
     for label, called in ((NEGATIVE, "negative"), (POSITIVE, "positive")):
         if not (numbers == label).any():
             raise InputError(f"{name}: there is no {called} review; both classes are needed")
-    for row, text in enumerate(texts, 1):
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(f"{name}: review {row:,} has no text; remove it")
     return Reviews([text.encode("utf-8", "replace").decode() for text in texts], numbers)
+
+
+def _is_blank(value):
+    # pandas has NaN where a line ends early.
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def _class_folders(folder):
@@ -149,15 +159,21 @@ def _table(file, text_column, label_column):
     content = read_text(file)
     if not content.strip():
         raise InputError(f"{file} is empty")
-    columns = (
-        _parsed_json(file, content)
-        if _TABLES[kind] is None
-        else _parsed_csv(file, content, _TABLES[kind])
-    )
+    if _TABLES[kind] is None:
+        columns, place = _parsed_json(file, content)
+    else:
+        columns, place = _parsed_csv(file, content, _separator(content, _TABLES[kind]))
     return (
         columns[_column(file, columns, text_column, _TEXT_COLUMNS, "--text-column")],
         columns[_column(file, columns, label_column, _LABEL_COLUMNS, "--label-column")],
+        place,
     )
+
+
+def _separator(content, usual):
+    """What the header has most of; the usual one of the kind of file if it has none."""
+    header = content.lstrip().partition("\n")[0]
+    return max(usual + _SEPARATORS, key=header.count)
 
 
 def _column(file, columns, given, usual, flag):
@@ -174,8 +190,6 @@ def _column(file, columns, given, usual, flag):
 
 
 def _parsed_csv(file, content, separator):
-    import io
-
     import pandas as pd
 
     try:
@@ -184,11 +198,23 @@ def _parsed_csv(file, content, separator):
         raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
     if not len(table):
         raise InputError(f"{file} has a header and no reviews")
-    return {name: table[name].tolist() for name in table.columns}
+    columns = {name: table[name].tolist() for name in table.columns}
+    return columns, lambda row: f"line {_first_line(content, separator, row):,}"
+
+
+def _first_line(content, separator, row):
+    """The line where a row begins, behind rows that may have several lines, and blank ones."""
+    csv.field_size_limit(max(len(content), csv.field_size_limit()))
+    records, first_lines, line = csv.reader(io.StringIO(content), delimiter=separator), [], 1
+    for record in records:
+        if len(record) > 1 or "".join(record).strip():
+            first_lines.append(line)
+        line = records.line_num + 1
+    return first_lines[row + 1]  # behind the header
 
 
 def _parsed_json(file, content):
-    rows = []
+    rows, lines = [], []
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
@@ -204,7 +230,9 @@ def _parsed_json(file, content):
                 f"{', '.join(rows[0])}"
             )
         rows.append(row)
-    return {name: [row[name] for row in rows] for name in rows[0]}
+        lines.append(number)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return columns, lambda row: f"line {lines[row]:,}"
 
 
 def _from_tfds(name):

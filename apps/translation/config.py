@@ -25,7 +25,11 @@ class TranslationConfig(TrainingConfig):
     """Name of the parallel files to test on, such as test_2016_flickr; None takes the only one."""
 
     limit: int | None = None
-    """Train on the first so many pairs only; what is held out is drawn from those after them."""
+    """Number of pairs to train on; what is held out is drawn from the others."""
+
+    subset: Literal["random", "first"] = "random"
+    """Which pairs --limit takes: random ones, by --split-seed and with all translations of a
+    sentence; or the first of the file, which may be sorted by length."""
 
     validation_fraction: float = 0.05
     """Part of the source sentences that chooses the epoch, of data that tell none apart."""
@@ -159,6 +163,7 @@ PRESETS = {
         "Dive into Deep Learning's translator without attention: a smoke test on 600 pairs",
         TranslationConfig(
             limit=600,
+            subset="first",
             tokens="word",
             min_count=2,
             attention="none",

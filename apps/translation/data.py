@@ -104,11 +104,11 @@ def _drawn(config, parts):
     """All three parts: those that are missing are drawn from the training part."""
     pool, about = parts["train"], ""
     if is_limited := config.limit is not None and config.limit < len(pool):
-        train = pool.select(range(config.limit))
+        train = pool.select(_limited_rows(config, pool))
+        about = f"Only {config.limit:,} of {len(pool):,} pairs are trained on, "
+        about += "the first. " if config.subset == "first" else "drawn at random. "
         known = set(train.keys)
-        after = pool.select(range(config.limit, len(pool)))
-        parts, pool = parts | {"train": train}, _select(after, lambda key: key not in known)
-        about = f"Only the first {config.limit:,} pairs are trained on. "
+        parts, pool = parts | {"train": train}, _select(pool, lambda key: key not in known)
     trained = len(set(parts["train"].keys))
     counts = {
         name: max(1, round(fraction * trained))
@@ -119,17 +119,28 @@ def _drawn(config, parts):
         if name not in parts
     }
     sources = list(dict.fromkeys(pool.keys))
-    if is_limited:
+    if is_limited and config.subset == "first":
         sources = sources[: sum(counts.values())]  # the ones like those that are trained on
     random.Random(config.split_seed).shuffle(sources)
     for name, count in counts.items():
         chosen, sources = set(sources[:count]), sources[count:]
         parts = parts | {name: _select(pool, chosen.__contains__)}
-        origin = "those after them" if is_limited else "all"
+        origin = "the others" if is_limited else "all"
         about += f"{name.capitalize()}: {len(chosen):,} distinct sources, drawn from {origin}. "
     if not is_limited:
         parts = parts | {"train": _select(pool, set(sources).__contains__)}
     return parts, about
+
+
+def _limited_rows(config, pool):
+    """The rows of `--limit`, in the order of the file."""
+    rows = range(len(pool))
+    if config.subset == "random":
+        sources = list(dict.fromkeys(pool.keys))
+        random.Random(config.split_seed).shuffle(sources)
+        place = {key: i for i, key in enumerate(sources)}
+        rows = sorted(rows, key=lambda row: place[pool.keys[row]])
+    return sorted(rows[: config.limit])
 
 
 def _select(part, wanted):

@@ -18,7 +18,7 @@ class TranslatorGraph:
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
-            methods. Batches are of any size but none.
+            methods. Batches are of any size but none. Ids outside a vocabulary are read as `<unk>`.
         saved_model, litert: those that go into either format. LiteRT files take no text.
         trackables: what an export has to keep.
     """

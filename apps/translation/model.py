@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from apps.common.errors import InputError
+from apps.common.ids import known_ids
 from apps.common.run import Run
 from apps.translation.config import TranslationConfig
 from apps.translation.decoders import (
@@ -17,7 +18,7 @@ from apps.translation.decoders import (
     sentence_dropout,
     stack,
 )
-from apps.translation.text import PAD_ID, Codec
+from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
 from rnn_keras.data import Vocabulary
 
 FROM_CONFIG = (
@@ -45,7 +46,7 @@ class Translator(keras.Model):
 
     Call arguments:
         inputs: `(source, tokens)`, int32 `(batch, source)` and `(batch, time)`; in the source,
-            steps of `PAD_ID` are passed over.
+            steps of `PAD_ID` are passed over. Ids outside a vocabulary are read as `<unk>`.
         training: whether dropout applies.
 
     Returns:
@@ -113,7 +114,8 @@ class Translator(keras.Model):
             the list of the decoder's initial states, each `(batch, units)`.
         """
         mask = ops.not_equal(source, PAD_ID)
-        E = self.drop_source(self.source_embedding(source), training=training)
+        known = known_ids(source, self.options["source_tokens"], UNKNOWN_ID)
+        E = self.drop_source(self.source_embedding(known), training=training)
         H, *states = self.encoder(E, mask=mask, training=training)
         return self.decoder.remember(H, mask, states, training=training)
 
@@ -130,7 +132,8 @@ class Translator(keras.Model):
             `(logits, states, weights)`: float32 `(rows, time, target_tokens)`, the states after,
             and the attention `(rows, time, source)`, or None without attention.
         """
-        E = self.drop_target(self.target_embedding(tokens), training=training)
+        known = known_ids(tokens, self.options["target_tokens"], UNKNOWN_ID)
+        E = self.drop_target(self.target_embedding(known), training=training)
         output, states, weights = self.decoder(E, states, memory, training=training)
         return over_rows(self._logits, output), states, weights
 

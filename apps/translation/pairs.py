@@ -15,9 +15,10 @@ from apps.translation.text import plain
 
 PARTS = ("train", "validation", "test")
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev")}
+_SEPARATORS = {"\t": "tab", "|||": "'|||'", "|": "'|'"}  # of a table, and their names
 _PACKINGS = ("", ".gz", ".xz")
 _WANTED = (
-    "'builtin', 'tfds:NAME', a tab-separated file with a pair in each line (.txt or .tsv, also "
+    "'builtin', 'tfds:NAME', a file with a sentence, a tab and its translation in each line (also "
     ".gz, .xz or .zip), or a folder with train.en, train.fr, and val and test files like them"
 )
 
@@ -78,8 +79,9 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
             a folder of parallel files, a sentence in each line, `train.en`, `train.fr`, and so
             for `val` and `test*`;
             a file with a sentence, a tab, and its translation in each line; what follows a second
-            tab (Tatoeba's attribution) is not read. Files are UTF-8, also `.gz` or `.xz`, a table
-            also the only one in a `.zip`.
+            tab (Tatoeba's attribution) is not read. A file whose first pair has no tab may have
+            `|||` or `|` in its place. Files are UTF-8, also `.gz` or `.xz`, a table also the only
+            one in a `.zip`.
 
     Raises:
         InputError: there is no such source, it cannot be read, or it is not what is described
@@ -132,15 +134,17 @@ def _lines(text):
 
 def _table(path, reverse):
     content = _unzipped(path) if path.suffix == ".zip" else read_text(path)
+    separator = next((s for s in _SEPARATORS if s in content.lstrip().partition("\n")[0]), "\t")
     rows = []
     for number, line in enumerate(_lines(content), 1):
-        first, tab, rest = line.partition("\t")
-        if not tab and line.strip():
+        first, found, rest = line.partition(separator)
+        if not found and line.strip():
+            name = _SEPARATORS[separator]
             raise InputError(
-                f"{path}, line {number:,} has no tab; give a file with a sentence, a tab and its "
-                "translation in each line"
+                f"{path}, line {number:,} has no {name}; give a file with a sentence, a {name} and "
+                "its translation in each line"
             )
-        second = rest.partition("\t")[0]
+        second = rest.partition(separator)[0]
         rows.append((number, second, first) if reverse else (number, first, second))
     return _checked(rows, path)
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ from apps.common.run import Run
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_saved_model
 from rnn_keras.layers import use_plan
+from tests.apps.outside_ids import check_outside_ids, in_order, signature
 from tests.operations import foreign_operations
 
 VOCABULARY = Vocabulary.from_tokens("the quick brown fox\njumps — über 😀")
@@ -222,6 +224,31 @@ def test_step_and_prefill_of_the_formats_are_those_of_the_keras_model(graph, ser
         np.testing.assert_array_equal(score["characters"], lengths - 1)
         want = [keras_nats(graph, row) for row in rows]
         np.testing.assert_allclose(score["nats_per_character"], want, rtol=1e-5)
+
+
+def test_an_id_outside_the_vocabulary_is_unknown(graph, served, run):
+    litert, ids = LiteRTModel(run.tflite), VOCABULARY.encode("the fox")[None]
+    states = {n: np.full((1, 12), 0.1, "float32") for n in state_names(CONFIG)}
+    step = {"ids": ids[:, 0], **states}
+    text = {"ids": ids, "lengths": np.array([7], np.int32)}
+    with use_plan("graph"):
+        for call, inputs in (
+            (in_order(graph.functions["step"]), step),
+            (signature(served["step"]), step),
+            (partial(litert.run, "step"), step),
+            (in_order(graph.functions["prefill"]), text | states),
+            (partial(litert.run, "prefill"), text | states),
+            (in_order(graph.functions["score_ids"]), text),
+            (partial(litert.run, "score"), text),
+        ):
+            check_outside_ids(call, inputs, "ids", len(VOCABULARY), VOCABULARY.unk_id)
+
+
+@pytest.mark.parametrize("source", ["embedding", "onehot"])
+def test_the_trained_model_reads_it_so_too(source):
+    model = build(replace(CONFIG, protocol="d2l", steps=32, input=source), 9)
+    ids = {"ids": np.array([[3, 4, 5]], np.int32)}
+    check_outside_ids(lambda ids: {"logits": model(ids)}, ids, "ids", 9, 0)
 
 
 def test_export_writes_its_report(run):

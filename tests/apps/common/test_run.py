@@ -67,7 +67,7 @@ def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
 
 def test_open_by_name_or_path_and_what_it_refuses(tmp_path, monkeypatch):
     monkeypatch.setenv("RNN_KERAS_RUNS", str(tmp_path))
-    with pytest.raises(InputError, match="no run 'a' of toy; there is none"):
+    with pytest.raises(InputError, match="there is none in .*toy .RNN_KERAS_RUNS names the fold"):
         Run.open("toy", "a")
     run = Run.create("toy", TrainingConfig(run="a"))
     with pytest.raises(InputError, match=r"has no best.keras, .* apps.toy.train --resume .*a"):
@@ -98,6 +98,23 @@ def test_write_config_changes_nothing_else(tmp_path):
     after = json.loads(run.config_file.read_text(encoding="utf-8"))
     assert after.pop("config") == before.pop("config") | {"epochs": 99}
     assert after == before
+
+
+def test_other_epochs_add_the_command_that_repeats_them(tmp_path):
+    first = "python -m apps.toy.train tiny"
+    for name in (None, "a"):
+        config = TrainingConfig(epochs=2, run=name)
+        run = Run.create("toy", config, command=first, root=tmp_path)
+        run.write_config(config)
+        assert run.command == first
+        run.history.write_text("epoch,loss\n1,3.0\n2,2.0\n", encoding="utf-8")
+        for epochs in (5, 5, 9):
+            run.write_config(TrainingConfig(epochs=epochs, run=name))
+        assert run.command.splitlines() == [
+            first if name else f"{first} --run {run.name}",
+            f"python -m apps.toy.train --resume {run.name} --epochs 5  # stopped after 2 epochs",
+            f"python -m apps.toy.train --resume {run.name} --epochs 9",
+        ]
 
 
 def test_writing_replaces_all_or_nothing(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from apps.common.run import Run
 from apps.sentiment import evaluate, export, grammar, predict, train
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.explain import occlusion
+from apps.sentiment.model import load
 from apps.sentiment.predict import PredictOptions, load_judge
+from apps.sentiment.text import UNKNOWN_ID
+from rnn_keras.export import LiteRTModel
+from tests.apps.outside_ids import check_outside_ids, signature
 from tests.operations import foreign_operations
 
 SMALL = (
@@ -144,6 +149,19 @@ def test_the_served_model_takes_any_strings(run):
         together["probability"], 1 / (1 + np.exp(-together["logit"].numpy())), rtol=1e-5
     )
     assert served["classify"](text=tf.constant([], tf.string))["probability"].shape == (0,)
+
+
+def test_an_id_outside_the_vocabulary_is_unknown(run):
+    _, vocabulary, model = load(Run("sentiment", run))
+    served = tf.saved_model.load(str(run / "saved_model" / "1")).signatures["score"]
+    litert = LiteRTModel(run / "model.tflite")
+    for call in (
+        lambda ids: {"logit": model(ids)},
+        signature(served),
+        partial(litert.run, "score"),
+    ):
+        ids = {"ids": np.array([[5, 6, 7, 8]], np.int32)}
+        check_outside_ids(call, ids, "ids", len(vocabulary), UNKNOWN_ID)
 
 
 def test_the_effect_of_a_word_is_what_its_absence_changes(run):

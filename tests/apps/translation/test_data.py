@@ -6,6 +6,7 @@ import lzma
 import random
 import re
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,9 +74,18 @@ def test_a_folder_of_parallel_files(tmp_path):
         read(tmp_path, target="de", reverse=True)
 
 
+@pytest.mark.parametrize("separator", ["|", " ||| "])
+def test_a_table_without_tabs_may_have_bars(tmp_path, separator):
+    lines = [["Go.", "Va !", "CC-BY"], [], ["Wait.", "Attends."]]
+    (tmp_path / "a.txt").write_text("\n".join(map(separator.join, lines)))
+    found = read(tmp_path / "a.txt")["train"]
+    assert (found.sources, found.targets) == (["Go.", "Wait."], ["Va !", "Attends."])
+
+
 BAD = {
     "missing": ("no.txt", None, "not found: give 'builtin', "),
     "no tab": ("a.txt", b"Go.\tVa !\nGo away.", "line 2 has no tab; give a file with a"),
+    "no bar": ("a.txt", b"Go.|Va !\nGo away.\tVa.", "line 2 has no '|'; give a file with a"),
     "no translation": ("a.txt", b"a\tb\n\nGo.\t \tCC-BY", "line 3: there is no word in the trans"),
     "no source": ("a.txt", b"a\tb\n\tVa !", "line 2: there is no word in the source; remove this"),
     "no letter": ("a.txt", "a\tb\nc\t\x07\u200b￭\n".encode(), "line 2: there is no word in the t"),
@@ -125,21 +135,31 @@ def keys(part):
     return {source.lower().replace(" ", "") for source in part.sources}
 
 
-@pytest.mark.parametrize("limit", [None, 60])
-def test_no_source_is_in_two_parts(tmp_path, limit):
+@pytest.mark.parametrize("subset", [None, "first", "random"])
+def test_no_source_is_in_two_parts(tmp_path, subset):
     lines = [(form(f"S'é {i}"), f"{form} {i}") for i in range(100) for form in (str, str.upper)]
     lines += [(f"sʼe\u0301\u200b \x07 {i}", f"again {i}") for i in range(100)]
     data = table_of(tmp_path, lines)
-    config = TranslationConfig(data=data, validation_fraction=0.1, test_fraction=0.2, limit=limit)
+    config = TranslationConfig(data=data, validation_fraction=0.1, test_fraction=0.2)
+    if subset:
+        config = replace(config, limit=60, subset=subset)
     corpus = load(config)
     parts = [corpus.train, corpus.validation, corpus.test]
     sources = [{source.split()[-1] for source in part.sources} for part in parts]
-    assert [len(part) for part in sources] == ([30, 3, 6] if limit else [70, 10, 20])
+    assert [len(part) for part in sources] == {
+        None: [70, 10, 20],
+        "first": [30, 3, 6],
+        "random": [20, 2, 4],
+    }[subset]
     assert len(set.union(*sources)) == sum(map(len, sources))
-    if limit:
+    if subset == "first":
         assert corpus.train == pairs.Pairs(*map(list, zip(*lines[:60])))
         assert sources[1] | sources[2] == set(map(str, range(30, 39)))  # the nearest ones
-        assert corpus.about.startswith("Only the first 60 pairs are trained on.")
+        assert corpus.about.startswith("Only 60 of 300 pairs are trained on, the first.")
+    elif subset == "random":
+        rows = [lines.index(pair) for pair in zip(corpus.train.sources, corpus.train.targets)]
+        assert len(rows) == 60 and rows == sorted(rows) and 250 < rows[-1]
+        assert corpus.about.startswith("Only 60 of 300 pairs are trained on, drawn at random.")
     else:
         assert sum(map(len, parts)) == 300
     assert load(config).sha256 == corpus.sha256
@@ -295,7 +315,8 @@ def test_the_official_multi30k(shared_data):
 
 def test_tatoeba(shared_data):
     config = TranslationConfig(data=str(shared_data / "translation" / "fra-eng.zip"), limit=600)
-    corpus = load(config)
+    assert np.mean([len(s.split()) for s in load(config).train.sources]) > 5  # as in all pairs
+    corpus = load(replace(config, subset="first"))
     assert len(corpus.train) == 600
     assert dict(zip(corpus.train.sources, corpus.train.targets))["I lost."] == "J'ai perdu."
     parts = [keys(corpus.train), keys(corpus.validation), keys(corpus.test)]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec, lea
 from apps.translation.translate import TranslateOptions
 from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
+from tests.apps.outside_ids import check_outside_ids, in_order, signature
 from tests.operations import foreign_operations
 
 PAIRS = {
@@ -154,6 +156,27 @@ def test_no_words_give_an_empty_translation(served, translators):
     ).all()
     (only,) = translators["litert"].translate([""], 3, 0.75, 3)[0]
     assert (only.text, only.score) == ("", 0.0)
+
+
+def test_an_id_outside_a_vocabulary_is_unknown(run, loaded, served):
+    model, source, target = loaded
+    keras_functions = TranslatorGraph(CONFIG, model, source, target).functions
+    litert = LiteRTModel(run.tflite)
+    ids = source_ids(source, tf.constant(["The cat is black."])).numpy()
+    targets = np.array([[5, 6, 7, EOS_ID]], np.int32)
+    with use_plan("graph"):
+        encoded = {n: v.numpy() for n, v in keras_functions["encode"](ids).items()}
+        for name, inputs, replaced, vocabulary in (
+            ("encode", {"ids": ids}, "ids", source.vocabulary),
+            ("step", {"ids": targets[:, 0], **encoded}, "ids", target.vocabulary),
+            ("align", {"ids": ids, "target_ids": targets}, "target_ids", target.vocabulary),
+        ):
+            for call in (
+                in_order(keras_functions[name]),
+                signature(served[name]),
+                partial(litert.run, name),
+            ):
+                check_outside_ids(call, inputs, replaced, len(vocabulary), UNKNOWN_ID)
 
 
 def test_attention_is_over_the_words_of_the_source(translators):

@@ -1,0 +1,21 @@
+"""Token ids, as every model of text takes them."""
+
+from keras import ops
+
+
+def known_ids(ids, vocab_size: int, unknown_id: int):
+    """The ids, with those outside `[0, vocab_size)` replaced by `unknown_id`.
+
+    Otherwise the answer would depend on what runs the model: the id may count from the end, be
+    clipped to the range, or read as zeros.
+
+    Args:
+        ids: int32 tensor.
+        vocab_size: number of tokens.
+        unknown_id: the id of `<unk>`.
+
+    Returns:
+        A tensor of the shape and dtype of `ids`.
+    """
+    is_known = ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, vocab_size))
+    return ops.where(is_known, ids, ops.full_like(ids, unknown_id))
