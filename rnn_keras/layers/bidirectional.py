@@ -30,6 +30,10 @@ class Bidirectional(keras.layers.Bidirectional):
     Reference: Schuster & Paliwal, *Bidirectional Recurrent Neural Networks*, 1997.
     """
 
+    def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **options):
+        super().__init__(layer, merge_mode, weights, backward_layer, **options)
+        self.supports_masking = True  # which Keras 3.16 leaves to the layers
+
     def call(self, sequences, initial_state=None, mask=None, training=None):
         with halves.beside_another():
             return super().call(sequences, initial_state, mask, training)

@@ -10,6 +10,7 @@ import numbers
 import keras
 from keras import ops
 
+from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.recurrence import affine
 
 # Activations of which one call over several gates is one call for each; softmax is not one.
@@ -31,6 +32,7 @@ class DocumentedCell:
 
     gate_names = candidate_names = ()
 
+    @positional_as_in_keras
     def __init__(self, units, **options):
         _check_units(units)
         for name in ("dropout", "recurrent_dropout"):
@@ -126,6 +128,19 @@ class DocumentedCell:
             product = _dropping_affine(weights, masks if isinstance(masks, list) else [masks])
         new_state = self.step(x, state, weights, product)
         return new_state[0], list(new_state) if nested else new_state[0]
+
+
+def own_computation(cell):
+    """Why the loops over a cell's `step` would not compute what the cell computes, or None."""
+    own = [
+        name
+        for name, function, ours in [
+            ("call", getattr(cell.call, "__func__", None), DocumentedCell.call),
+            ("__call__", type(cell).__call__, keras.layers.Layer.__call__),
+        ]
+        if function is not ours
+    ]
+    return f"{type(cell).__name__} has its own `{own[0]}`" if own else None
 
 
 def _dropping_affine(weights, masks):

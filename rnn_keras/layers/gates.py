@@ -5,6 +5,7 @@ import contextvars
 
 from keras import ops
 
+from rnn_keras.layers.cell import own_computation
 from rnn_keras.layers.recurrence import affine
 
 _watched = contextvars.ContextVar("watched", default=None)
@@ -73,6 +74,8 @@ def tell(layer, sequences, state, mask):
 
 def _over_time(layer, sequences, state, mask):
     cell = layer.cell
+    if (reason := own_computation(cell)) is not None:
+        raise ValueError(f"watched_gates reads the gates from a cell's `step`, but {reason}.")
     # Another cell with the same options, so that its activations can be replaced by some that keep
     # what they return; they are the gates, in the order in which Keras packs their weights.
     probe, gates, candidates = type(cell).from_config(cell.get_config()), [], []
@@ -80,12 +83,13 @@ def _over_time(layer, sequences, state, mask):
         probe.recurrent_activation = _keeping(probe.recurrent_activation, gates)
     probe.activation = _keeping(probe.activation, candidates)
 
+    step = vars(cell).get("step", probe.step)  # one that was set on the cell itself
     x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
     times = range(sequences.shape[1])
     steps = {}
     for t in reversed(times) if layer.go_backwards else times:
         gates.clear(), candidates.clear()
-        new_state = probe.step(tuple(piece[t] for piece in x), state, weights, affine)
+        new_state = step(tuple(piece[t] for piece in x), state, weights, affine)
         if mask is not None:
             new_state = [ops.where(mask[:, t], new, old) for new, old in zip(new_state, state)]
         state = tuple(new_state)

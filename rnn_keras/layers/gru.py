@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.cell import DocumentedCell
 from rnn_keras.layers.layer import RecurrentLayer
 
@@ -74,6 +75,7 @@ class GRUCell(DocumentedCell, keras.layers.GRUCell):
 
     gate_names, candidate_names = ("Z", "R"), ("H_tilde",)
 
+    @positional_as_in_keras
     def __init__(self, units, *, reset_after=False, **options):
         super().__init__(units, reset_after=reset_after, **options)
 

@@ -1,12 +1,12 @@
 """The recurrent layer: Keras's `RNN` with the time loop of `recurrence.py`."""
 
 import functools
-import inspect
 
 import keras
 from keras import ops
 
 from rnn_keras.layers import gates, halves, plans
+from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.buffers import Arrays, InPlace
 from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
@@ -20,7 +20,7 @@ class RecurrentLayer(keras.layers.RNN):
     Masks, `initial_state`, `stateful`, `go_backwards` and serialization are Keras's; only the
     hook `inner_loop` is replaced. Subclasses name their `cell_class`.
 
-    All arguments after `activation` are by keyword.
+    Arguments are taken by position too, in the order of the Keras layer of the same cell.
 
     Args:
         units: positive integer, the size of the hidden state.
@@ -54,6 +54,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     cell_class = None
 
+    @positional_as_in_keras
     def __init__(
         self,
         units,
@@ -78,9 +79,13 @@ class RecurrentLayer(keras.layers.RNN):
                 "their own loop, on a GPU too."
             )
         batch_options = {k: options.pop(k) for k in ("input_shape", "batch_size") if k in options}
-        cell = self.cell_class(
-            units, activation=activation, dtype=dtype, trainable=trainable, **options
-        )
+        try:
+            cell = self.cell_class(
+                units, activation=activation, dtype=dtype, trainable=trainable, **options
+            )
+        except (TypeError, ValueError):
+            refuse_unknown(type(self), options)
+            raise
         super().__init__(
             cell,
             return_sequences=return_sequences,
@@ -95,6 +100,7 @@ class RecurrentLayer(keras.layers.RNN):
             trainable=trainable,
             **batch_options,
         )
+        self.supports_masking = True  # which Keras 3.16 leaves to the layers
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._recurrence = Recurrence(cell.step)
 
@@ -108,6 +114,8 @@ class RecurrentLayer(keras.layers.RNN):
         _check_states(initial_state, self.state_size, sequences)
         if gates.watching():
             gates.tell(self, sequences, initial_state, _boolean_mask(mask, sequences))
+        if self._recurrence.step != self.cell.step:  # replaced since the layer was made
+            self._recurrence = Recurrence(self.cell.step)
         plan, _ = plans.choose(self, training)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
@@ -151,9 +159,9 @@ class RecurrentLayer(keras.layers.RNN):
     def __getattr__(self, name):
         # `layer.units`, `layer.dropout`, ...: a cell's options are readable on its layer.
         cell = self.__dict__.get("cell")
-        if cell is None or name not in _options(type(cell)):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        return getattr(cell, name)
+        if cell is not None and name in parameters(type(cell)):
+            return getattr(cell, name)
+        return self.__getattribute__(name)  # raises again what was wrong, as within a property
 
     def get_config(self):
         config = super().get_config()
@@ -167,13 +175,6 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-@functools.cache
-def _options(cell_class):
-    """The names of all arguments that a cell of this class is made from."""
-    makers = (vars(c)["__init__"] for c in cell_class.__mro__ if "__init__" in vars(c))
-    return {name for maker in makers for name in inspect.signature(maker).parameters}
 
 
 def _check_states(states, sizes, sequences):

@@ -3,6 +3,8 @@
 import contextlib
 import contextvars
 
+from rnn_keras.layers.cell import own_computation
+
 PLANS = {
     "fused": "XLA-compiled loop, weight gradients as one product after it; in a graph, two halves "
     "of a large batch side by side on two CPU cores",
@@ -46,6 +48,8 @@ def choose(layer, training):
     forced = _forced.get()
     if forced == "reference":
         return forced, "use_plan('reference') is in force"
+    if (reason := own_computation(layer.cell)) is not None:
+        return "reference", f"{reason}: only Keras's loop runs it"
     if layer.recurrent_dropout and may_train(training):
         return "reference", "recurrent_dropout applies in training: the operands differ per gate"
     if forced in ("graph", "litert"):

@@ -27,11 +27,14 @@ How a loop keeps a value per time step depends on what runs it: see `buffers.py`
 """
 
 import functools
+import itertools
 
 import tensorflow as tf
+from tensorflow.python.eager import forwardprop_util  # the only one to know of its tangents
 
 from rnn_keras.layers.buffers import InPlace
 from rnn_keras.layers.replay import Replay, index
+from rnn_keras.layers.second_gradient import SecondGradient
 
 
 def affine(addend, operand, W):
@@ -47,12 +50,13 @@ class Recurrence:
     """
 
     def __init__(self, step):
-        self._step = step
+        self.step = step
         compiled = {"jit_compile": True, "autograph": False, "reduce_retracing": True}
         # Partials, as TensorFlow warns of retracing by counting the traces of a code object: a
         # model of six layers, each traced once, would be told to mend its ways.
         self._forward = tf.function(functools.partial(self._forward_loop), **compiled)
         self._backward = tf.function(functools.partial(self._backward_loop), **compiled)
+        self._second_gradient = SecondGradient(self._plain_loop)
 
     def __call__(self, x, state, weights, mask=None, *, sequences, record):
         """Runs the step over all time steps.
@@ -74,20 +78,59 @@ class Recurrence:
 
         @tf.custom_gradient
         def run(*arguments):
-            # An outer tape must not look into the loops: their gradient is the one below.
+            # An outer tape must not look into the loops, nor at what they keep.
             x, state, weights = _unflatten([tf.stop_gradient(a) for a in arguments], sizes)
             loop = (x, state, weights, mask, sequences)
-            final_state, history, sums = self._forward(*loop, record)
+            final_state, *kept = self._forward(*loop, record)
+            kept = tf.nest.map_structure(tf.stop_gradient, kept)
 
             def gradient(*upstream):
-                kept = (history, sums) if record else self._forward(*loop, True)[1:]
-                d_H, d_final = (upstream[0], upstream[1:]) if sequences else (None, upstream)
-                return self._gradient(x, state, weights, mask, kept, d_H, d_final)
+                # Copies, as a gradient of this one may be made in a graph that sees no other.
+                valid = None if mask is None else tf.identity(mask)
 
-            return ((history[0][1:],) if sequences else ()) + tuple(final_state), gradient
+                @tf.custom_gradient
+                def differentiate(*inputs):
+                    arguments, d_results = inputs[: sum(sizes)], inputs[sum(sizes) :]
+                    d = [tf.stop_gradient(d) for d in d_results]
+                    d_H, d_final = (d[0], d[1:]) if sequences else (None, d)
+                    history_and_sums = kept if record else self._forward(*loop, True)[1:]
+                    gradients = self._gradient(
+                        x, state, weights, mask, history_and_sums, d_H, d_final
+                    )
+                    again = functools.partial(
+                        self._second_gradient, sizes, sequences, valid, arguments, d_results
+                    )
+                    return gradients, lambda *d_gradients: again(d_gradients)
 
-        results = run(*(tf.convert_to_tensor(a) for a in (*x, *state, *weights)))
+                return differentiate(*map(tf.identity, (*arguments, *upstream)))
+
+            H = (kept[0][0][1:],) if sequences else ()
+            return (*H, *final_state), gradient
+
+        arguments = [tf.convert_to_tensor(a) for a in (*x, *state, *weights)]
+        if not tf.executing_eagerly() and forwardprop_util.pack_tangents(arguments).tangents:
+            raise NotImplementedError(
+                "ForwardAccumulator inside a tf.function ignores custom gradients; open it outside "
+                "the function, or make the layer with unroll=True."
+            )
+        results = run(*arguments)
         return (results[0], results[1:]) if sequences else (None, results)
+
+    def _plain_loop(self, sizes, sequences, mask, arguments, unroll):
+        """H of every step if `sequences`, and the final states, differentiable to any order."""
+        x, state, weights = _unflatten(arguments, sizes)
+
+        def advance(state, now):
+            t, x_t = now
+            return _keep_masked(mask, t, self.step(x_t, state, weights, affine), state)
+
+        if unroll:
+            steps = list(enumerate(zip(*(tf.unstack(piece) for piece in x))))
+            history = list(itertools.accumulate(steps, advance, initial=state))[1:]
+            history = [tf.stack(states) for states in zip(*history)]
+        else:
+            history = tf.scan(advance, (tf.range(tf.shape(x[0])[0]), x), state)
+        return [history[0]] * sequences + [states[-1] for states in history]
 
     def exportable(self, x, state, weights, mask=None, *, sequences, buffers):
         """The forward loop in plain graph operations, without the gradient above.
@@ -111,7 +154,7 @@ class Recurrence:
                 return kept[-1]
 
             x_t = tuple(tf.gather(piece, t) for piece in x)
-            new_state = self._step(x_t, state, weights, keeping_affine)
+            new_state = self.step(x_t, state, weights, keeping_affine)
             return _keep_masked(mask, t, new_state, state), tuple(kept)
 
         # History is indexed so that entry t is the state *before* step t.
@@ -149,7 +192,7 @@ class Recurrence:
 
         # The first step, in the open, tells what the sums were made of.
         replay = Replay(*(tuple(a[0] for a in kept) for kept in (sums, x)), weights, transposed)
-        self._step(replay.x, state, weights, replay.affine)
+        self.step(replay.x, state, weights, replay.affine)
         for i, k in replay.absorbed.items():
             d_x[i] = _add(d_x.get(i), d_sums[k])
         for k, (addend, operand, W) in enumerate(replay.calls):
@@ -189,7 +232,7 @@ class Recurrence:
             watched = (replay.x, state_t, weights)
             with tf.GradientTape() as tape:
                 tape.watch(watched)
-                new_state = self._step(replay.x, state_t, weights, replay.affine)
+                new_state = self.step(replay.x, state_t, weights, replay.affine)
                 new_state = _keep_masked(mask, t, new_state, state_t)
             if d_H is not None:
                 d_state = (d_state[0] + tf.gather(d_H, t), *d_state[1:])
@@ -220,7 +263,7 @@ class Recurrence:
         )
         past = tuple(h[:-1] for h in history)
         replay = Replay(sums, x, weights, transposed)
-        self._step(x, past, weights, replay.affine)
+        self.step(x, past, weights, replay.affine)
         operands = tuple(
             operand if index(operand, past) is None else None for _, operand, _ in replay.calls
         )

@@ -1,11 +1,14 @@
 """The layers are good Keras citizens: saving, wrappers, precision, sizes, clear errors."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.layers.cases import ALL, LSTM, VANILLA, VARIANTS, normal, parametrise, randomise
+from rnn_keras import layers
+from tests.layers.cases import ALL, GRU, LSTM, VANILLA, VARIANTS, normal, parametrise, randomise
 from tests.layers.cases import values_and_gradients as differentiate
 
 BATCH, TIME, INPUTS, UNITS = 3, 5, 4, 6
@@ -221,3 +224,77 @@ def test_a_wrong_call_argument_is_named(case, shape, arguments, message):
     layer = randomise(case.layer(UNITS), INPUTS)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=message):
         layer(np.zeros(shape, "float32"), **arguments)
+
+
+def positional(keras_class):
+    """The names and defaults of what Keras takes by position."""
+    parameters = inspect.signature(keras_class).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+
+@parametrise([VANILLA, GRU, LSTM])
+@pytest.mark.parametrize("part", ["layer", "cell"])
+def test_every_argument_by_position_as_in_keras(case, part):
+    ours = getattr(layers, case.ours.__name__ + ("Cell" if part == "cell" else ""))
+    keras_class = getattr(keras.layers, case.keras.__name__ + ("Cell" if part == "cell" else ""))
+    values = {**positional(keras_class), "units": UNITS, "activation": "relu"}
+    for name, value in OPTIONS.items():
+        if name in values:
+            values[name] = value
+    config = ours(*values.values()).get_config()
+    by_name = ours(**values).get_config()
+    assert {**config, "name": ""} == {**by_name, "name": ""}
+    assert {config[name] for name in ("use_bias", "dropout", "seed")} == {False, 0.1, 5}
+    with pytest.raises(TypeError, match="multiple values.*activation"):
+        ours(UNITS, "tanh", activation="tanh")
+    with pytest.raises(TypeError, match="positional"):
+        ours(*values.values(), None)
+
+
+def test_defaults_are_those_of_keras_except_the_reset_gate():
+    for case in (VANILLA, GRU, LSTM):
+        config = case.ours(UNITS).get_config()
+        known = {n: d for n, d in positional(case.keras).items() if n in config and n != "units"}
+        expected = case.keras(UNITS, **{n: d for n, d in known.items() if n != "seed"}).get_config()
+        changed = {n for n in known if config[n] != expected.get(n, config[n])}
+        assert changed == ({"reset_after"} if case is GRU else set())
+
+
+@parametrise([VANILLA, LSTM])
+def test_a_misspelt_argument_names_the_layer_and_the_nearest(case):
+    with pytest.raises(ValueError) as error:
+        case.layer(UNITS, retrun_sequences=True)
+    name = case.ours.__name__
+    assert str(error.value) == (
+        f"{name} has no argument `retrun_sequences`; did you mean `return_sequences`?"
+    )
+    with pytest.raises(ValueError, match=f"^{name} has no argument `xyz`.$"):
+        case.layer(UNITS, xyz=True)
+
+
+@pytest.mark.parametrize("name", ["input", "output", "nothing"])
+def test_an_attribute_that_is_not_there_is_reported_like_keras(name):
+    messages = []
+    for layer in (layers.LSTM(UNITS, name="mine"), keras.layers.LSTM(UNITS, name="mine")):
+        with pytest.raises(AttributeError) as error:
+            getattr(layer, name)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_mask_passes_through_stacked_layers():
+    """Keras 3.16 leaves it to each layer to say so."""
+    for make in (
+        lambda: layers.LSTM(UNITS, return_sequences=True),
+        lambda: layers.Bidirectional(layers.GRU(UNITS, return_sequences=True)),
+        lambda: layers.DeepRNN([layers.GRU(UNITS)], return_sequences=True),
+    ):
+        below, above = make(), make()
+        model = keras.Sequential([keras.layers.Masking(), below, above])
+        x = X.copy()
+        x[0, 3:] = x[1, 1:] = 0
+        outputs = model(x)
+        mask = np.any(x != 0, axis=-1)
+        assert below.supports_masking and above.supports_masking
+        assert_close(outputs, above(below(x, mask=mask), mask=mask))
+        assert_close(outputs[1:2, :1], above(below(x[1:2, :1])))

@@ -1,10 +1,12 @@
 """Every plan of the time loop computes the same; which one runs can be asked and forced."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
 
-from rnn_keras.layers import GRU, LSTM, explain, use_plan
+from rnn_keras.layers import GRU, LSTM, GRUCell, explain, use_plan, watched_gates
 from rnn_keras.layers.plans import PLANS
 from tests.layers.cases import ALL, VARIANTS, normal, parametrise, randomise
 from tests.layers.cases import values_and_gradients as differentiate
@@ -57,3 +59,42 @@ def test_an_unknown_plan_and_a_model_without_layers_are_named():
         pass
     with pytest.raises(ValueError, match="dense"):
         explain(keras.layers.Dense(1, name="dense"))
+
+
+class DoublingCell(GRUCell):
+    """A `call` of its own, around the documented one."""
+
+    def call(self, inputs, states, training=False):
+        output, states = super().call(inputs, states, training=training)
+        return 2 * output, states
+
+
+class DoublingGRU(GRU):
+    cell_class = DoublingCell
+
+
+@pytest.mark.parametrize("plan", [None, *PLANS])
+def test_a_call_of_the_cells_own_is_run_by_every_plan(plan):
+    made = (make(UNITS, return_sequences=True) for make in (DoublingGRU, GRU))
+    layer, plain = (randomise(layer, INPUTS) for layer in made)
+    with contextlib.nullcontext() if plan is None else use_plan(plan):
+        np.testing.assert_allclose(layer(X), 2 * plain(X), rtol=0, atol=1e-5)
+        text = explain(layer)
+        assert text.count("reference plan") == 2
+        assert plan == "reference" or "DoublingCell has its own `call`" in text
+
+
+def test_gates_of_a_call_of_the_cells_own_are_refused():
+    with pytest.raises(ValueError, match="DoublingCell has its own `call`"), watched_gates():
+        DoublingGRU(UNITS)(X)
+
+
+def test_a_step_that_is_replaced_later_is_run():
+    layer = randomise(GRU(UNITS, dtype="float64"), INPUTS)
+    layer(X)
+    layer.cell.step = lambda x, state, weights, affine: (state[0] + 1,)
+    np.testing.assert_array_equal(layer(X), np.full((BATCH, UNITS), TIME))
+    with watched_gates() as seen:
+        layer(X)
+    (told,) = seen.values()
+    np.testing.assert_array_equal(told["H"][:, -1], np.full((BATCH, UNITS), TIME))
