@@ -36,7 +36,7 @@ def evaluate(run: Run) -> dict:
         InputError: the data are gone or not those of the run, or the model cannot be read.
     """
     from apps.common.card import markdown_table
-    from apps.common.history import best_row, read_history
+    from apps.common.history import best_row, describe_kept, read_history
     from apps.stock import data as data_module
     from apps.stock import leaks, plots, report
     from apps.stock.backtest import backtest
@@ -78,6 +78,7 @@ def evaluate(run: Run) -> dict:
         "diebold_mariano_best": asdict(tests[best][0]),
         "windows": {part: len(starts) for part, starts in data.windows.items()},
         "best_epoch": best_row(history)["epoch"],
+        "kept": describe_kept(best_row(history), config.epochs),
         "training_minutes": sum(row["seconds"] for row in history) / 60,
         "weights": trained.count_params(),
     }
@@ -145,6 +146,7 @@ def _write_card(run, config, data, metrics, scores, step_rows, notes) -> None:
         data=f"`{config.data}`: {len(panel.values):,} rows of {len(panel.names)} series, in the "
         f"order of time: {windows['train']:,} windows to train on, {windows['validation']:,} to "
         f"choose the epoch by, {windows['test']:,} to test on, {gap}.{notes}",
+        kept=metrics["kept"],
         scores=scores,
         limits=PRICE_LIMITS if panel.holds_prices else LIMITS,
         machine=run.machine,
