@@ -82,8 +82,8 @@ def contest(config: SentimentConfig, count: int) -> Contest:
 
     from apps.sentiment.data import load
     from apps.sentiment.model import build
+    from apps.sentiment.task import compile_model
     from apps.sentiment.text import learn_vocabulary
-    from apps.sentiment.train import compile_model
     from benchmarks.contenders import TOLERANCE, disagreement, synchronous
 
     reviews = load(config).train

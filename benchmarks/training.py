@@ -66,13 +66,14 @@ def contest(preset: str) -> Contest:
     import keras
 
     from apps.char_lm import batches
+    from apps.char_lm.data import load_corpus
     from apps.char_lm.model import build
-    from apps.char_lm.train import compile_model
+    from apps.char_lm.task import compile_model
     from benchmarks.contenders import MODES, TOLERANCE, disagreement, fit_mode, supports_jit
     from rnn_keras.training import reset_states
 
     config = PRESETS[preset][1]
-    corpus = batches.load_corpus(config)
+    corpus = load_corpus(config)
     data = batches.train(config, corpus, epoch=0)
     ids, _ = next(iter(data))
     calls, fit, weights, expected = {}, {}, None, None

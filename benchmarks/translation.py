@@ -54,18 +54,18 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     import keras
 
     from apps.translation import decoders
-    from apps.translation.batches import Encoded
+    from apps.translation.batches import TokenizedPairs
     from apps.translation.data import load
     from apps.translation.model import build
+    from apps.translation.task import compile_model
     from apps.translation.text import PAD_ID, Codec, learn_vocabulary
-    from apps.translation.train import compile_model
     from benchmarks.contenders import TOLERANCE, disagreement, synchronous
 
     pairs = load(config).train
     codecs = [
         Codec(learn_vocabulary(config, texts), config) for texts in (pairs.sources, pairs.targets)
     ]
-    epoch = list(Encoded(config, *codecs, pairs).batches(0).as_numpy_iterator())
+    epoch = list(TokenizedPairs(config, *codecs, pairs).batches(0).as_numpy_iterator())
     # From the shortest to the longest, so that they stand for the whole epoch.
     epoch.sort(key=lambda batch: batch[1].shape[1])
     data = [epoch[int((i + 0.5) * len(epoch) / count)] for i in range(count)]

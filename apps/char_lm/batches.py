@@ -4,40 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from apps.char_lm.config import CharLMConfig
-from apps.char_lm.data import Corpus, load
-from apps.char_lm.model import load_vocabulary
-from apps.common.errors import InputError
-from apps.common.run import Run
+from apps.char_lm.data import Corpus
 from rnn_keras.data import contiguous_streams, sliding_windows
 
 
-def load_corpus(config: CharLMConfig, run: Run | None = None) -> Corpus:
-    """The corpus that `config` asks for.
-
-    Args:
-        config: the configuration.
-        run: a run that was trained on it already.
-
-    Raises:
-        InputError: the source cannot be used, is too short for one batch in each part, or is not
-            what `run` was trained on.
-    """
-    if config.protocol == "d2l":
-        corpus = load(config.data, protocol="d2l")
-    else:
-        batch = config.batch_size * config.steps + 1
-        corpus = load(
-            config.data,
-            validation_fraction=config.validation_fraction,
-            min_train=batch + config.steps - 1,
-            min_validation=batch,
-        )
-    if run is not None and not _is_the_data_of(run, corpus):
-        raise InputError(
-            f"{config.data} is not what {run} was trained on any more; "
-            "bring that text back, or train a new run"
-        )
-    return corpus
+def batches(config: CharLMConfig, corpus: Corpus, epoch: int | None) -> tf.data.Dataset:
+    """Ids and next ids, each `(batch, time)`: of a training epoch, or the validation batches."""
+    return validation(config, corpus) if epoch is None else train(config, corpus, epoch)
 
 
 def train(config: CharLMConfig, corpus: Corpus, epoch: int) -> tf.data.Dataset:
@@ -66,9 +39,3 @@ def validation(config: CharLMConfig, corpus: Corpus) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(
         contiguous_streams(corpus.validation_ids, config.batch_size, config.steps)
     )
-
-
-def _is_the_data_of(run: Run, corpus: Corpus) -> bool:
-    if run.data_sha256 is None:  # a run of version 0.1.0 may have none
-        return load_vocabulary(run) == corpus.vocab
-    return run.data_sha256 == corpus.sha256

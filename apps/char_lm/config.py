@@ -5,6 +5,7 @@ from typing import Literal
 
 from apps.common.config import TrainingConfig
 
+DESCRIPTION = "Train a character language model, compare it with n-grams, and export it."
 D2L_STEPS = 32
 MAX_LENGTH = 10_000  # characters that a call of the exported `generate` may ask for
 

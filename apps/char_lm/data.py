@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from apps.char_lm.config import D2L_STEPS
+from apps.char_lm.config import D2L_STEPS, CharLMConfig
 from apps.char_lm.text import load_text
 from apps.common.errors import InputError
 from apps.common.progress import reports
@@ -52,6 +52,23 @@ class Corpus:
         """A digest of both texts and of the vocabulary."""
         parts = json.dumps([self.train_text, self.validation_text, self.vocab.tokens])
         return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def load_corpus(config: CharLMConfig) -> Corpus:
+    """The corpus of `config`, long enough for one batch in each part.
+
+    Raises:
+        InputError: the source cannot be used, or is too short.
+    """
+    if config.protocol == "d2l":
+        return load(config.data, protocol="d2l")
+    batch = config.batch_size * config.steps + 1
+    return load(
+        config.data,
+        validation_fraction=config.validation_fraction,
+        min_train=batch + config.steps - 1,
+        min_validation=batch,
+    )
 
 
 @reports("reading the text")

@@ -7,7 +7,8 @@ from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
 from apps.common.ids import known_ids
 from apps.common.run import Run
-from rnn_keras.data import Vocabulary
+from apps.common.trained import load_best, load_vocabulary
+from apps.task import Trained
 from rnn_keras.layers import GRU, LSTM, DeepRNN, VanillaRNN
 
 UNKNOWN_ID = 0  # `Vocabulary.from_tokens` puts `<unk>` first
@@ -67,36 +68,19 @@ def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
     return streaming
 
 
-def load(run: Run) -> tuple[CharLMConfig, Vocabulary, keras.Model]:
-    """The configuration, the vocabulary and the trained model of a run.
+def load(run: Run) -> Trained:
+    """A run, with its vocabulary as `assets`.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
-    config = run.read_config(CharLMConfig)
-    vocabulary = load_vocabulary(run)
-    try:
-        trained = keras.saving.load_model(run.best, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
-    if trained.output_shape[-1] != len(vocabulary):
+    vocabulary, model = load_vocabulary(run), load_best(run)
+    if model.output_shape[-1] != len(vocabulary):
         raise InputError(
             f"{run.vocab} has {len(vocabulary)} tokens, but the model in {run.best} has "
-            f"{trained.output_shape[-1]}"
+            f"{model.output_shape[-1]}"
         )
-    return config, vocabulary, trained
-
-
-def load_vocabulary(run: Run) -> Vocabulary:
-    """The vocabulary of a run.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    try:
-        return Vocabulary.load(run.vocab)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
+    return Trained(run, run.read_config(CharLMConfig), model, vocabulary)
 
 
 def state_names(config: CharLMConfig) -> list[str]:

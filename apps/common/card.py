@@ -13,8 +13,7 @@ def model_card(
     data: str,
     scores: Sequence[Mapping[str, Any]],
     limits: str,
-    machine: str = "",
-    kept: str = "",
+    training: str = "",
     picture: str = "",
     sections: Mapping[str, str] | None = None,
 ) -> str:
@@ -29,8 +28,7 @@ def model_card(
         scores: one row per model, the baseline's among them, such as
             `{"model": "GRU", "perplexity": 4.21}`.
         limits: what not to expect of it.
-        machine: what it was trained on (`describe_machine()`).
-        kept: the epoch whose weights these are (`history.describe_kept`).
+        training: its size, how long it was trained, on what machine, and which epoch was kept.
         picture: path of a plot beside the card, such as `plots/loss.png`.
         sections: more to say after the scores, Markdown by heading.
 
@@ -38,10 +36,8 @@ def model_card(
         Markdown.
     """
     parts = [f"# {title}", what, "## Repeat it", f"```\n{command}\n```"]
-    if machine:
-        parts.append(f"Trained on {machine}.")
-    if kept:
-        parts.append(f"Kept: {kept}.")
+    if training:
+        parts.append(training)
     parts += ["## Data", data, "## Scores", markdown_table(scores)]
     if picture:
         parts.append(f"![]({picture})")

@@ -1,7 +1,5 @@
 """A few validation texts that stay with the run, so that an export is checked on real text."""
 
-import json
-
 from apps.common.errors import InputError
 from apps.common.run import Run
 
@@ -21,11 +19,7 @@ def read_examples(run: Run) -> list[str]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    path = run.path / FILE
-    try:
-        texts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+    texts = run.read_json(FILE)
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"{path} is not a list of texts")
+        raise InputError(f"{run.path / FILE} is not a list of texts")
     return texts

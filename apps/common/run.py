@@ -218,6 +218,18 @@ class Run:
         resume = f"python -m apps.{self.app}.train --resume {self.name}"
         return f"{command}\n{resume} --epochs {config.epochs}"
 
+    def read_json(self, name: str) -> Any:
+        """The value in the file `name` of the run.
+
+        Raises:
+            InputError: the file is missing or not JSON.
+        """
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {path}: {error}") from error
+
     def write_json(self, name: str, value: Any) -> None:
         """Write `value` to the file `name` of the run, all or nothing."""
         self.write_text(name, _to_json(value))

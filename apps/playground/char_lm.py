@@ -21,8 +21,8 @@ FRAME = 0.05  # seconds between two updates of the page
 @once
 def network_of(run):
     """The vocabulary and the model with its states in the open."""
-    config, vocabulary, trained = model.load(run)
-    return vocabulary, model.build_streaming(config, trained)
+    trained = model.load(run)
+    return trained.assets, model.build_streaming(trained.config, trained.model)
 
 
 def tab(runs: Runs) -> gr.Dropdown:

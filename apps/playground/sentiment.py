@@ -72,7 +72,7 @@ def tab(runs: Runs) -> gr.Dropdown:
         reading = judge_of(runs[name]).read(text)
         if not reading.tokens:
             return None
-        _, _, network = network_of(runs[name])
+        network = network_of(runs[name]).model
         with gates.watching() as seen:
             network(np.asarray(reading.ids)[None])
         return drawn(gates.chart, gates.layers(seen, reading.tokens))

@@ -51,7 +51,7 @@ def tab(runs: Runs) -> gr.Dropdown:
     @told(inputs)
     def show_gates(name, file, ticker):
         forecasts, _ = forecasts_of(name, file, ticker)
-        _, network = network_of(runs[name])
+        network = network_of(runs[name]).model
         first = forecasts[0]
         with gates.watching() as seen:
             network(first["window"][None])

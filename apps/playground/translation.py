@@ -64,7 +64,8 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     @told([name, sentence, translation])
     def show_gates(name, sentence, translation):
-        _, network, source, target = network_of(runs[name])
+        trained = network_of(runs[name])
+        network, (source, target) = trained.model, trained.assets
         if not source.encode([sentence]).flat_values.shape[0]:
             return None
         read = source_ids(source, tf.constant([sentence]))

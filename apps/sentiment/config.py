@@ -8,6 +8,9 @@ from apps.common.config import TrainingConfig, is_integer
 Pooling = Literal["max", "mean", "max+mean", "attention", "last"]
 
 
+DESCRIPTION = "Train a sentiment classifier, compare it with a bag of bigrams, and export it."
+
+
 @dataclass(frozen=True, kw_only=True)
 class SentimentConfig(TrainingConfig):
     """The flags of the sentiment classifier, beside those of every application."""

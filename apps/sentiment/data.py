@@ -8,7 +8,6 @@ import numpy as np
 
 from apps.common.errors import InputError
 from apps.common.progress import reports
-from apps.common.run import Run
 from apps.sentiment import grammar, reviews
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
@@ -39,7 +38,7 @@ class Data:
 
 
 @reports("reading the reviews")
-def load(config: SentimentConfig, run: Run | None = None) -> Data:
+def load(config: SentimentConfig) -> Data:
     """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
 
     The validation part is taken out of the training part, and so is the test part if the source
@@ -50,23 +49,15 @@ def load(config: SentimentConfig, run: Run | None = None) -> Data:
 
     Args:
         config: the configuration.
-        run: a run that was trained on them already.
 
     Raises:
-        InputError: the source cannot be used, is too small to be split, or is not what `run` was
-            trained on.
+        InputError: the source cannot be used, or is too small to be split.
     """
     if config.data == "builtin":
         train, test = grammar.generate(config.split_seed)
     else:
         train, test = reviews.read(config.data, config.text_column, config.label_column)
-    data = _split(config, train, test)
-    if run is not None and run.data_sha256 != data.sha256:
-        raise InputError(
-            f"{config.data} is not what {run} was trained on any more; "
-            "bring those reviews back, or train a new run"
-        )
-    return data
+    return _split(config, train, test)
 
 
 def _split(config, train, test):

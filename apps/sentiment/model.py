@@ -1,17 +1,20 @@
 """The classifier: word vectors, recurrent layers, pooling over the words, one logit."""
 
+from dataclasses import replace
+
 import keras
 from keras import ops
 
 from apps.common.errors import InputError
 from apps.common.ids import known_ids
 from apps.common.run import Run
+from apps.common.trained import load_best, load_vocabulary
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
-from rnn_keras.data import Vocabulary
+from apps.task import Trained
 from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
 
 LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
@@ -95,32 +98,29 @@ def in_float32(config: SentimentConfig, trained: keras.Model, vocab_size: int) -
     return model
 
 
-def load_network(run: Run) -> tuple[SentimentConfig, Vocabulary, AdversarialModel]:
-    """The configuration, the vocabulary and the trained network of a run, in float32.
+def load_network(run: Run) -> Trained:
+    """The trained network of a run, in float32, with its vocabulary as `assets`.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
-    config = run.read_config(SentimentConfig)
+    config, vocabulary = run.read_config(SentimentConfig), load_vocabulary(run)
+    best = load_best(run)
     try:
-        vocabulary = Vocabulary.load(run.vocab)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error
-    try:
-        trained = keras.saving.load_model(run.best, compile=False)
-        return config, vocabulary, in_float32(config, trained, len(vocabulary))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Trained(run, config, in_float32(config, best, len(vocabulary)), vocabulary)
+    except ValueError as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {run.best}: {reason}") from error
 
 
-def load(run: Run) -> tuple[SentimentConfig, Vocabulary, keras.Model]:
+def load(run: Run) -> Trained:
     """As `load_network`, the network with the n-grams beside it if the run has them.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
-    config, vocabulary, network = load_network(run)
-    if config.ngrams:
-        network = ngrams.load(run, network, config.ngrams, len(vocabulary))
-    return config, vocabulary, network
+    trained = load_network(run)
+    if trained.config.ngrams:
+        buckets, size = trained.config.ngrams, len(trained.assets)
+        return replace(trained, model=ngrams.load(run, trained.model, buckets, size))
+    return trained

@@ -15,7 +15,7 @@ from apps.common.files import replacing
 from apps.common.ids import known_ids
 from apps.common.progress import reports
 from apps.common.run import Run
-from apps.sentiment.batches import Encoded
+from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 
 FILE = "ngrams.npz"
@@ -123,7 +123,11 @@ def combine(network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:
 
 @reports("fitting the n-grams")
 def fit(
-    network: keras.Model, buckets: int, vocab_size: int, training: Encoded, validation: Encoded
+    network: keras.Model,
+    buckets: int,
+    vocab_size: int,
+    training: TokenizedReviews,
+    validation: TokenizedReviews,
 ) -> keras.Model:
     """Fit the n-grams to the training reviews, and their weight to the validation reviews.
 

@@ -15,7 +15,7 @@ from apps.common.errors import InputError
 from apps.common.fit import fit
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.sentiment.batches import Encoded
+from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.model import recurrent_layers, word_vectors
 from apps.sentiment.text import PAD_ID
@@ -97,8 +97,8 @@ def pretrain(
     model: keras.Model,
     config: SentimentConfig,
     vocab_size: int,
-    training: Encoded,
-    validation: Encoded,
+    training: TokenizedReviews,
+    validation: TokenizedReviews,
     run: Run,
 ) -> None:
     """Give a model of `model.build` the word vectors and recurrent layers of a `WordModel`.

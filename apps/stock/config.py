@@ -10,6 +10,9 @@ ALL = "all"  # the value of --target that means every column
 MAX_FEEDBACK = 100  # steps; the autoregressive model is unrolled
 
 
+DESCRIPTION = "Train a forecaster of a time series, compare it with baselines, and export it."
+
+
 @dataclass(frozen=True, kw_only=True)
 class StockConfig(TrainingConfig):
     """The flags of the forecaster, beside those of every application."""

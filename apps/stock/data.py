@@ -6,7 +6,6 @@ import numpy as np
 
 from apps.common.errors import InputError
 from apps.common.progress import reports
-from apps.common.run import Run
 from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
 from rnn_keras.data import window_starts
@@ -36,25 +35,24 @@ class Data:
     statistics: dict[str, list]
     minimum: list[float | None]
 
+    @property
+    def sha256(self) -> str:
+        """A digest of the series."""
+        return self.panel.sha256
+
 
 @reports("reading the series")
-def load(config: StockConfig, run: Run | None = None) -> Data:
+def load(config: StockConfig) -> Data:
     """Read, clean, split and measure the data.
 
     Args:
         config: the configuration.
-        run: a run that was trained on them already.
 
     Raises:
-        InputError: the data cannot be used, are too short for one window in each part, are below
-            `config.minimum`, or are not what `run` was trained on.
+        InputError: the data cannot be used, are too short for one window in each part, or are
+            below `config.minimum`.
     """
     panel = load_panel(config)
-    if run is not None and run.data_sha256 != panel.sha256:
-        raise InputError(
-            f"{config.data} is not what {run} was trained on any more; "
-            "bring those data back, or train a new run"
-        )
     distinct, times = np.unique(panel.dates, return_inverse=True)
     ends = _ends(config, len(distinct))
     windows = split_windows(config, panel.series, times, ends)

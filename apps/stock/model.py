@@ -8,9 +8,11 @@ from keras import ops
 
 from apps.common.errors import InputError
 from apps.common.run import Run
+from apps.common.trained import load_best
 from apps.stock.config import StockConfig
 from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
 from apps.stock.scaling import Scaling
+from apps.task import Trained
 
 
 def build(
@@ -104,24 +106,18 @@ class Forecaster:
         return {"quantiles": quantiles}
 
 
-def load(run: Run) -> tuple[StockConfig, keras.Model]:
-    """The configuration and the trained model of a run.
-
-    The model computes in float32, whatever it was trained in.
+def load(run: Run) -> Trained:
+    """A run, with what `scaler.json` holds as `assets`; the model computes in float32.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
-    config = run.read_config(StockConfig)
-    try:
-        trained = keras.saving.load_model(run.best, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
+    config, trained = run.read_config(StockConfig), load_best(run)
     wanted = config.lookback, config.horizon, len(config.levels)
     found = trained.input_shape[1], trained.output_shape[1], trained.output_shape[-1]
     if wanted != found:
         raise InputError(f"{run.config_file} is not of the model in {run.best}: {wanted} {found}")
-    return config, _in_float32(config, trained)
+    return Trained(run, config, _in_float32(config, trained), run.read_json("scaler.json"))
 
 
 def _in_float32(config: StockConfig, trained: keras.Model) -> keras.Model:

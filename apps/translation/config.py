@@ -8,6 +8,9 @@ from apps.common.config import TrainingConfig, is_integer, is_number
 Attention = Literal["none", "additive", "multiplicative"]
 
 
+DESCRIPTION = "Train a translator, compare its BLEU with two baselines, and export it."
+
+
 @dataclass(frozen=True, kw_only=True)
 class TranslationConfig(TrainingConfig):
     """The flags of the translator, beside those of every application."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from apps.common.errors import InputError
 from apps.common.progress import reports
-from apps.common.run import Run
 from apps.translation import grammar, pairs
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
@@ -34,7 +33,7 @@ class Corpus:
 
 
 @reports("reading the pairs")
-def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
+def load(config: TranslationConfig) -> Corpus:
     """The pairs that `config` names (see `pairs.read` and `grammar.generate`), in three parts.
 
     What the source does not tell apart is drawn from its training part, by distinct source
@@ -43,11 +42,9 @@ def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
 
     Args:
         config: the configuration.
-        run: a run that was trained on them already.
 
     Raises:
-        InputError: the source cannot be used, is too small to be split, or is not what `run` was
-            trained on.
+        InputError: the source cannot be used, or is too small to be split.
     """
     given = _builtin(config) if config.data == "builtin" else pairs.read(config)
     parts, about = _apart(given)
@@ -59,11 +56,6 @@ def load(config: TranslationConfig, run: Run | None = None) -> Corpus:
     digest = hashlib.sha256()
     for name in pairs.PARTS:
         digest.update(json.dumps([parts[name].sources, parts[name].targets]).encode())
-    if run is not None and run.data_sha256 != digest.hexdigest():
-        raise InputError(
-            f"{config.data} is not what {run} was trained on any more; "
-            "bring those pairs back, or train a new run"
-        )
     return Corpus(
         *(parts[name] for name in pairs.PARTS),
         digest.hexdigest(),

@@ -8,7 +8,7 @@ import tensorflow as tf
 from apps.common.run import Run
 from apps.translation.attention import Attention
 from apps.translation.config import TranslationConfig
-from apps.translation.model import vocabulary_files
+from apps.translation.model import VOCABULARIES
 from apps.translation.search import most_attended, search, source_ids, source_words
 from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
 from rnn_keras.data import Vocabulary
@@ -154,7 +154,7 @@ class SavedModelTranslator(ExportedTranslator):
 
     def __init__(self, run: Run, config: TranslationConfig):
         self._model = tf.saved_model.load(str(run.saved_model / "1"))
-        codecs = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
+        codecs = (Codec(Vocabulary.load(run.path / file), config) for file in VOCABULARIES)
         super().__init__(config, *codecs, self._model.signatures)
 
     def _call(self, signature, **tensors):
@@ -174,8 +174,7 @@ class LiteRTTranslator(ExportedTranslator):
 
     def __init__(self, run: Run, config: TranslationConfig):
         self._model = LiteRTModel(run.tflite)
-        names = [path.name for path in vocabulary_files(run)]
-        codecs = (Codec(self._model.vocabulary(name), config) for name in names)
+        codecs = (Codec(self._model.vocabulary(name), config) for name in VOCABULARIES)
         super().__init__(config, *codecs, self._model.signatures)
 
     def _call(self, signature, **tensors):

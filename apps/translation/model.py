@@ -1,13 +1,13 @@
 """The translator: an encoder, a decoder, and the probabilities of the next token."""
 
-from pathlib import Path
-
 import keras
 from keras import ops
 
 from apps.common.errors import InputError
 from apps.common.ids import known_ids
 from apps.common.run import Run
+from apps.common.trained import load_best, load_vocabulary
+from apps.task import Trained
 from apps.translation.config import TranslationConfig
 from apps.translation.decoders import (
     STATES,
@@ -21,6 +21,7 @@ from apps.translation.decoders import (
 from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
 from rnn_keras.data import Vocabulary
 
+VOCABULARIES = "vocab.source.txt", "vocab.target.txt"
 FROM_CONFIG = (
     "cell",
     "layers",
@@ -167,13 +168,8 @@ def build(
 
 def save_vocabularies(run: Run, source: Vocabulary, target: Vocabulary) -> None:
     """Write the vocabularies of a run."""
-    for vocabulary, path in zip((source, target), vocabulary_files(run)):
-        vocabulary.save(path)
-
-
-def vocabulary_files(run: Run) -> tuple[Path, Path]:
-    """The files of the vocabularies of a run: the source's and the target's."""
-    return run.path / "vocab.source.txt", run.path / "vocab.target.txt"
+    for file, vocabulary in zip(VOCABULARIES, (source, target)):
+        vocabulary.save(run.path / file)
 
 
 def load_codecs(run: Run, config: TranslationConfig) -> tuple[Codec, Codec]:
@@ -182,15 +178,12 @@ def load_codecs(run: Run, config: TranslationConfig) -> tuple[Codec, Codec]:
     Raises:
         InputError: a file is missing or damaged.
     """
-    try:
-        source, target = (Codec(Vocabulary.load(path), config) for path in vocabulary_files(run))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the vocabularies of {run}: {error}") from error
+    source, target = (Codec(load_vocabulary(run, file), config) for file in VOCABULARIES)
     return source, target
 
 
-def load(run: Run) -> tuple[TranslationConfig, Translator, Codec, Codec]:
-    """The configuration, the trained model in float32, and the codecs of source and target.
+def load(run: Run) -> Trained:
+    """A run in float32, with the codecs of source and target as `assets`.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
@@ -198,10 +191,10 @@ def load(run: Run) -> tuple[TranslationConfig, Translator, Codec, Codec]:
     config = run.read_config(TranslationConfig)
     source, target = load_codecs(run, config)
     model = build(config, len(source.vocabulary), len(target.vocabulary), "float32")
+    best = load_best(run)
     try:
-        trained = keras.saving.load_model(run.best, compile=False)
-        model.set_weights([variable.numpy() for variable in trained.weights])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        model.set_weights([variable.numpy() for variable in best.weights])
+    except ValueError as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {run.best}: {reason}") from error
-    return config, model, source, target
+    return Trained(run, config, model, (source, target))

@@ -1,14 +1,12 @@
-"""What an evaluation says: the model card of a translator, with its worst sentences."""
+"""Parts of the translator's model card, with its worst sentences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from apps.common.card import markdown_table, model_card
-from apps.common.run import Run
+from apps.common.card import markdown_table
 from apps.translation.config import TranslationConfig
-from apps.translation.data import Corpus
 from apps.translation.scores import Judge
 
 WORST = 8  # sentences in the table of the worst
@@ -19,58 +17,34 @@ LIMITS = (
 )
 
 
-def card(
-    run: Run,
+def sections(
     config: TranslationConfig,
-    corpus: Corpus,
     metrics: Mapping[str, Any],
     lengths: Sequence[Mapping[str, Any]],
     errors: Sequence[Mapping[str, Any]],
-) -> str:
-    """The model card.
+) -> dict[str, str]:
+    """The sections of the card after the scores, Markdown by heading.
 
     Args:
-        run: the run.
-        config: its configuration.
-        corpus: its data.
+        config: the configuration.
         metrics: what `metrics.json` holds.
         lengths: of `scores.by_length`.
         errors: of `worst`.
-
-    Returns:
-        Markdown.
     """
-    sections = {
+    found = {
         "What the figures are": _figures(config, metrics),
         "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
         "Worst sentences": "The translations of the lowest BLEU (of beam search).\n\n"
         + markdown_table(errors),
     }
     if config.attention != "none":
-        sections["Attention"] = "![](plots/attention.png)"
+        found["Attention"] = "![](plots/attention.png)"
     if metrics["documented"]:
-        sections["Documented sentences"] = (
+        found["Documented sentences"] = (
             "Most of them are trained on: a smoke test, and no measure of quality.\n\n"
             + markdown_table(metrics["documented"])
         )
-    return model_card(
-        f"Translator {run.name}",
-        what=f"Translates {config.source} to {config.target}: {network(config)}, over "
-        f"{metrics['source_tokens']:,} and {metrics['target_tokens']:,} {config.tokens}s; "
-        f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
-        f"minutes at {metrics['tokens_per_second']:,.0f} target tokens per second.",
-        command=run.command,
-        config=config.to_json(),
-        data=f"`{config.data}`: {len(corpus.train):,} pairs for training, "
-        f"{len(corpus.validation):,} for validation, {len(corpus.test):,} for the "
-        f"scores below, of {metrics['sentences']:,} distinct sources. {corpus.about}",
-        scores=metrics["scores"],
-        limits=LIMITS,
-        machine=run.machine,
-        kept=metrics["kept"],
-        picture="plots/loss.png",
-        sections=sections,
-    )
+    return found
 
 
 def network(config: TranslationConfig) -> str:

@@ -76,7 +76,7 @@ def test_evaluate_again_gives_the_same_score(run, capsys):
 def test_the_machine_named_is_the_one_that_trained(run, runs):
     copy = changed_copy(run, "elsewhere", machine="an abacus", command="x")
     evaluate.main([str(copy)])
-    assert "Trained on an abacus." in (copy / "README.md").read_text(encoding="utf-8")
+    assert "minutes on an abacus." in (copy / "README.md").read_text(encoding="utf-8")
     assert read_results(runs / "char_lm" / "results.csv")[0]["machine"] == "an abacus"
 
 

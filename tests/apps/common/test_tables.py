@@ -18,7 +18,7 @@ Continues a text.
 python -m apps.char_lm.train tiny
 ```
 
-Trained on 2 cores.
+123 weights, trained on 2 cores.
 
 ## Data
 
@@ -59,7 +59,7 @@ def test_the_model_card():
             {"model": "5-gram", "nats": 1.67, "note": "a | b"},
         ],
         limits="Small.",
-        machine="2 cores",
+        training="123 weights, trained on 2 cores.",
         picture="plots/loss.png",
     )
     assert text == CARD

@@ -13,7 +13,7 @@ from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
-from apps.sentiment.batches import Encoded
+from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.model import build, in_float32
 from apps.sentiment.pooling import MaskedPooling
@@ -212,7 +212,7 @@ def test_the_linear_part_is_fitted_and_weighed(tmp_path):
     config = replace(SMALL, ngrams=64, min_count=1)
     vocabulary = learn_vocabulary(config, texts)
     training, validation = (
-        Encoded(config, vocabulary, Reviews(texts[rows], labels[rows]))
+        TokenizedReviews(config, vocabulary, Reviews(texts[rows], labels[rows]))
         for rows in (slice(200), slice(200, 300))
     )
     network = build(config, len(vocabulary))

@@ -186,12 +186,11 @@ def test_predict_reads_files_and_draws(alone, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_other_options_and_a_small_file(runs, monkeypatch, capsys):
+def test_other_options_and_a_small_file(runs, capsys):
     options = ["--tokens", "wordpiece", "--vocabulary", "60", "--cell", "gru", "--pooling", "mean"]
     options += ["--epochs", "1", "--no-bidirectional", "--units", "60"]
-    whole = export.export
-    monkeypatch.setattr(export, "export", lambda run: whole(run, "dynamic"))
     train.main([*SMALL, *options, "--data", str(runs / "reviews.jsonl"), "--run", "other"])
+    export.main(["other", "--quantization", "dynamic"])
     other = runs / "sentiment" / "other"
     metrics = json.loads((other / "metrics.json").read_text())
     assert json.loads((other / "export.json").read_text())["quantization"] == "dynamic"

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from apps.common.errors import InputError
 from apps.translation import grammar, pairs
-from apps.translation.batches import Encoded
+from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.data import load
 from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, SPECIALS, Codec
@@ -266,7 +266,7 @@ def corpus_of(config, count=30):
 def test_batches_hold_every_pair_once_and_shift_the_target():
     config = config_of_words()
     codec, part = corpus_of(config)
-    encoded = Encoded(config, codec, codec, part)
+    encoded = TokenizedPairs(config, codec, codec, part)
     seen = []
     for (source, decoder_input), target in encoded.batches(epoch=0):
         assert source.dtype == decoder_input.dtype == target.dtype == tf.int32
@@ -285,7 +285,7 @@ def test_only_sources_are_cut():
     """A target that was would teach that a sentence ends anywhere."""
     config = config_of_words(max_length=3)
     codec, _ = corpus_of(config)
-    ((source, _), target) = next(iter(Encoded(config, codec, codec, PAIR).batches()))
+    ((source, _), target) = next(iter(TokenizedPairs(config, codec, codec, PAIR).batches()))
     assert codec.decode(source).numpy() == [b"a b c"]
     assert codec.decode(target).numpy() == [b"d c b a d c b a"]
 
@@ -294,7 +294,7 @@ def test_the_order_is_drawn_from_seed_and_epoch():
     def order(epoch, seed=0):
         config = config_of_words(seed=seed)
         codec, part = corpus_of(config)
-        batches = Encoded(config, codec, codec, part).batches(epoch)
+        batches = TokenizedPairs(config, codec, codec, part).batches(epoch)
         return [source.numpy().tolist() for (source, _), _ in batches]
 
     assert order(1) == order(1) and order(None) == order(None)

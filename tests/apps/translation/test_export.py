@@ -15,7 +15,7 @@ from apps.common.run import Run
 from apps.translation import export, plots, translate
 from apps.translation.attention import Attention, describe
 from apps.translation.config import TranslationConfig
-from apps.translation.evaluate import looked_at
+from apps.translation.evaluation import attention_maps
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import build, load, save_vocabularies
 from apps.translation.search import most_attended, source_ids
@@ -273,7 +273,7 @@ def test_attention_is_described_and_drawn(tmp_path):
 def test_attention_maps_end_with_the_translation(loaded):
     model, *codecs = loaded
     graph = TranslatorGraph(CONFIG, model, *codecs)
-    maps = looked_at(graph, *codecs, list(PAIRS))
+    maps = attention_maps(graph, *codecs, list(PAIRS))
     for each in maps:
         assert each.weights.shape == (len(each.target), len(each.source))
         assert "<eos>" not in (*each.source[:-1], *each.target[:-1])

@@ -1,0 +1,103 @@
+"""The commands of every application, without TensorFlow until there is something to do.
+
+    python -m apps.APP.train [PRESET] [--flags]
+    python -m apps.APP.evaluate RUN
+    python -m apps.APP.export RUN [--quantization none|dynamic|float16]
+
+`train`, `evaluate` and `export` are the same from Python.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from apps.common import cli
+from apps.common.config import TrainingConfig
+from apps.common.environment import import_tensorflow
+from apps.common.run import Run
+
+if TYPE_CHECKING:
+    from apps.task import Evaluation, Task
+
+Quantization = Literal["none", "dynamic", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The command line of an export."""
+
+    run: cli.RunArgument
+
+    quantization: Quantization = "none"
+    """Weights of the LiteRT file: none keeps float32, dynamic makes them int8, float16 halves
+    them."""
+
+
+def train(app: str, config: TrainingConfig, run: Run | None = None) -> Run:
+    """Trains, evaluates and exports; see `runner.train`."""
+    runner, task = _load(app)
+    return runner.train(task, config, run)
+
+
+def evaluate(app: str, run: Run) -> "Evaluation":
+    """Evaluates a trained run; see `runner.evaluate`."""
+    runner, task = _load(app)
+    return runner.evaluate(task, run)
+
+
+def export(app: str, run: Run, quantization: Quantization = "none") -> dict[str, Any]:
+    """Exports a trained run; see `runner.export`."""
+    runner, task = _load(app)
+    return runner.export(task, run, quantization)
+
+
+@cli.command
+def train_command(app: str, argv: Sequence[str] | None = None) -> None:
+    """`python -m apps.APP.train`."""
+    settings = import_module(f"apps.{app}.config")
+    config, run = cli.parse(app, settings.PRESETS, argv, description=settings.DESCRIPTION)
+    began = time.monotonic()
+    run = train(app, config, run)
+    _, task = _load(app)
+    minutes = (time.monotonic() - began) / 60
+    print(f"done in {minutes:.1f} minutes; next:\n  {task.next_command(run)}")
+
+
+@cli.command
+def evaluate_command(app: str, argv: Sequence[str] | None = None) -> None:
+    """`python -m apps.APP.evaluate RUN`."""
+    description = "Evaluate a trained run on its test data again, and rewrite its model card."
+    run = cli.parse_run(app, "evaluate", description, argv)
+    evaluation = evaluate(app, run)
+    print(f"written to {run.metrics} and {run.card}: {evaluation.headline}")
+
+
+@cli.command
+def export_command(app: str, argv: Sequence[str] | None = None) -> None:
+    """`python -m apps.APP.export RUN`: exports and prints sizes and differences."""
+    options = tyro.cli(
+        ExportOptions,
+        args=argv,
+        prog=f"python -m apps.{app}.export",
+        description="Export a trained run to a SavedModel and a LiteRT file.",
+    )
+    run = Run.open(app, options.run)
+    report = export(app, run, options.quantization)
+    for name in ("saved_model", "litert"):
+        entry = report[name]
+        differences = ", ".join(f"{k} {d:.1e}" for k, d in entry["max_difference"].items())
+        print(
+            f"{run.path / entry['file']}: {entry['bytes'] / 1e3:,.0f} kB, "
+            f"largest difference from the Keras model: {differences}"
+        )
+
+
+def _load(app: str) -> tuple[ModuleType, "Task"]:
+    """The runner and the task, which import TensorFlow; before that, quietly, by ourselves."""
+    import_tensorflow()
+    return import_module("apps.runner"), import_module(f"apps.{app}.task").TASK

@@ -1,0 +1,31 @@
+"""What a finished run left behind, read back."""
+
+import keras
+
+from apps.common.errors import InputError
+from apps.common.run import Run
+from rnn_keras.data import Vocabulary
+
+
+def load_best(run: Run) -> keras.Model:
+    """The model with the weights that were kept, not compiled.
+
+    Raises:
+        InputError: `best.keras` is missing or damaged.
+    """
+    try:
+        return keras.saving.load_model(run.best, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {run.best}: {str(error).strip().splitlines()[0]}") from error
+
+
+def load_vocabulary(run: Run, file: str = "vocab.txt") -> Vocabulary:
+    """A vocabulary of a run.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        return Vocabulary.load(run.path / file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the vocabulary of {run}: {error}") from error

@@ -1,0 +1,195 @@
+"""Trains, evaluates and exports a task: the one way through every application.
+
+`apps.commands` has the same three functions by the application's name, and their command lines.
+"""
+
+import sys
+from dataclasses import asdict
+from typing import Any, Literal
+
+from apps.common import cli, environment
+from apps.common.card import markdown_table, model_card
+from apps.common.config import TrainingConfig
+from apps.common.errors import InputError
+from apps.common.fit import fit
+from apps.common.history import best_row, describe_kept, read_history
+from apps.common.plots import plot_loss
+from apps.common.progress import reports
+from apps.common.results import append_result
+from apps.common.run import Run, runs_root
+from apps.task import Data, Evaluation, Task
+from rnn_keras.export import ExportError, write_litert, write_saved_model
+
+Quantization = Literal["none", "dynamic", "float16"]
+
+
+def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
+    """Trains a model, or continues to train one; then evaluates and exports it.
+
+    Args:
+        task: the application.
+        config: the configuration.
+        run: the run to continue; None makes a new one.
+
+    Returns:
+        The run, complete.
+
+    Raises:
+        InputError: the data cannot be used or are not those of `run`, the loss is not finite any
+            more, or the export failed.
+    """
+    environment.prepare(config)
+    data = load_data(task, config, run)
+    model = task.build(config, data)
+    task.compile(model, config, len(task.batches(config, data, 0)))
+    monitor, mode = task.monitor(config)
+    if run is None:
+        command = cli.command_line(task.name, task.presets, config)
+        run = Run.create(task.name, config, command=command, data_sha256=data.sha256)
+    with run.training():
+        task.save_assets(run, data)
+        for note in task.notes(data):
+            print(f"{config.data}: {note}")
+        size = f"{model.count_params():,} weights"
+        print(f"{run}: {task.describe(config, data)}; {size}", flush=True)
+        task.before_fit(model, config, data, run)
+        fit(
+            model,
+            train=lambda epoch: task.batches(config, data, epoch),
+            validation=task.batches(config, data, None),
+            config=config,
+            run=run,
+            monitor=monitor,
+            mode=mode,
+            callbacks=task.callbacks(config, data),
+        )
+        task.after_fit(config, data, run)
+        plot_loss(run, unit=task.loss_unit, monitor=monitor, mode=mode)
+        evaluate(task, run, data)
+        export(task, run)
+    return run
+
+
+def load_data(task: Task, config: TrainingConfig, run: Run | None) -> Data:
+    """The data of `config`.
+
+    Raises:
+        InputError: they cannot be used, or are not what `run` was trained on.
+    """
+    data = task.load_data(config, run)
+    if run is not None and run.data_sha256 != data.sha256:
+        raise InputError(
+            f"{config.data} is not what {run} was trained on any more; "
+            "bring that data back, or train a new run"
+        )
+    return data
+
+
+@reports("evaluation")
+def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
+    """Evaluates a run on its test data; writes metrics, plots, model card and a row of results.
+
+    Args:
+        task: the application.
+        run: a run with a trained model.
+        data: what `load_data` returned; None loads it.
+
+    Returns:
+        The evaluation; its `metrics` are those of `metrics.json`.
+
+    Raises:
+        InputError: the data are gone or not those of the run, or the model cannot be read.
+    """
+    trained = task.load(run)
+    config = trained.config
+    if data is None:
+        data = load_data(task, config, run)
+    found = task.evaluate(trained, data)
+    best = best_row(read_history(run.history), *task.monitor(config))
+    # Also of runs inside the run, such as a pretraining.
+    epochs = [row for file in run.path.rglob(run.history.name) for row in read_history(file)]
+    metrics = {
+        **found.metrics,
+        "best_epoch": best["epoch"],
+        "kept": describe_kept(best, config.epochs),
+        "training_minutes": sum(row["seconds"] for row in epochs) / 60,
+        "weights": trained.model.count_params(),
+        "scores": found.scores,
+    }
+    run.write_json("metrics.json", metrics)
+    for name, draw in found.plots.items():
+        draw(run.plots / f"{name}.png")
+    for name, text in found.files.items():
+        run.write_text(name, text)
+    run.write_text("README.md", _card(run, config, found, metrics))
+    append_result(
+        runs_root() / task.name / "results.csv",
+        command=cli.command_line(task.name, task.presets, config, omit=("seed", "run")),
+        seed=config.seed,
+        minutes=metrics["training_minutes"],
+        machine=run.machine,
+        scores=found.results,
+    )
+    print("\n".join([markdown_table(found.scores), *found.remarks]), flush=True)
+    for warning in found.warnings:
+        print(warning, file=sys.stderr)
+    return found
+
+
+@reports("export")
+def export(task: Task, run: Run, quantization: Quantization = "none") -> dict[str, Any]:
+    """Writes `saved_model/1/` and `model.tflite` of a trained run, verified, and `export.json`.
+
+    Both are compared with the Keras model on examples, the SavedModel in a fresh process.
+
+    Args:
+        task: the application.
+        run: a trained run.
+        quantization: weights of the LiteRT file: float32 by "none", int8 by "dynamic", or float16.
+
+    Returns:
+        What `export.json` holds: for `saved_model` and `litert` the `file`, its `bytes`, and
+        `max_difference` from the Keras model by signature; the `quantization`; and the
+        application's own facts.
+
+    Raises:
+        InputError: the run's files do not fit together, or the export failed.
+    """
+    signatures = task.signatures(task.load(run))
+    try:
+        served = write_saved_model(directory=run.saved_model, **signatures.saved_model)
+        lite = write_litert(file=run.tflite, quantization=quantization, **signatures.litert)
+    except ExportError as error:
+        raise InputError(f"cannot export {run}: {error}") from error
+    report = {
+        "saved_model": _entry(run, asdict(served), "directory"),
+        "litert": _entry(run, asdict(lite), "file"),
+        "quantization": quantization,
+        **signatures.facts,
+    }
+    run.write_json("export.json", report)
+    return report
+
+
+def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
+    return {
+        "file": str(report[place].relative_to(run.path)),
+        "bytes": report["bytes"],
+        "max_difference": report["differences"],
+    }
+
+
+def _card(run: Run, config: TrainingConfig, found: Evaluation, metrics: dict[str, Any]) -> str:
+    return model_card(
+        found.title,
+        what=found.what,
+        command=run.command,
+        training=f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
+        f"minutes on {run.machine}. Kept: {metrics['kept']}.",
+        config=config.to_json(),
+        data=found.data,
+        scores=found.scores,
+        limits=found.limits,
+        picture=found.picture,
+        sections=found.sections,
+    )

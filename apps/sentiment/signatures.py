@@ -1,0 +1,44 @@
+"""What the classifier exports."""
+
+import numpy as np
+
+from apps.common.examples import read_examples
+from apps.sentiment.graph import SentimentGraph
+from apps.sentiment.text import Encoder
+from apps.task import Signatures, Trained
+
+UNUSUAL = ["", "...", "\x00\x07 \u200b", "qzxv wkjq", "ＧＯＯＤ 😀 e\u0301"]
+
+
+def signatures(trained: Trained) -> Signatures:
+    """Text to probability in the SavedModel; ids in the LiteRT file, with the vocabulary.
+
+    Both are compared with the Keras model on the validation reviews in `examples.json` and on
+    `UNUSUAL` texts.
+    """
+    model, vocabulary = trained.model, trained.assets
+    graph = SentimentGraph(model, Encoder(vocabulary, trained.config))
+    texts = read_examples(trained.run)
+    examples = _examples(graph, texts)
+    return Signatures(
+        saved_model={
+            "functions": graph.functions,
+            "trackables": graph.trackables,
+            "examples": examples,
+        },
+        litert={
+            "functions": graph.litert,
+            "trackables": [model],
+            "vocabulary": vocabulary,
+            "examples": {"score": examples["score"]},
+        },
+        facts={"reviews": len(texts)},
+    )
+
+
+def _examples(graph: SentimentGraph, texts: list[str]) -> dict[str, list[dict]]:
+    """All texts one by one, then all in one batch, as inputs of each signature."""
+    batches = [[text] for text in texts + UNUSUAL] + [texts + UNUSUAL]
+    as_text = [{"text": np.array([text.encode() for text in batch])} for batch in batches]
+    ids = [{"ids": graph.tokenize(example["text"])["ids"].numpy()} for example in as_text]
+    return {"classify": as_text, "tokenize": as_text, "score": ids}

@@ -1,0 +1,82 @@
+"""The sentiment classifier as a task of `apps.runner`."""
+
+import keras
+
+from apps.common.examples import write_examples
+from apps.common.optimizer import adamw
+from apps.common.run import Run
+from apps.common.trained import load_vocabulary
+from apps.sentiment import data, model, ngrams
+from apps.sentiment.batches import Tokenized
+from apps.sentiment.config import PRESETS, SentimentConfig
+from apps.sentiment.evaluation import MONITOR, evaluate
+from apps.sentiment.pretraining import pretrain
+from apps.sentiment.signatures import signatures
+from apps.sentiment.text import learn_vocabulary
+from apps.task import Task
+
+
+def load_data(config: SentimentConfig, run: Run | None) -> Tokenized:
+    """The reviews, with the vocabulary of the run, or else of the training reviews."""
+    reviews = data.load(config)
+    known = run is not None and run.vocab.exists()
+    vocabulary = load_vocabulary(run) if known else learn_vocabulary(config, reviews.train.texts)
+    return Tokenized(config, vocabulary, reviews)
+
+
+def compile_model(model: keras.Model, config: SentimentConfig, batches_per_epoch: int) -> None:
+    """The optimizer, the loss, and the accuracy that chooses the epoch."""
+    model.compile(
+        adamw(config, batches_per_epoch, config.weight_decay, beta_2=0.99),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
+    )
+
+
+def _describe(config: SentimentConfig, data: Tokenized) -> str:
+    reviews = data.reviews
+    return (
+        f"{len(reviews.train):,} reviews to train on, {len(reviews.validation):,} to validate, "
+        f"{len(reviews.test):,} to test; {len(data.vocabulary):,} tokens"
+    )
+
+
+def _save_assets(run: Run, data: Tokenized) -> None:
+    write_examples(run, data.reviews.validation.texts)
+    data.vocabulary.save(run.vocab)
+
+
+def _pretrain(network: keras.Model, config: SentimentConfig, data: Tokenized, run: Run) -> None:
+    if config.pretraining and not run.state.exists():
+        pretrain(network, config, len(data.vocabulary), data.train, data.validation, run)
+
+
+def _fit_ngrams(config: SentimentConfig, data: Tokenized, run: Run) -> None:
+    if config.ngrams:
+        network = model.load_network(run).model
+        size = len(data.vocabulary)
+        ngrams.save(run, ngrams.fit(network, config.ngrams, size, data.train, data.validation))
+
+
+TASK = Task(
+    name="sentiment",
+    presets=PRESETS,
+    loss_unit="nats per review",
+    load_data=load_data,
+    build=lambda config, data: model.build(config, len(data.vocabulary)),
+    compile=compile_model,
+    batches=lambda config, data, epoch: (
+        data.validation.batches() if epoch is None else data.train.batches(epoch)
+    ),
+    describe=_describe,
+    save_assets=_save_assets,
+    load=model.load,
+    evaluate=evaluate,
+    signatures=signatures,
+    monitor=lambda _: MONITOR,
+    before_fit=_pretrain,
+    after_fit=_fit_ngrams,
+    next_command=lambda run: (
+        f'python -m apps.sentiment.predict {run} "Slow at first, but in the end a delight."'
+    ),
+)

@@ -1,0 +1,55 @@
+"""What the forecaster exports."""
+
+import numpy as np
+
+from apps.common.errors import InputError
+from apps.common.files import replacing
+from apps.common.run import Run
+from apps.stock.backtest import arrays
+from apps.stock.config import StockConfig
+from apps.stock.data import Data
+from apps.stock.model import Forecaster
+from apps.task import Signatures, Trained
+
+FILE, COUNT = "examples.npz", 8
+
+
+def write_examples(run: Run, config: StockConfig, data: Data) -> None:
+    """Keeps some test windows in the run, so that an export is compared on real values."""
+    starts = data.windows["test"]
+    windows, _ = arrays(config, data, starts[:: max(1, len(starts) // (COUNT - 1))])
+    with replacing(run.path / FILE) as beside:
+        np.savez(beside, window=windows)
+
+
+def signatures(trained: Trained) -> Signatures:
+    """Raw windows to quantiles in the units of the data (see `Forecaster`).
+
+    Raises:
+        InputError: the examples of the run are missing or damaged.
+    """
+    path = trained.run.path / FILE
+    try:
+        with np.load(path) as saved:
+            windows = saved["window"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    config = trained.config
+    forecaster = Forecaster(config, trained.model)
+    exported = {
+        "functions": {"forecast": forecaster.forecast},
+        "trackables": [trained.model],
+        "examples": {"forecast": [{"window": windows[:1]}, {"window": windows}]},
+    }
+    return Signatures(
+        saved_model=exported,
+        litert=exported,
+        facts={
+            "columns": trained.assets["columns"],
+            "targets": trained.model.get_layer("scaling").targets,
+            "lookback": config.lookback,
+            "horizon": config.horizon,
+            "levels": list(config.levels),
+            "minimum": forecaster.minimum,
+        },
+    )

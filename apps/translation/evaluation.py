@@ -1,0 +1,190 @@
+"""BLEU of the test sentences, compared with the nearest training sentence and the source itself."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import keras
+import tensorflow as tf
+
+from apps.common.card import markdown_table
+from apps.common.history import best_row, read_history
+from apps.common.plots import plot_by_length
+from apps.common.progress import chunks
+from apps.task import Evaluation, Trained
+from apps.translation import baselines, plots, report
+from apps.translation.attention import Attention
+from apps.translation.batches import Tokenized, TokenizedPairs
+from apps.translation.config import TranslationConfig
+from apps.translation.graph import TranslatorGraph
+from apps.translation.loss import TokenCrossentropy
+from apps.translation.pairs import Pairs
+from apps.translation.scores import Judge, by_length
+from apps.translation.search import source_ids
+from apps.translation.text import PAD_ID, Codec, plain
+from rnn_keras import use_plan
+from rnn_keras.metrics import Perplexity, bleu
+
+MONITOR = "val_perplexity"
+RESULTS = ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity",
+           "validation_perplexity", "nearest_bleu", "copy_bleu")  # fmt: skip
+PICTURED = 4  # sentences with a picture of the attention
+BATCH = 64  # sentences translated at a time
+
+# Those of Dive into Deep Learning, section 10.7, and their references as its tokens.
+DOCUMENTED = {
+    "Go.": "va !",
+    "I lost.": "j'ai perdu .",
+    "He's calm.": "il est calme .",
+    "I'm home.": "je suis chez moi .",
+}
+
+
+def monitor(config: TranslationConfig) -> tuple[str, str]:
+    """The figure of the history that selects the best epoch, and whether its "min" or "max"."""
+    return ("epoch", "max") if config.keep == "last" else (MONITOR, "min")
+
+
+def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
+    """Translates each distinct test source by greedy and by beam search, and scores them.
+
+    They are compared with all translations of the source. The baselines are the source itself,
+    and `baselines.nearest`.
+    """
+    config, (source, target), corpus = trained.config, trained.assets, data.corpus
+    sentences, references = corpus.test.distinct_sources, corpus.test.references
+    graph = TranslatorGraph(config, trained.model, source, target)
+    name = report.network(config)
+    ours = f"{name}, beam {config.beam}"
+    translations = {
+        ours: translate(graph.functions["translate"], sentences),
+        f"{name}, greedy": translate(graph.functions["greedy"], sentences),
+        baselines.NEAREST: baselines.nearest(corpus.train, sentences),
+        "copy of the source": sentences,
+    }
+    judge = Judge(references, config.target, config.lowercase)
+    scores = {who: judge.scores(texts) for who, texts in translations.items()}
+    beam, greedy, nearest, copy = (each.figures for each in scores.values())
+    history = read_history(trained.run.history)
+    seconds = sum(row["seconds"] for row in history)
+    metrics = {
+        "bleu": beam[judge.anchor_name],
+        "bleu_greedy": greedy[judge.anchor_name],
+        "sacrebleu": beam["sacreBLEU"],
+        "chrf": beam["chrF"],
+        "exact": beam["exact"],
+        "test_perplexity": perplexity(trained.model, data.test),
+        "validation_perplexity": best_row(history, *monitor(config))[MONITOR],
+        "nearest_bleu": nearest[judge.anchor_name],
+        "copy_bleu": copy[judge.anchor_name],
+        "tokens_per_second": data.train.tokens * len(history) / seconds,
+        "sentences": len(sentences),
+        "pairs": len(corpus.test),
+        "source_tokens": len(source.vocabulary),
+        "target_tokens": len(target.vocabulary),
+        "signatures": scores[ours].signatures,
+        "documented": documented(graph.functions["translate"], config, corpus.train),
+    }
+    remarks = []
+    if metrics["documented"]:
+        remarks = ["", "Documented sentences, a smoke test, as most are trained on:",
+                   markdown_table(metrics["documented"])]  # fmt: skip
+    shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
+    lengths = by_length(judge, sentences, shown)
+    drawn = {
+        "lengths": partial(
+            plot_by_length, rows=lengths, count="sentences", what="source", score="BLEU"
+        )
+    }
+    if config.attention != "none":
+        pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
+        maps = attention_maps(graph, source, target, pictured)
+        drawn["attention"] = partial(plots.attention_maps, maps=maps)
+    errors = report.worst(judge, sentences, references, translations[ours])
+    return Evaluation(
+        headline=f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}",
+        scores=[{"model": who, **each.figures} for who, each in scores.items()],
+        metrics=metrics,
+        results={key: metrics[key] for key in RESULTS},
+        title=f"Translator {trained.run.name}",
+        what=f"Translates {config.source} to {config.target}: {name}, over "
+        f"{metrics['source_tokens']:,} and {metrics['target_tokens']:,} {config.tokens}s, trained "
+        f"at {metrics['tokens_per_second']:,.0f} target tokens per second.",
+        data=f"`{config.data}`: {len(corpus.train):,} pairs for training, "
+        f"{len(corpus.validation):,} for validation, {len(corpus.test):,} for the "
+        f"scores below, of {metrics['sentences']:,} distinct sources. {corpus.about}",
+        limits=report.LIMITS,
+        sections=report.sections(config, metrics, lengths, errors),
+        plots=drawn,
+        remarks=remarks,
+    )
+
+
+def translate(function: Callable, sentences: list[str]) -> list[str]:
+    """Translations of sentences, those of about the same length together.
+
+    Args:
+        function: of `TranslatorGraph`, such as `translate`.
+        sentences: the sentences.
+    """
+    order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+    found = [""] * len(sentences)
+    with use_plan("graph"):  # compiled for each length, it would take longer
+        for rows in chunks(order, "translating", "sentences", BATCH):
+            texts = function(tf.constant([sentences[row] for row in rows]))["translation"]
+            for row, text in zip(rows, texts.numpy()):
+                found[row] = text.decode()
+    return found
+
+
+def perplexity(model: keras.Model, pairs: TokenizedPairs) -> float:
+    """Of the reference translations, per token, given those before."""
+    model.compile(loss=TokenCrossentropy(), metrics=[Perplexity(ignore_class=PAD_ID)])
+    return model.evaluate(pairs.batches(), verbose=0, return_dict=True)["perplexity"]
+
+
+def documented(function: Callable, config: TranslationConfig, train: Pairs) -> list[dict]:
+    """The four documented sentences and their BLEU (k=2), if any of them was trained on."""
+    known = set(train.keys)
+    is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
+    if (config.source, config.target) != ("en", "fr") or not any(is_known):
+        return []
+    return [
+        {
+            "source": sentence,
+            "trained on": "yes" if trained_on else "no",
+            "reference": reference,
+            "translation": translation,
+            "BLEU, k=2": bleu(spaced(translation.lower()), reference, k=2),
+        }
+        for (sentence, reference), trained_on, translation in zip(
+            DOCUMENTED.items(), is_known, translate(function, list(DOCUMENTED))
+        )
+    ]
+
+
+def spaced(text: str) -> str:
+    """The documented tokens: words, and a blank before each mark that ends a sentence."""
+    return re.sub(r"\s*([,.!?])", r" \1", text)
+
+
+def attention_maps(
+    graph: TranslatorGraph, source: Codec, target: Codec, sentences: Sequence[str]
+) -> list[Attention]:
+    """The attention of greedy translations, each up to its `<eos>`."""
+    maps = []
+    with use_plan("graph"):
+        for sentence in sentences:
+            ids = source_ids(source, tf.constant([sentence]))
+            found = graph.functions["greedy_ids"](ids=ids)
+            # Behind the end, a search writes <eos> up to the maximum length.
+            found = found["ids"][:, : found["lengths"][0]]
+            weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
+            maps.append(
+                Attention(
+                    source.tokens(ids[0].numpy()),
+                    target.tokens(found[0].numpy()),
+                    weights[0].numpy(),
+                )
+            )
+    return maps

@@ -1,0 +1,68 @@
+"""What the translator exports."""
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.examples import read_examples
+from apps.task import Signatures, Trained
+from apps.translation.graph import TranslatorGraph
+from apps.translation.model import VOCABULARIES
+from apps.translation.search import source_ids
+from apps.translation.text import Codec
+from rnn_keras import use_plan
+
+HYPOTHESES = 3  # per sentence, to compare `step` on
+UNUSUAL = ["", "\x00 \u200b", "qzxv 日本 e\u0301 ..."]
+
+
+def signatures(trained: Trained) -> Signatures:
+    """Text to text in the SavedModel; ids in the LiteRT file, with both vocabularies.
+
+    Both are compared with the Keras model on the validation sentences in `examples.json` and on
+    `UNUSUAL` ones; a quantized file step by step, not by its whole translations.
+    """
+    model, (source, target) = trained.model, trained.assets
+    sentences = read_examples(trained.run)
+    with use_plan("graph"):  # for so few sentences, compilation would take longest
+        graph = TranslatorGraph(trained.config, model, source, target)
+        examples = _examples(graph, source, sentences)
+    return Signatures(
+        saved_model={
+            "functions": graph.saved_model,
+            "trackables": graph.trackables,
+            "examples": {name: examples[name] for name in graph.saved_model},
+        },
+        litert={
+            "functions": graph.litert,
+            "trackables": [model],
+            "vocabulary": dict(zip(VOCABULARIES, (source.vocabulary, target.vocabulary))),
+            "examples": {
+                name: examples["encode" if name in ("greedy", "beam") else name]
+                for name in graph.litert
+            },
+            "searches": ("greedy", "beam"),
+        },
+        facts={"sentences": len(sentences)},
+    )
+
+
+def _examples(graph: TranslatorGraph, source: Codec, sentences: list[str]) -> dict[str, list[dict]]:
+    """The shortest sentence, then all in one batch, as inputs of each signature."""
+    examples = {name: [] for name in graph.functions}
+    for batch in (sentences[:1], sentences + UNUSUAL):
+        text = np.array([text.encode() for text in batch])
+        ids = source_ids(source, tf.constant(text))
+        found = graph.functions["beam_ids"](ids)["ids"]
+        encoded = graph.functions["encode"](ids)
+        rows = np.repeat(found.numpy()[:, 0], HYPOTHESES)
+        carried = {
+            name: np.repeat(value, HYPOTHESES, axis=0) if name.startswith("state_") else value
+            for name, value in ((name, value.numpy()) for name, value in encoded.items())
+        }
+        for name in ("translate", "greedy", "nbest"):
+            examples[name].append({"text": text})
+        examples["encode"].append({"ids": ids.numpy()})
+        examples["step"].append({"ids": rows, **carried})
+        if "align" in examples:
+            examples["align"].append({"ids": ids.numpy(), "target_ids": found.numpy()})
+    return examples
