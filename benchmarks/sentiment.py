@@ -47,10 +47,10 @@ def batches(config: SentimentConfig, vocabulary, reviews, count: int):
     """By kind, `count` batches of an epoch: bucketed, and padded to the longest review allowed."""
     import numpy as np
 
-    from apps.sentiment.text import Encoder
+    from apps.sentiment.text import Tokenizer
     from rnn_keras.data import bucket_by_length, pad
 
-    ids = Encoder(vocabulary, config).encode(reviews.texts)
+    ids = Tokenizer(vocabulary, config).encode(reviews.texts)
     rows = bucket_by_length([len(row) for row in ids], config.batch_size, config.bucket)[1:]
     # From the shortest to the longest, so that they stand for the whole epoch.
     middles = (np.arange(count) + 0.5) * len(rows) / count

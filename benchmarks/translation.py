@@ -58,14 +58,15 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     from apps.translation.data import load
     from apps.translation.model import build
     from apps.translation.task import compile_model
-    from apps.translation.text import PAD_ID, Codec, learn_vocabulary
+    from apps.translation.text import PAD_ID, Tokenizer, learn_vocabulary
     from benchmarks.contenders import TOLERANCE, disagreement, synchronous
 
     pairs = load(config).train
-    codecs = [
-        Codec(learn_vocabulary(config, texts), config) for texts in (pairs.sources, pairs.targets)
+    tokenizers = [
+        Tokenizer(learn_vocabulary(config, texts), config)
+        for texts in (pairs.sources, pairs.targets)
     ]
-    epoch = list(TokenizedPairs(config, *codecs, pairs).batches(0).as_numpy_iterator())
+    epoch = list(TokenizedPairs(config, *tokenizers, pairs).batches(0).as_numpy_iterator())
     # From the shortest to the longest, so that they stand for the whole epoch.
     epoch.sort(key=lambda batch: batch[1].shape[1])
     data = [epoch[int((i + 0.5) * len(epoch) / count)] for i in range(count)]
@@ -78,7 +79,7 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
             mock.patch.dict(decoders.LAYERS, {config.cell: layer}),
             mock.patch.object(decoders, "Bidirectional", both_ways),
         ):
-            model = build(config, *(len(codec.vocabulary) for codec in codecs))
+            model = build(config, *(len(tokenizer.vocabulary) for tokenizer in tokenizers))
         if side != DEFAULT:
             weights = weights or model.get_weights()
             model.set_weights(weights)

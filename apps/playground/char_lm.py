@@ -9,7 +9,7 @@ from apps.char_lm import model
 from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.text import unix_line_ends
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, told
+from apps.playground.events import MODEL, gates_picture, one_line_errors, render_png
 from apps.playground.runs import Runs, once
 
 APP, TITLE = "char_lm", "Text generation"
@@ -53,7 +53,7 @@ def tab(runs: Runs) -> gr.Dropdown:
     chart = gates_picture("character")
     inputs = [name, prompt, temperature, length, top_k, top_p, seed]
 
-    @told(inputs)
+    @one_line_errors(inputs)
     def write(name, prompt, temperature, length, top_k, top_p, seed):
         options = GenerateOptions(
             run=name,
@@ -73,7 +73,7 @@ def tab(runs: Runs) -> gr.Dropdown:
                 yield written
         yield written
 
-    @told([name, text])
+    @one_line_errors([name, text])
     def show_gates(name, text):
         text = unix_line_ends(text)
         if not text:
@@ -81,9 +81,9 @@ def tab(runs: Runs) -> gr.Dropdown:
         vocabulary, network = network_of(runs[name])
         ids = np.array([vocabulary.encode(text)], "int32")
         states = [np.zeros((1, state.shape[1]), "float32") for state in network.inputs[2:]]
-        with gates.watching() as seen:
+        with gates.recording() as seen:
             network([ids, np.ones(ids.shape, bool), *states])
-        return drawn(gates.chart, gates.layers(seen, list(text)))
+        return render_png(gates.chart, gates.layers(seen, list(text)))
 
     asked = gr.on([button.click, prompt.submit], write, inputs, text, api_name="write", **MODEL)
     asked.success(show_gates, [name, text], chart, api_name="char_lm_gates", **MODEL)

@@ -16,28 +16,28 @@ from apps.common.config import flag
 from apps.common.errors import InputError
 
 # Options of every event that runs a model: two at a time, over all tabs and visitors. Its inputs
-# are checked by `told`, in one line; what Gradio's own checks find is a traceback in the log.
+# are checked by `one_line_errors`; what Gradio's own checks find is a traceback in the log.
 MODEL = {"concurrency_limit": 2, "concurrency_id": "model", "preprocess": False}
 
 
-def told(inputs: Sequence[gr.components.Component]) -> Callable[[Callable], Callable]:
+def one_line_errors(inputs: Sequence[gr.components.Component]) -> Callable[[Callable], Callable]:
     """Make a function the answer to an event of `inputs`: what a visitor gets wrong is one line.
 
-    The function is called with what `given` makes of the values. An `InputError` is shown on the
-    page, without a traceback, in the words of the page: flags are the labels of the inputs, and an
-    upload has the name that its visitor knows.
+    The function gets the values as `validated` returns them. An `InputError` is shown on the page,
+    without a traceback: flags become the labels of the inputs, an upload has the visitor's name
+    for it.
     """
 
     def decorate(function):
         @functools.wraps(function)
         def answer(*values):
             with _telling(function, inputs, values):
-                return function(*map(given, inputs, values))
+                return function(*map(validated, inputs, values))
 
         @functools.wraps(function)
         def pieces(*values):
             with _telling(function, inputs, values):
-                yield from function(*map(given, inputs, values))
+                yield from function(*map(validated, inputs, values))
 
         return pieces if inspect.isgeneratorfunction(function) else answer
 
@@ -57,7 +57,7 @@ def _telling(function, inputs, values):
         raise gr.Error(line, title="Not possible", print_exception=False) from None
 
 
-def given(component: gr.components.Component, value: Any) -> Any:
+def validated(component: gr.components.Component, value: Any) -> Any:
     """What a visitor gave, which through the API may be anything.
 
     Args:
@@ -97,7 +97,7 @@ def given(component: gr.components.Component, value: Any) -> Any:
     return value
 
 
-def drawn(draw: Callable[..., None], *args) -> Image.Image:
+def render_png(draw: Callable[..., None], *args) -> Image.Image:
     """The picture that `draw(path, *args)` writes as a PNG file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"

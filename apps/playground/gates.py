@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.files import replacing
-from rnn_keras.layers import use_plan, watched_gates
+from rnn_keras.layers import use_plan, record_gates
 
 LAYERS, UNITS, STEPS = 6, 24, 64  # shown at most
 GATES = {
@@ -22,20 +22,20 @@ WIDTH, SMALLEST = 9, 1e-6  # inches of the picture; the end of a scale
 STATES = {"C": "cell C", "H": "state H"}
 
 Layer = tuple[str, Mapping[str, np.ndarray], Sequence[str]]
-"""A name; by symbol what `watched_gates` told, `(time, units)`; and what the layer read."""
+"""A name; by symbol what `record_gates` recorded, `(time, units)`; and what the layer read."""
 
 
 @contextmanager
-def watching() -> Iterator[dict]:
-    """`watched_gates`, for one sequence: compiling a loop would take longer than running it."""
-    with use_plan("graph"), watched_gates() as seen:
+def recording() -> Iterator[dict]:
+    """`record_gates`, for one sequence: compiling a loop would take longer than running it."""
+    with use_plan("graph"), record_gates() as seen:
         yield seen
 
 
 def layers(
     seen: Mapping[str, Mapping[str, np.ndarray]], read: Sequence[str], part: str = ""
 ) -> list[Layer]:
-    """What `watched_gates` told of a batch of one sequence.
+    """What `record_gates` recorded of a batch of one sequence.
 
     Args:
         seen: by layer.
@@ -44,11 +44,11 @@ def layers(
         part: what stands before the names of the layers.
     """
     found = []
-    for name, told in seen.items():
-        steps = told["H"].shape[1]
+    for name, recorded in seen.items():
+        steps = recorded["H"].shape[1]
         matches = steps <= len(read) <= steps + 1
         labels = read[-steps:] if matches else [str(step + 1) for step in range(steps)]
-        found.append((part + name, {s: values[0] for s, values in told.items()}, labels))
+        found.append((part + name, {s: values[0] for s, values in recorded.items()}, labels))
     return found
 
 
@@ -66,12 +66,14 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
     shown = shown[:LAYERS]
     titles = {**GATES, **STATES}
     symbols = [symbol for symbol in titles if symbol in shown[0][1]]
-    busiest = [np.argsort(-told["H"].std(axis=0), kind="stable")[:UNITS] for _, told, _ in shown]
+    busiest = [
+        np.argsort(-recorded["H"].std(axis=0), kind="stable")[:UNITS] for _, recorded, _ in shown
+    ]
     figure = Figure(figsize=(WIDTH, 1 + 1.3 * len(symbols)), layout="constrained")
     ratios = [2 + min(len(read), STEPS) for _, _, read in shown]
     grid = figure.subplots(len(symbols), len(shown), squeeze=False, width_ratios=ratios)
     for row, symbol in zip(grid, symbols):
-        values = [told[symbol][-STEPS:, u].T for u, (_, told, _) in zip(busiest, shown)]
+        values = [recorded[symbol][-STEPS:, u].T for u, (_, recorded, _) in zip(busiest, shown)]
         lowest, highest = _scale(symbol, values)
         for axes, each in zip(row, values):
             image = axes.imshow(
@@ -89,8 +91,8 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
         bar = figure.colorbar(image, ax=row[-1], pad=0.01, aspect=12, ticks=[lowest, highest])
         bar.ax.set_yticklabels([f"{lowest:.2g}", f"{highest:.2g}"], fontsize=8)
         bar.outline.set_visible(False)
-    for top, bottom, (name, told, read) in zip(grid[0], grid[-1], shown):
-        top.set_title(_title(name, told, read), fontsize=9)
+    for top, bottom, (name, recorded, read) in zip(grid[0], grid[-1], shown):
+        top.set_title(_title(name, recorded, read), fontsize=9)
         labels = [_visible(label) for label in read[-STEPS:]]
         rotation = 0 if all(len(label) <= 1 for label in labels) else 90
         bottom.set_xticks(
@@ -112,8 +114,8 @@ def _scale(symbol, values):
     return -max(largest, SMALLEST), max(largest, SMALLEST)
 
 
-def _title(name, told, read):
-    units = told["H"].shape[1]
+def _title(name, recorded, read):
+    units = recorded["H"].shape[1]
     parts = [f"{min(units, UNITS)} of {units} units"] if units > UNITS else [f"{units} units"]
     if len(read) > STEPS:
         parts.append(f"the last {STEPS} of {len(read)} steps")

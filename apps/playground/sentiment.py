@@ -4,10 +4,10 @@ import gradio as gr
 import numpy as np
 
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, hint, told
+from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, render_png
 from apps.playground.runs import Runs, once
 from apps.sentiment import explain, model
-from apps.sentiment.predict import load_judge
+from apps.sentiment.predict import load_classifier
 
 APP, TITLE = "sentiment", "Sentiment"
 MAKE = "python -m apps.sentiment.train tiny"
@@ -23,7 +23,7 @@ PRAISE = {"a little praise": "#bbf7d0", "praise": "#4ade80", "strong praise": "#
 BLAME = {"a little blame": "#fecaca", "blame": "#f87171", "strong blame": "#dc2626"}
 COLORS = {**PRAISE, **BLAME}
 
-judge_of = once(lambda run: load_judge(run, "saved_model"))
+classifier_of = once(lambda run: load_classifier(run, "saved_model"))
 network_of = once(model.load_network)
 
 
@@ -56,30 +56,30 @@ def tab(runs: Runs) -> gr.Dropdown:
             remark = gr.Textbox(label="Details", interactive=False)
     chart = gates_picture("word")
 
-    @told([name, text])
-    def judge(name, text):
-        judge = judge_of(runs[name])
-        reading = judge.read(text)
+    @one_line_errors([name, text])
+    def classify(name, text):
+        classifier = classifier_of(runs[name])
+        reading = classifier.read(text)
         if not reading.tokens:
             hint("Write a review, or choose an example.")
             return None, [], ""
-        parts = explain.occlusion(judge, reading)
+        parts = explain.occlusion(classifier, reading)
         probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
         return probabilities, colored(parts), explain.describe(reading, parts, 6, color=False)
 
-    @told([name, text])
+    @one_line_errors([name, text])
     def show_gates(name, text):
-        reading = judge_of(runs[name]).read(text)
+        reading = classifier_of(runs[name]).read(text)
         if not reading.tokens:
             return None
         network = network_of(runs[name]).model
-        with gates.watching() as seen:
+        with gates.recording() as seen:
             network(np.asarray(reading.ids)[None])
-        return drawn(gates.chart, gates.layers(seen, reading.tokens))
+        return render_png(gates.chart, gates.layers(seen, reading.tokens))
 
     asked = gr.on(
-        [button.click, text.submit], judge, [name, text], [label, words, remark],
-        api_name="judge", **MODEL,
+        [button.click, text.submit], classify, [name, text], [label, words, remark],
+        api_name="head", **MODEL,
     )  # fmt: skip
     asked.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)
     return name

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, picture, told
+from apps.playground.events import MODEL, gates_picture, one_line_errors, picture, render_png
 from apps.playground.runs import Runs, once
 from apps.stock import model, plots
 from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, chart_title, forecast
@@ -39,24 +39,24 @@ def tab(runs: Runs) -> gr.Dropdown:
         options = ForecastOptions(run=name, data=file, ticker=ticker.strip() or None)
         return forecast(runs[name], options)
 
-    @told(inputs)
+    @one_line_errors(inputs)
     def look_ahead(name, file, ticker):
         forecasts, levels = forecasts_of(name, file, ticker)
         names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
         rows = as_table(forecasts, names).head(PRINTED)
         rows["date"] = rows["date"].astype(str)
         title = chart_title(forecasts)
-        return drawn(plots.fan_chart, forecasts[:PICTURED], levels, title), rows.round(4)
+        return render_png(plots.fan_chart, forecasts[:PICTURED], levels, title), rows.round(4)
 
-    @told(inputs)
+    @one_line_errors(inputs)
     def show_gates(name, file, ticker):
         forecasts, _ = forecasts_of(name, file, ticker)
         network = network_of(runs[name]).model
         first = forecasts[0]
-        with gates.watching() as seen:
+        with gates.recording() as seen:
             network(first["window"][None])
         dates = [str(date)[:10] for date in first["dates"][-len(first["window"]) :]]
-        return drawn(gates.chart, gates.layers(seen, dates))
+        return render_png(gates.chart, gates.layers(seen, dates))
 
     asked = button.click(look_ahead, inputs, [fan, table], api_name="forecast", **MODEL)
     asked.success(show_gates, inputs, chart, api_name="stock_gates", **MODEL)

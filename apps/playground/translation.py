@@ -4,7 +4,7 @@ import gradio as gr
 import tensorflow as tf
 
 from apps.playground import gates
-from apps.playground.events import MODEL, drawn, gates_picture, hint, picture, told
+from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, picture, render_png
 from apps.playground.runs import Runs, once
 from apps.translation import model, plots
 from apps.translation.search import source_ids
@@ -46,7 +46,7 @@ def tab(runs: Runs) -> gr.Dropdown:
     chart = gates_picture("token")
     inputs = [name, sentence, beam, alpha]
 
-    @told(inputs)
+    @one_line_errors(inputs)
     def translate(name, sentence, beam, alpha):
         translator = translator_of(runs[name])
         (source,) = translator.read([sentence])
@@ -57,12 +57,12 @@ def tab(runs: Runs) -> gr.Dropdown:
         best = found[0]
         looked = None
         if best.attention is not None and best.attention.target:
-            looked = drawn(plots.attention_maps, [best.attention])
+            looked = render_png(plots.attention_maps, [best.attention])
         unknown = " ".join(source.unknown)
         beams = [[round(each.score, 3), each.text] for each in found]
         return best.text, unknown, beams, looked
 
-    @told([name, sentence, translation])
+    @one_line_errors([name, sentence, translation])
     def show_gates(name, sentence, translation):
         trained = network_of(runs[name])
         network, (source, target) = trained.model, trained.assets
@@ -71,15 +71,15 @@ def tab(runs: Runs) -> gr.Dropdown:
         read = source_ids(source, tf.constant([sentence]))
         written = target.encode(tf.constant([translation])).to_tensor()
         before = tf.concat([[[BOS_ID]], written], axis=1)
-        with gates.watching() as encoder:
+        with gates.recording() as encoder:
             memory, states = network.encode(read)
-        with gates.watching() as decoder:
+        with gates.recording() as decoder:
             network.decode(before, states, memory)
         shown = [
             *gates.layers(encoder, without_joiners(source.tokens(read[0].numpy())), "encoder: "),
             *gates.layers(decoder, without_joiners(target.tokens(before[0].numpy())), "decoder: "),
         ]
-        return drawn(gates.chart, shown)
+        return render_png(gates.chart, shown)
 
     asked = gr.on(
         [button.click, sentence.submit], translate, inputs,

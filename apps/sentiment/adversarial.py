@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class AdversarialModel(keras.Model):
-    r"""A model made of two, `word_vectors` and `judge`, that can train adversarially.
+    r"""A model made of two, `word_vectors` and `head`, that can train adversarially.
 
     With a radius ε above 0 the loss of a batch is
 
@@ -32,7 +32,7 @@ class AdversarialModel(keras.Model):
 
         with tf.GradientTape() as tape:
             V, mask = self.get_layer("word_vectors")(ids, training=True)
-            logits = self.get_layer("judge")([V, mask], training=True)
+            logits = self.get_layer("head")([V, mask], training=True)
             loss = self.compute_loss(ids, labels, logits)
             scaled = self.optimizer.scale_loss(loss)
         *gradients, g = tape.gradient(scaled, [*weights, V])
@@ -41,7 +41,7 @@ class AdversarialModel(keras.Model):
         r = self.radius * g / tf.maximum(tf.norm(g, axis=(1, 2), keepdims=True), 1e-12)
         with tf.GradientTape() as tape:
             V, mask = self.get_layer("word_vectors")(ids, training=True)
-            changed = self.get_layer("judge")([V + tf.cast(r, V.dtype), mask], training=True)
+            changed = self.get_layer("head")([V + tf.cast(r, V.dtype), mask], training=True)
             scaled = self.optimizer.scale_loss(self.compute_loss(ids, labels, changed))
         worst = tape.gradient(scaled, weights)
 

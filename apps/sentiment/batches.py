@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.data import Data
 from apps.sentiment.reviews import Reviews
-from apps.sentiment.text import Encoder
+from apps.sentiment.text import Tokenizer
 from rnn_keras.data import Vocabulary, bucket_by_length, pad
 
 
@@ -56,7 +56,7 @@ class TokenizedReviews:
     """
 
     def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
-        self.ids = Encoder(vocabulary, config).encode(reviews.texts)
+        self.ids = Tokenizer(vocabulary, config).encode(reviews.texts)
         self.labels = reviews.labels
         self._cropped = [crop(ids, config.train_length) for ids in self.ids]
         self._config = config
@@ -99,6 +99,6 @@ class TokenizedReviews:
 
 
 def crop(ids: np.ndarray, length: int) -> np.ndarray:
-    """The first and the last ids of a long review, half of each, as `Encoder.crop`."""
+    """The first and the last ids of a long review, half of each, as `Tokenizer.crop`."""
     tail = length // 2
     return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.sentiment.exported import Judge, Reading
+from apps.sentiment.exported import Classifier, Reading
 from apps.sentiment.text import PAD_ID
 
 MOST = 128  # parts of a text that are left out, one at a time
@@ -13,11 +13,11 @@ Part = tuple[str, float]
 """Some words of a text, and how much higher the log-odds are because of them."""
 
 
-def occlusion(judge: Judge, reading: Reading) -> list[Part]:
+def occlusion(classifier: Classifier, reading: Reading) -> list[Part]:
     """The text in parts of a word, or of a few words where there are more than `MOST`.
 
     Args:
-        judge: what made the reading.
+        classifier: what made the reading.
         reading: of the text.
 
     Returns:
@@ -33,7 +33,7 @@ def occlusion(judge: Judge, reading: Reading) -> list[Part]:
     without = np.repeat(reading.ids[None], len(starts), axis=0)
     for row, start in zip(without, starts):
         row[start : start + size] = PAD_ID
-    effects = reading.logit - judge.logits(without)
+    effects = reading.logit - classifier.logits(without)
     return [
         (" ".join(reading.tokens[start : start + size]), float(effect))
         for start, effect in zip(starts, effects)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Encoder, padded
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, padded
 from rnn_keras.export import LiteRTModel
 
 CHUNK = 64  # rows of one call
@@ -37,7 +37,7 @@ class Reading:
         return float(1 / (1 + np.exp(-np.float64(self.logit))))
 
 
-class Judge:
+class Classifier:
     """Reads texts with an exported model."""
 
     def read(self, text: str) -> Reading:
@@ -53,7 +53,7 @@ class Judge:
         return np.concatenate([self._score(ids[start : start + CHUNK]) for start in starts])
 
 
-class SavedModelJudge(Judge):
+class SavedModelClassifier(Classifier):
     """A SavedModel, which needs nothing else.
 
     Args:
@@ -77,7 +77,7 @@ class SavedModelJudge(Judge):
         return self._model.signatures["score"](ids=tf.constant(ids))["logit"].numpy()
 
 
-class LiteRTJudge(Judge):
+class LiteRTClassifier(Classifier):
     """A LiteRT file, whose vocabulary is in it.
 
     Args:
@@ -91,12 +91,12 @@ class LiteRTJudge(Judge):
     def __init__(self, path: Path, config: SentimentConfig):
         self._model = LiteRTModel(path)
         _require(self._model, "score")
-        self._encoder = Encoder(self._model.vocabulary(), config)
+        self._tokenizer = Tokenizer(self._model.vocabulary(), config)
 
     def _tokenize(self, text):
-        whole = self._encoder.split(text)
-        tokens = self._encoder.crop(whole)
-        ids = padded(self._encoder.ids(tokens), PAD_ID).numpy()[0]
+        whole = self._tokenizer.split(text)
+        tokens = self._tokenizer.crop(whole)
+        ids = padded(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
         return [t.decode() for t in tokens.flat_values.numpy()], ids, int(whole.row_lengths()[0])
 
     def _score(self, ids):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from apps.sentiment.text import PAD_ID, Encoder, padded
+from apps.sentiment.text import PAD_ID, Tokenizer, padded
 
 
 class SentimentGraph:
@@ -11,7 +11,7 @@ class SentimentGraph:
 
     Args:
         model: what `apps.sentiment.model.load` returned.
-        encoder: of its vocabulary.
+        tokenizer: of its vocabulary.
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
@@ -20,8 +20,8 @@ class SentimentGraph:
         trackables: what an export has to keep.
     """
 
-    def __init__(self, model: keras.Model, encoder: Encoder):
-        self._model, self._encoder = model, encoder
+    def __init__(self, model: keras.Model, tokenizer: Tokenizer):
+        self._model, self._tokenizer = model, tokenizer
         text = [tf.TensorSpec([None], tf.string, "text")]
         ids = [tf.TensorSpec([None, None], tf.int32, "ids")]
         self.functions = {
@@ -33,7 +33,7 @@ class SentimentGraph:
             ]
         }
         self.litert = {"score": self.functions["score"]}
-        self.trackables = [model, encoder.table]
+        self.trackables = [model, tokenizer.table]
 
     def classify(self, text):
         """How sure the model is that each text is positive.
@@ -44,8 +44,8 @@ class SentimentGraph:
         Returns:
             `probability` and its `logit`, both `(batch,)` float32.
         """
-        tokens = self._encoder.crop(self._encoder.split(text))
-        return self.score(padded(self._encoder.ids(tokens), PAD_ID))
+        tokens = self._tokenizer.crop(self._tokenizer.split(text))
+        return self.score(padded(self._tokenizer.ids(tokens), PAD_ID))
 
     def tokenize(self, text):
         """What the model reads of each text.
@@ -55,11 +55,11 @@ class SentimentGraph:
             `PAD_ID` there; and `length` `(batch,)` int32, how many tokens the whole text has, of
             which the model may read but the first and the last ones.
         """
-        whole = self._encoder.split(text)
-        tokens = self._encoder.crop(whole)
+        whole = self._tokenizer.split(text)
+        tokens = self._tokenizer.crop(whole)
         return {
             "tokens": padded(tokens, ""),
-            "ids": padded(self._encoder.ids(tokens), PAD_ID),
+            "ids": padded(self._tokenizer.ids(tokens), PAD_ID),
             "length": tf.cast(whole.row_lengths(), tf.int32),
         }
 

@@ -31,9 +31,9 @@ def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) ->
         vocab_size: number of tokens.
         dtype: precision of all layers; None takes the policy that `environment.prepare` has set.
     """
-    vectors, judge = word_vectors(config, vocab_size, dtype), _judge(config, dtype)
+    vectors, head = word_vectors(config, vocab_size, dtype), _head(config, dtype)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    model = AdversarialModel(ids, judge(vectors(ids)), name="sentiment")
+    model = AdversarialModel(ids, head(vectors(ids)), name="sentiment")
     model.radius = config.adversarial
     return model
 
@@ -73,7 +73,7 @@ def recurrent_layers(
     )
 
 
-def _judge(config, dtype):
+def _head(config, dtype):
     """Vectors and the mask of the words to the logit."""
     X = keras.Input((None, config.embedding), name="vectors")
     mask = keras.Input((None,), dtype="bool", name="mask")
@@ -84,7 +84,7 @@ def _judge(config, dtype):
         H = MaskedPooling(config.pooling, dtype=dtype)(H, mask=mask)
     H = _dropout(config.dropout, None, dtype)(H)
     logit = keras.layers.Dense(1, dtype="float32", name="logit")(H)
-    return keras.Model([X, mask], logit, name="judge")
+    return keras.Model([X, mask], logit, name="head")
 
 
 def _dropout(rate, noise_shape, dtype):

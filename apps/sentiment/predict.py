@@ -53,7 +53,9 @@ class PredictOptions:
     def __post_init__(self):
         """Check the values."""
         if not self.texts and self.file is None:
-            raise InputError("nothing to judge: give one or more texts in quotes, or --file FILE")
+            raise InputError(
+                "nothing to classify: give one or more texts in quotes, or --file FILE"
+            )
         if not (is_integer(self.words) and self.words >= 0):
             raise InputError(f"{flag('words')} must be 0 or more, got {self.words}")
         if self.plot is not None and (self.plot.suffix.lower() != ".png" or not self.words):
@@ -92,15 +94,15 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
             read, or the plot cannot be written.
     """
     texts = options.read()
-    judge = load_judge(run, options.source)
+    classifier = load_classifier(run, options.source)
     from apps.sentiment import explain, plots
 
     color = options.color == "always" or (
         options.color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     )
     for i, text in enumerate(texts):
-        reading = judge.read(text)
-        parts = explain.occlusion(judge, reading) if options.words else []
+        reading = classifier.read(text)
+        parts = explain.occlusion(classifier, reading) if options.words else []
         yield explain.describe(reading, parts, options.words, color)
         if i == 0 and options.plot is not None:
             if not parts:
@@ -112,8 +114,8 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
                 raise InputError(f"cannot write {options.plot}: {error.strerror}") from error
 
 
-def load_judge(run: Run, source: str):
-    """An `exported.Judge` of a run's SavedModel or LiteRT file.
+def load_classifier(run: Run, source: str):
+    """An `exported.Classifier` of a run's SavedModel or LiteRT file.
 
     Raises:
         InputError: it is not there, or damaged.
@@ -128,8 +130,8 @@ def load_judge(run: Run, source: str):
 
     try:
         if source == "saved_model":
-            return exported.SavedModelJudge(path)
-        return exported.LiteRTJudge(path, run.read_config(SentimentConfig))
+            return exported.SavedModelClassifier(path)
+        return exported.LiteRTClassifier(path, run.read_config(SentimentConfig))
     except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"cannot read {path}: {reason}; {make}") from error

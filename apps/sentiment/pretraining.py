@@ -151,8 +151,8 @@ def pretrain(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; continue with: {run.resume_command}") from None
     model.get_layer("word_vectors").set_weights(words.vectors.get_weights())
-    judge = model.get_layer("judge")
-    judge.get_layer("recurrent").set_weights(words.recurrent.get_weights())
+    head = model.get_layer("head")
+    head.get_layer("recurrent").set_weights(words.recurrent.get_weights())
 
 
 def pretraining_run(run: Run) -> Run:

@@ -42,7 +42,7 @@ def split_words(text):
     return tf.strings.split(text)
 
 
-class Encoder:
+class Tokenizer:
     """Text to the ids of a vocabulary.
 
     Args:

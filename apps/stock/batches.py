@@ -7,7 +7,7 @@ from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.scaling import Scaling
 
-SPREAD_WINDOWS = 10_000  # about as many windows, evenly spaced, give the spread
+INITIAL_WINDOWS = 10_000  # about as many windows, evenly spaced, give the initial_quantiles
 
 
 def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
@@ -32,7 +32,7 @@ def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
     )
 
 
-def spread(config: StockConfig, data: Data) -> list[list[float]] | None:
+def initial_quantiles(config: StockConfig, data: Data) -> list[list[float]] | None:
     """Quantiles of the training windows' futures in network units, `(horizon, levels)`.
 
     Of all targets together. None for a model with a single output, and for one that does not
@@ -42,10 +42,10 @@ def spread(config: StockConfig, data: Data) -> list[list[float]] | None:
         return None
     scaling = scaling_of(config, data)
     starts = data.windows["train"]
-    starts = starts[:: max(1, len(starts) // SPREAD_WINDOWS)]
+    starts = starts[:: max(1, len(starts) // INITIAL_WINDOWS)]
     futures = [
         scaling.scale(window, future).numpy()
-        for window, future in dataset(config, data, starts, SPREAD_WINDOWS)
+        for window, future in dataset(config, data, starts, INITIAL_WINDOWS)
     ]
     return np.quantile(np.concatenate(futures), config.levels, axis=(0, 2)).T.tolist()
 

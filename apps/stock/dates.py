@@ -92,7 +92,7 @@ def is_date(text: str) -> bool:
     return any(pd.notna(pd.to_datetime(text, format=form, errors="coerce")) for form in FORMATS)
 
 
-def step_of(dates: np.ndarray) -> pd.DateOffset | None:
+def infer_frequency(dates: np.ndarray) -> pd.DateOffset | None:
     """The step from one date to the next, such as a business day.
 
     Args:
@@ -116,7 +116,7 @@ def step_of(dates: np.ndarray) -> pd.DateOffset | None:
     return to_offset(pd.Timedelta(usual))
 
 
-def season_of(step: pd.DateOffset | None) -> int:
+def seasonality(step: pd.DateOffset | None) -> int:
     """Rows of one season: 24 for hours, 5 for business days, 12 for months; 1 if there is none."""
     if step is None:
         return 1
@@ -125,12 +125,12 @@ def season_of(step: pd.DateOffset | None) -> int:
     return SEASONS.get(step.freqstr.split("-")[0], 1)
 
 
-def coming(last, step: pd.DateOffset | None, periods: int) -> np.ndarray:
+def future_dates(last, step: pd.DateOffset | None, periods: int) -> np.ndarray:
     """The dates of the rows after the last one; row numbers where there are no dates.
 
     Args:
         last: the last date, or the last row number.
-        step: what `step_of` gives.
+        step: what `infer_frequency` gives.
         periods: how many.
 
     Raises:

@@ -196,24 +196,24 @@ class Segments(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class InOrder(keras.layers.Layer):
+class MonotonicQuantiles(keras.layers.Layer):
     r"""Makes outputs quantiles that never cross.
 
     $q_{j+1} = q_j + \mathrm{softplus}(o_{j+1} + a_{j+1})$ upwards from the point output, which
     stays as it is, and the same downwards. Where the outputs are zero, the constants $a$ make them
-    the quantiles `spread` around a point of zero: persistence, and how far it was off in training.
+    `initial_quantiles` around a point of zero: persistence and its errors in training.
 
     Args:
         point: position of the median among the outputs.
-        spread: rising quantiles at each step, `(horizon, outputs)`, lists; None for $a = 0$.
+        initial_quantiles: rising quantiles at each step, `(horizon, outputs)`; None for $a = 0$.
     """
 
-    def __init__(self, point, spread=None, **options):
+    def __init__(self, point, initial_quantiles=None, **options):
         super().__init__(**{"dtype": "float32", **options})
-        self.point, self.spread = point, spread
+        self.point, self.initial_quantiles = point, initial_quantiles
 
     def call(self, outputs):
-        start = outputs if self.spread is None else outputs + self._constants()
+        start = outputs if self.initial_quantiles is None else outputs + self._constants()
         o = [start[..., j : j + 1] for j in range(outputs.shape[-1])]
         q = list(o)
         for j in range(self.point + 1, len(o)):
@@ -224,14 +224,18 @@ class InOrder(keras.layers.Layer):
 
     def _constants(self):
         """`a`, `(horizon, 1, outputs)`."""
-        quantiles = np.array(self.spread)
+        quantiles = np.array(self.initial_quantiles)
         quantiles[:, self.point] = 0
         gaps = np.maximum(np.diff(quantiles, axis=1), SMALLEST_GAP)
         a = np.insert(np.log(np.expm1(gaps)), self.point, 0, axis=1)
         return a[:, None].astype("float32")
 
     def get_config(self):
-        return {**super().get_config(), "point": self.point, "spread": self.spread}
+        return {
+            **super().get_config(),
+            "point": self.point,
+            "initial_quantiles": self.initial_quantiles,
+        }
 
 
 def _head(size):

@@ -75,7 +75,7 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
     import numpy as np
 
     from apps.stock.config import StockConfig
-    from apps.stock.dates import coming
+    from apps.stock.dates import future_dates
     from apps.stock.panel import load_panel
 
     config = run.read_config(StockConfig)
@@ -113,7 +113,7 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
                 "dates": dates,
                 "values": panel.values[rows_of[i], target],
                 "window": window,
-                "ahead": coming(dates[-1], panel.step, horizon),
+                "ahead": future_dates(dates[-1], panel.step, horizon),
                 "quantiles": fan[:, target],
             }
             for target in range(panel.targets)

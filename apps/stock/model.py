@@ -10,7 +10,7 @@ from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.trained import load_best
 from apps.stock.config import StockConfig
-from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
+from apps.stock.decoders import Autoregressive, Direct, MonotonicQuantiles, Segments
 from apps.stock.scaling import Scaling
 from apps.task import Trained
 
@@ -20,7 +20,7 @@ def build(
     columns: int,
     targets: int,
     statistics: Mapping,
-    spread: list[list[float]] | None = None,
+    initial_quantiles: list[list[float]] | None = None,
     dtype: str | None = None,
     minimum: list[float | None] | None = None,
 ) -> keras.Model:
@@ -31,7 +31,7 @@ def build(
         columns: number of columns of a window; those to forecast come first.
         targets: number of columns to forecast.
         statistics: of the training rows (`apps.stock.data.statistics`).
-        spread: quantiles of the training windows' changes, to start from (`batches.spread`).
+        initial_quantiles: of the training windows' changes, see `batches.initial_quantiles`.
         dtype: precision of the network; None is the one that `environment.prepare` has set. Raw
             values are float32 in any case.
         minimum: of the forecasts by target (`apps.stock.data.minimum`); None for no limit.
@@ -43,7 +43,7 @@ def build(
     window = keras.Input((config.lookback, columns), name="window")
     x = Scaling.of(config, targets, statistics, minimum)(window)
     outputs = _network(config, targets, dtype)(x)
-    quantiles = InOrder(config.point, spread, name="quantiles")(outputs)
+    quantiles = MonotonicQuantiles(config.point, initial_quantiles, name="quantiles")(outputs)
     return keras.Model(window, quantiles, name="stock")
 
 
@@ -130,7 +130,7 @@ def _in_float32(config: StockConfig, trained: keras.Model) -> keras.Model:
         columns,
         scaling.targets,
         scaling.statistics,
-        quantiles.spread,
+        quantiles.initial_quantiles,
         "float32",
         scaling.minimum,
     )

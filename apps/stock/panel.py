@@ -12,8 +12,8 @@ import pandas as pd
 from apps.common.errors import InputError
 from apps.stock.config import ALL, StockConfig
 from apps.stock.csv_file import column_name
-from apps.stock.dates import season_of, step_of
-from apps.stock.splits import mend_splits
+from apps.stock.dates import infer_frequency, seasonality
+from apps.stock.share_splits import adjust_share_splits
 from apps.stock.table import Table, read_table
 
 PRICES = ("open", "high", "low", "close", "adj_close")  # as `column_name` writes them
@@ -100,12 +100,12 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
     wanted = [name for name in wanted if name in frame]
     if config.scaling == "returns":
         _require_positive(frame, wanted[:targets], table)
-        frame = mend_splits(frame, wanted, targets, config, table.source, notes)
+        frame = adjust_share_splits(frame, wanted, targets, config, table.source, notes)
     if table.dates is None:
         frame["_date"] = frame.groupby("_series").cumcount()
     names, series = np.unique(frame["_series"].astype(str), return_inverse=True)
     dates = frame["_date"].to_numpy()
-    step = step_of(dates[series == np.bincount(series).argmax()])
+    step = infer_frequency(dates[series == np.bincount(series).argmax()])
     _note_gaps(dates, series, frame.index, notes)
     return Panel(
         values=frame[wanted].to_numpy("float64"),
@@ -116,7 +116,7 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
         columns=tuple(wanted),
         targets=targets,
         step=step,
-        season=config.season or season_of(step),
+        season=config.season or seasonality(step),
         notes=tuple(notes),
     )
 

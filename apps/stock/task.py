@@ -19,7 +19,7 @@ def build(config: StockConfig, data: Data) -> keras.Model:
         len(data.panel.columns),
         data.panel.targets,
         data.statistics,
-        batches.spread(config, data),
+        batches.initial_quantiles(config, data),
         minimum=data.minimum,
     )
 

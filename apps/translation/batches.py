@@ -9,20 +9,22 @@ from apps.common.progress import chunks
 from apps.translation.config import TranslationConfig
 from apps.translation.data import Corpus
 from apps.translation.pairs import Pairs
-from apps.translation.text import BOS_ID, CHUNK, EOS_ID, Codec
+from apps.translation.text import BOS_ID, CHUNK, EOS_ID, Tokenizer
 from rnn_keras.data import bucket_by_length, pad
 
 
 class Tokenized:
-    """Pairs with the codecs of both languages; each part is tokenized when it is first used.
+    """Pairs with the tokenizers of both languages; each part is tokenized when it is first used.
 
     Args:
         config: the configuration.
-        source, target: the codecs.
+        source, target: the tokenizers.
         corpus: the pairs.
     """
 
-    def __init__(self, config: TranslationConfig, source: Codec, target: Codec, corpus: Corpus):
+    def __init__(
+        self, config: TranslationConfig, source: Tokenizer, target: Tokenizer, corpus: Corpus
+    ):
         self.config, self.source, self.target, self.corpus = config, source, target, corpus
         self.sha256 = corpus.sha256
 
@@ -47,7 +49,7 @@ class TokenizedPairs:
 
     Args:
         config: the configuration.
-        source_codec, target_codec: of the two languages.
+        source_tokenizer, target_tokenizer: of the two languages.
         pairs: the pairs.
 
     Attributes:
@@ -55,11 +57,15 @@ class TokenizedPairs:
     """
 
     def __init__(
-        self, config: TranslationConfig, source_codec: Codec, target_codec: Codec, pairs: Pairs
+        self,
+        config: TranslationConfig,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        pairs: Pairs,
     ):
         self._config = config
-        self._sources = _with_end(source_codec.read, pairs.sources)
-        self._targets = _with_end(target_codec.encode, pairs.targets)
+        self._sources = _with_end(source_tokenizer.read, pairs.sources)
+        self._targets = _with_end(target_tokenizer.encode, pairs.targets)
         self.tokens = sum(map(len, self._targets))
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:

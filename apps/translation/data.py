@@ -47,9 +47,9 @@ def load(config: TranslationConfig) -> Corpus:
         InputError: the source cannot be used, or is too small to be split.
     """
     given = _builtin(config) if config.data == "builtin" else pairs.read(config)
-    parts, about = _apart(given)
-    parts, drawn = _drawn(config, parts)
-    parts["train"], shortened = _short_enough(config, parts["train"])
+    parts, about = _given_splits(given)
+    parts, drawn = _sample_missing_splits(config, parts)
+    parts["train"], shortened = _drop_long_pairs(config, parts["train"])
     for name, part in parts.items():
         if not len(part):
             raise InputError(f"{config.data} is too small to be split: no pair is left to {name}")
@@ -76,7 +76,7 @@ def _builtin(config):
     return {"train": written}
 
 
-def _apart(given):
+def _given_splits(given):
     """The parts that are told apart, without what a later part has, and what the card says."""
     parts, left_out, taken = {}, [], set()
     for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
@@ -92,7 +92,7 @@ def _apart(given):
     return parts, about
 
 
-def _drawn(config, parts):
+def _sample_missing_splits(config, parts):
     """All three parts: those that are missing are drawn from the training part."""
     pool, about = parts["train"], ""
     if is_limited := config.limit is not None and config.limit < len(pool):
@@ -139,7 +139,7 @@ def _select(part, wanted):
     return part.select(row for row, key in enumerate(part.keys) if wanted(key))
 
 
-def _short_enough(config, part):
+def _drop_long_pairs(config, part):
     """The pairs with no more than `config.max_pair_length` words or marks on a side."""
     lengths = [count_words(side, config.lowercase) for side in (part.sources, part.targets)]
     limit = config.max_pair_length

@@ -42,7 +42,7 @@ class ContextDecoder(keras.layers.Layer):
         self.output_size = units
         self.built = True
 
-    def remember(self, H, mask, final_states, training=False):
+    def init_memory(self, H, mask, final_states, training=False):
         """What the decoder keeps of a source.
 
         Args:
@@ -112,8 +112,8 @@ class AttentionDecoder(keras.layers.Layer):
         dtype = self.dtype_policy
         self.units, self.count, self.bridged = units, STATES[cell], bridged
         self.bridge = dense(units * self.count * (layers + 1), bridged, dtype, activation="tanh")
-        self.ask = stack(cell, 1, units, dropout, dtype)
-        self.ask.build((None, None, embedding))
+        self.query_rnn = stack(cell, 1, units, dropout, dtype)
+        self.query_rnn.build((None, None, embedding))
         self.key = dense(units, written, dtype, use_bias=False)
         if attention == "additive":
             self.query = dense(units, units, dtype)
@@ -130,8 +130,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.output_size = embedding
         self.built = True
 
-    def remember(self, H, mask, final_states, training=False):
-        """As `ContextDecoder.remember`."""
+    def init_memory(self, H, mask, final_states, training=False):
+        """As `ContextDecoder.init_memory`."""
         top = final_states[-(self.bridged // self.units) :]
         bridge = self.bridge(ops.concatenate(top, axis=-1))
         states = ops.split(bridge, bridge.shape[-1] // self.units, axis=-1)
@@ -141,7 +141,7 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, E, states, memory, training=False):
         """As `ContextDecoder.call`; the weights are `(rows, time, source)`."""
         time = ops.shape(E)[1]
-        S, *asked = self.ask(E, initial_state=list(states[: self.count]), training=training)
+        S, *asked = self.query_rnn(E, initial_state=list(states[: self.count]), training=training)
         Q = over_rows(self.query, S) if self.query else S / self.units**0.5
         context, weights = self.score(
             [by_sentence(Q, memory["values"]), memory["values"], memory["keys"]],

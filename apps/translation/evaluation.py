@@ -19,9 +19,9 @@ from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.loss import TokenCrossentropy
 from apps.translation.pairs import Pairs
-from apps.translation.scores import Judge, by_length
+from apps.translation.scores import TranslationScorer, by_length
 from apps.translation.search import source_ids
-from apps.translation.text import PAD_ID, Codec, plain
+from apps.translation.text import PAD_ID, Tokenizer, plain
 from rnn_keras import use_plan
 from rnn_keras.metrics import Perplexity, bleu
 
@@ -62,21 +62,21 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         baselines.NEAREST: baselines.nearest(corpus.train, sentences),
         "copy of the source": sentences,
     }
-    judge = Judge(references, config.target, config.lowercase)
-    scores = {who: judge.scores(texts) for who, texts in translations.items()}
+    scorer = TranslationScorer(references, config.target, config.lowercase)
+    scores = {who: scorer.scores(texts) for who, texts in translations.items()}
     beam, greedy, nearest, copy = (each.figures for each in scores.values())
     history = read_history(trained.run.history)
     seconds = sum(row["seconds"] for row in history)
     metrics = {
-        "bleu": beam[judge.anchor_name],
-        "bleu_greedy": greedy[judge.anchor_name],
+        "bleu": beam[scorer.anchor_name],
+        "bleu_greedy": greedy[scorer.anchor_name],
         "sacrebleu": beam["sacreBLEU"],
         "chrf": beam["chrF"],
         "exact": beam["exact"],
         "test_perplexity": perplexity(trained.model, data.test),
         "validation_perplexity": best_row(history, *monitor(config))[MONITOR],
-        "nearest_bleu": nearest[judge.anchor_name],
-        "copy_bleu": copy[judge.anchor_name],
+        "nearest_bleu": nearest[scorer.anchor_name],
+        "copy_bleu": copy[scorer.anchor_name],
         "tokens_per_second": data.train.tokens * len(history) / seconds,
         "sentences": len(sentences),
         "pairs": len(corpus.test),
@@ -90,7 +90,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         remarks = ["", "Documented sentences, a smoke test, as most are trained on:",
                    markdown_table(metrics["documented"])]  # fmt: skip
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
-    lengths = by_length(judge, sentences, shown)
+    lengths = by_length(scorer, sentences, shown)
     drawn = {
         "lengths": partial(
             plot_by_length, rows=lengths, count="sentences", what="source", score="BLEU"
@@ -100,7 +100,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
         maps = attention_maps(graph, source, target, pictured)
         drawn["attention"] = partial(plots.attention_maps, maps=maps)
-    errors = report.worst(judge, sentences, references, translations[ours])
+    errors = report.worst(scorer, sentences, references, translations[ours])
     return Evaluation(
         headline=f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}",
         scores=[{"model": who, **each.figures} for who, each in scores.items()],
@@ -169,7 +169,7 @@ def spaced(text: str) -> str:
 
 
 def attention_maps(
-    graph: TranslatorGraph, source: Codec, target: Codec, sentences: Sequence[str]
+    graph: TranslatorGraph, source: Tokenizer, target: Tokenizer, sentences: Sequence[str]
 ) -> list[Attention]:
     """The attention of greedy translations, each up to its `<eos>`."""
     maps = []

@@ -10,7 +10,7 @@ from apps.translation.attention import Attention
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.search import most_attended, search, source_ids, source_words
-from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
+from apps.translation.text import PAD_ID, UNKNOWN_ID, Tokenizer
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel
 
@@ -55,11 +55,11 @@ class ExportedTranslator:
 
     Args:
         config: the configuration of the run.
-        source, target: its codecs.
+        source, target: its tokenizers.
         signatures: what the model has.
     """
 
-    def __init__(self, config: TranslationConfig, source: Codec, target: Codec, signatures):
+    def __init__(self, config: TranslationConfig, source: Tokenizer, target: Tokenizer, signatures):
         for name in ("encode", "step"):
             if name not in signatures:
                 raise ValueError(f"it has no signature {name!r}")
@@ -154,8 +154,8 @@ class SavedModelTranslator(ExportedTranslator):
 
     def __init__(self, run: Run, config: TranslationConfig):
         self._model = tf.saved_model.load(str(run.saved_model / "1"))
-        codecs = (Codec(Vocabulary.load(run.path / file), config) for file in VOCABULARIES)
-        super().__init__(config, *codecs, self._model.signatures)
+        tokenizers = (Tokenizer(Vocabulary.load(run.path / file), config) for file in VOCABULARIES)
+        super().__init__(config, *tokenizers, self._model.signatures)
 
     def _call(self, signature, **tensors):
         return dict(self._model.signatures[signature](**tensors))
@@ -174,8 +174,8 @@ class LiteRTTranslator(ExportedTranslator):
 
     def __init__(self, run: Run, config: TranslationConfig):
         self._model = LiteRTModel(run.tflite)
-        codecs = (Codec(self._model.vocabulary(name), config) for name in VOCABULARIES)
-        super().__init__(config, *codecs, self._model.signatures)
+        tokenizers = (Tokenizer(self._model.vocabulary(name), config) for name in VOCABULARIES)
+        super().__init__(config, *tokenizers, self._model.signatures)
 
     def _call(self, signature, **tensors):
         outputs = self._model.run(signature, **{k: v.numpy() for k, v in tensors.items()})

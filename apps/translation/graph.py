@@ -5,7 +5,7 @@ import tensorflow as tf
 from apps.translation.config import TranslationConfig
 from apps.translation.model import Translator
 from apps.translation.search import most_attended, search, source_ids, source_words
-from apps.translation.text import BOS_ID, Codec
+from apps.translation.text import BOS_ID, Tokenizer
 
 
 class TranslatorGraph:
@@ -14,7 +14,7 @@ class TranslatorGraph:
     Args:
         config: the configuration of the model.
         model: the model.
-        source, target: its codecs.
+        source, target: its tokenizers.
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
@@ -23,7 +23,9 @@ class TranslatorGraph:
         trackables: what an export has to keep.
     """
 
-    def __init__(self, config: TranslationConfig, model: Translator, source: Codec, target: Codec):
+    def __init__(
+        self, config: TranslationConfig, model: Translator, source: Tokenizer, target: Tokenizer
+    ):
         self._config, self._model, self._source, self._target = config, model, source, target
         self._copies = config.tokens == "word" and config.attention != "none"
         text = [tf.TensorSpec([None], tf.string, "text")]

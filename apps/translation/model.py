@@ -18,7 +18,7 @@ from apps.translation.decoders import (
     sentence_dropout,
     stack,
 )
-from apps.translation.text import PAD_ID, UNKNOWN_ID, Codec
+from apps.translation.text import PAD_ID, UNKNOWN_ID, Tokenizer
 from rnn_keras.data import Vocabulary
 
 VOCABULARIES = "vocab.source.txt", "vocab.target.txt"
@@ -118,7 +118,7 @@ class Translator(keras.Model):
         known = known_ids(source, self.options["source_tokens"], UNKNOWN_ID)
         E = self.drop_source(self.source_embedding(known), training=training)
         H, *states = self.encoder(E, mask=mask, training=training)
-        return self.decoder.remember(H, mask, states, training=training)
+        return self.decoder.init_memory(H, mask, states, training=training)
 
     def decode(self, tokens, states, memory, training=False):
         """Some steps of the decoder: one in search, the whole sentence in training.
@@ -172,24 +172,24 @@ def save_vocabularies(run: Run, source: Vocabulary, target: Vocabulary) -> None:
         vocabulary.save(run.path / file)
 
 
-def load_codecs(run: Run, config: TranslationConfig) -> tuple[Codec, Codec]:
-    """The codecs of source and target, by the vocabularies of a run.
+def load_tokenizers(run: Run, config: TranslationConfig) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of source and target, by the vocabularies of a run.
 
     Raises:
         InputError: a file is missing or damaged.
     """
-    source, target = (Codec(load_vocabulary(run, file), config) for file in VOCABULARIES)
+    source, target = (Tokenizer(load_vocabulary(run, file), config) for file in VOCABULARIES)
     return source, target
 
 
 def load(run: Run) -> Trained:
-    """A run in float32, with the codecs of source and target as `assets`.
+    """A run in float32, with the tokenizers of source and target as `assets`.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
     """
     config = run.read_config(TranslationConfig)
-    source, target = load_codecs(run, config)
+    source, target = load_tokenizers(run, config)
     model = build(config, len(source.vocabulary), len(target.vocabulary), "float32")
     best = load_best(run)
     try:

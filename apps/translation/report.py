@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.common.card import markdown_table
 from apps.translation.config import TranslationConfig
-from apps.translation.scores import Judge
+from apps.translation.scores import TranslationScorer
 
 WORST = 8  # sentences in the table of the worst
 LIMITS = (
@@ -56,13 +56,13 @@ def network(config: TranslationConfig) -> str:
 
 
 def worst(
-    judge: Judge,
+    scorer: TranslationScorer,
     sentences: Sequence[str],
     references: Sequence[Sequence[str]],
     translations: Sequence[str],
 ) -> list[dict]:
     """The translations of the lowest BLEU that are not exact."""
-    scores, exact = judge.of_sentences(translations), judge.exact(translations)
+    scores, exact = scorer.of_sentences(translations), scorer.exact(translations)
     rows = [row for row in np.argsort(scores, kind="stable") if not exact[row]][:WORST]
     return [
         {

@@ -6,7 +6,7 @@ import tensorflow as tf
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.pairs import Pairs
-from apps.translation.text import Codec
+from apps.translation.text import Tokenizer
 from rnn_keras import use_plan
 
 SHOWN = 3
@@ -15,7 +15,9 @@ SHOWN = 3
 class SampleTranslations(keras.callbacks.Callback):
     """Prints some validation sentences, the same in each epoch, and their greedy translations."""
 
-    def __init__(self, config: TranslationConfig, source: Codec, target: Codec, pairs: Pairs):
+    def __init__(
+        self, config: TranslationConfig, source: Tokenizer, target: Tokenizer, pairs: Pairs
+    ):
         super().__init__()
         self._config, self._source, self._target = config, source, target
         step = max(1, len(pairs.distinct_sources) // SHOWN)

@@ -16,7 +16,7 @@ from rnn_keras.metrics import bleu, corpus_bleu
 WITHOUT_BLANKS = frozenset(("zh", "ja", "th", "lo", "km", "my"))
 
 
-class Judge:
+class TranslationScorer:
     """Scores translations of the same sentences.
 
     Args:
@@ -118,7 +118,7 @@ class Scores(NamedTuple):
 
 
 def by_length(
-    judge: Judge,
+    scorer: TranslationScorer,
     sentences: Sequence[str],
     translations: Mapping[str, Sequence[str]],
     parts: int = 6,
@@ -126,7 +126,7 @@ def by_length(
     """BLEU of the shortest to the longest sentences.
 
     Args:
-        judge: of the sentences.
+        scorer: of the sentences.
         sentences: the sources.
         translations: by name of the translator.
         parts: number of parts, of about equal size.
@@ -140,7 +140,7 @@ def by_length(
         {
             "words": label,
             "sentences": len(rows),
-            **{name: judge.anchor(texts, rows) for name, texts in translations.items()},
+            **{name: scorer.anchor(texts, rows) for name, texts in translations.items()},
         }
         for label, rows in length_groups(words, parts).items()
     ]

@@ -3,23 +3,23 @@
 import tensorflow as tf
 
 from apps.translation.config import TranslationConfig
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Tokenizer
 from rnn_keras import decoding
 
 SPARE = 10  # tokens that a translation may have beyond the ratio
 
 
-def source_ids(codec: Codec, text):
+def source_ids(tokenizer: Tokenizer, text):
     """What the encoder reads of each text.
 
     Args:
-        codec: of the source language.
+        tokenizer: of the source language.
         text: `(batch,)` strings.
 
     Returns:
         int32 `(batch, time)`, `EOS_ID` after the last token and `PAD_ID` behind it.
     """
-    tokens = codec.read(text)
+    tokens = tokenizer.read(text)
     ids = tokens.to_tensor(PAD_ID)
     # Two steps at least, as Keras warns of attention over one.
     ids = tf.pad(ids, [[0, 0], [0, tf.maximum(2 - tf.shape(ids)[1], 1)]], constant_values=PAD_ID)
@@ -73,15 +73,15 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     )
 
 
-def source_words(codec: Codec, text, ids):
+def source_words(tokenizer: Tokenizer, text, ids):
     """The tokens that `source_ids` has the ids of: strings `(batch, time)`, empty after the last.
 
     Args:
-        codec: of the source language.
+        tokenizer: of the source language.
         text: `(batch,)` strings.
         ids: their `source_ids`.
     """
-    words = codec.split(text).to_tensor("")[:, : tf.shape(ids)[1] - 1]
+    words = tokenizer.split(text).to_tensor("")[:, : tf.shape(ids)[1] - 1]
     return tf.pad(words, [[0, 0], [0, tf.shape(ids)[1] - tf.shape(words)[1]]])
 
 

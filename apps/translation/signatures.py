@@ -8,7 +8,7 @@ from apps.task import Signatures, Trained
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import VOCABULARIES
 from apps.translation.search import source_ids
-from apps.translation.text import Codec
+from apps.translation.text import Tokenizer
 from rnn_keras import use_plan
 
 HYPOTHESES = 3  # per sentence, to compare `step` on
@@ -46,7 +46,9 @@ def signatures(trained: Trained) -> Signatures:
     )
 
 
-def _examples(graph: TranslatorGraph, source: Codec, sentences: list[str]) -> dict[str, list[dict]]:
+def _examples(
+    graph: TranslatorGraph, source: Tokenizer, sentences: list[str]
+) -> dict[str, list[dict]]:
     """The shortest sentence, then all in one batch, as inputs of each signature."""
     examples = {name: [] for name in graph.functions}
     for batch in (sentences[:1], sentences + UNUSUAL):

@@ -13,10 +13,10 @@ from apps.translation.batches import Tokenized
 from apps.translation.config import PRESETS, TranslationConfig
 from apps.translation.evaluation import evaluate, monitor
 from apps.translation.loss import TokenCrossentropy
-from apps.translation.model import VOCABULARIES, load_codecs, save_vocabularies
+from apps.translation.model import VOCABULARIES, load_tokenizers, save_vocabularies
 from apps.translation.samples import SampleTranslations
 from apps.translation.signatures import signatures
-from apps.translation.text import PAD_ID, Codec, learn_vocabulary
+from apps.translation.text import PAD_ID, Tokenizer, learn_vocabulary
 from rnn_keras.metrics import Perplexity
 
 
@@ -24,10 +24,10 @@ def load_data(config: TranslationConfig, run: Run | None) -> Tokenized:
     """The pairs, with the vocabularies of the run, or else of the training pairs."""
     corpus = data.load(config)
     if run is not None and all((run.path / file).exists() for file in VOCABULARIES):
-        source, target = load_codecs(run, config)
+        source, target = load_tokenizers(run, config)
     else:
         source, target = (
-            Codec(learn_vocabulary(config, texts), config)
+            Tokenizer(learn_vocabulary(config, texts), config)
             for texts in (corpus.train.sources, corpus.train.targets)
         )
     return Tokenized(config, source, target, corpus)

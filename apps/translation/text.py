@@ -97,7 +97,7 @@ def _glued(text):
     return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
 
 
-class Codec:
+class Tokenizer:
     """Text of one language to the ids of its vocabulary, and back.
 
     Args:

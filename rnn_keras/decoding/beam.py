@@ -6,12 +6,12 @@ from rnn_keras.decoding.hypotheses import (
     IMPOSSIBLE,
     any_batch,
     checked,
-    likeliest,
-    nothing_yet,
+    empty,
+    merge_best,
     penalized_score,
-    put,
-    ranked,
     take,
+    top_k_log_probs,
+    write_step,
 )
 
 
@@ -62,10 +62,10 @@ def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=
         token, state, log_p, sequences, best = beam
         logits, state = step(tf.reshape(token, [-1]), state)
         log_p, parents, token = continuations(logits, log_p)
-        sequences = put(take(sequences, parents), t, token)
+        sequences = write_step(take(sequences, parents), t, token)
         finished = token == end_id
         complete = finished | (t + 1 >= max_length)
-        best = ranked(best, sequences, log_p, complete, finished, t + 1, alpha)
+        best = merge_best(best, sequences, log_p, complete, finished, t + 1, alpha)
         # What a live hypothesis can reach: its log P <= 0 only falls and its length L stays within
         # max_length, so with alpha >= 0, log P / L^alpha stays at most log P / max_length^alpha of
         # now. One that cannot pass the worst of the best is dropped, and a row whose hypotheses
@@ -84,7 +84,7 @@ def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=
         tf.nest.map_structure(lambda x: tf.repeat(x, beam_width, axis=0), state),
         tf.where(hypothesis == 0, 0.0, IMPOSSIBLE),  # one to start from, not k equal ones
         tf.fill([*width, length], end_id),
-        nothing_yet(batch, nbest, length, end_id),
+        empty(batch, nbest, length, end_id),
     )
     _, (*_, best) = tf.while_loop(
         lambda _, beam: tf.reduce_any(beam[2] > IMPOSSIBLE),
@@ -108,7 +108,7 @@ def continuations(logits, log_p):
     """
     k = log_p.shape[1]
     # None but the k likeliest tokens of a hypothesis can be among the k likeliest of all.
-    gains, tokens = likeliest(logits, k)
+    gains, tokens = top_k_log_probs(logits, k)
     tokens_each = tokens.shape[1]
     log_p = tf.expand_dims(log_p, 2)
     gains = tf.reshape(gains, [-1, k, tokens_each])

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.decoding.hypotheses import checked, nothing_yet, put, ranked, take
+from rnn_keras.decoding.hypotheses import checked, empty, merge_best, take, write_step
 
 
 def exhaustive_search(
@@ -37,7 +37,7 @@ def exhaustive_search(
     batch = tf.shape(tokens)[0]
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     log_p = tf.zeros_like(token, tf.float32)
-    best = nothing_yet(batch, nbest, max_length, end_id)
+    best = empty(batch, nbest, max_length, end_id)
     sequences = tf.fill([batch, 1, max_length], end_id)
     for t in range(max_length):
         logits, state = step(tf.reshape(token, [-1]), state)
@@ -48,12 +48,12 @@ def exhaustive_search(
         log_p = tf.reshape(tf.expand_dims(log_p, 2) + gains, [-1, parents * vocabulary])
         children = np.tile(np.arange(vocabulary, dtype="int32"), parents)
         token = tf.broadcast_to(children, tf.shape(log_p))
-        sequences = put(tf.repeat(sequences, vocabulary, axis=1), t, token)
+        sequences = write_step(tf.repeat(sequences, vocabulary, axis=1), t, token)
         finished = token == end_id
         complete = finished | (t + 1 == max_length)
         order = tf.argsort(log_p, direction="DESCENDING", stable=True)
         candidates = [take(x, order) for x in (sequences, log_p, complete, finished)]
-        best = ranked(best, *candidates, t + 1, alpha)
+        best = merge_best(best, *candidates, t + 1, alpha)
 
         live = np.flatnonzero(children != end_id)
         token, log_p, sequences = (tf.gather(x, live, axis=1) for x in (token, log_p, sequences))

@@ -6,9 +6,9 @@ from rnn_keras.decoding.hypotheses import (
     Hypotheses,
     any_batch,
     checked,
-    likeliest,
     penalized_score,
-    put,
+    top_k_log_probs,
+    write_step,
 )
 
 
@@ -42,11 +42,11 @@ def greedy_search(step, tokens, state, max_length, end_id, *, alpha=0.75):
     def advance(t, rows):
         token, state, live, log_p, length, sequence = rows
         logits, state = step(tf.squeeze(token, 1), state)
-        gain, token = likeliest(logits, 1)
+        gain, token = top_k_log_probs(logits, 1)
         token = tf.where(live, token, end_id)
         log_p += tf.where(live, gain, 0.0)
         length += tf.cast(live, tf.int32)
-        sequence = put(sequence, t, token)
+        sequence = write_step(sequence, t, token)
         live = live & (token != end_id) & (t + 1 < max_length)
         return t + 1, (token, state, live, log_p, length, sequence)
 

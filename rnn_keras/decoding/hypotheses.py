@@ -75,7 +75,7 @@ def column(value, dtype):
     return tf.reshape(tf.cast(value, dtype), [-1, 1])
 
 
-def likeliest(logits, k):
+def top_k_log_probs(logits, k):
     """The k most likely tokens of each row.
 
     Args:
@@ -116,7 +116,7 @@ def _top_k(logits, k):
     return best, tf.minimum(tokens, vocabulary - 1)
 
 
-def put(sequences, t, tokens):
+def write_step(sequences, t, tokens):
     """`sequences` `(batch, n, length)` with `tokens` `(batch, n)` at position t of each."""
     here = tf.range(tf.shape(sequences)[2]) == t
     return tf.where(here, tf.expand_dims(tokens, 2), sequences)
@@ -127,7 +127,7 @@ def take(values, indices):
     return tf.gather(values, indices, batch_dims=1)
 
 
-def nothing_yet(batch, n, length, end_id):
+def empty(batch, n, length, end_id):
     """A `Best` of n hypotheses that do not exist."""
     lengths = tf.zeros([batch, n], tf.int32)
     missing = tf.fill([batch, n], IMPOSSIBLE)
@@ -135,7 +135,7 @@ def nothing_yet(batch, n, length, end_id):
     return Best(Hypotheses(tokens, lengths, missing), missing)
 
 
-def ranked(best, sequences, log_p, complete, finished, length, alpha):
+def merge_best(best, sequences, log_p, complete, finished, length, alpha):
     """The best of those so far and of some more.
 
     Args:

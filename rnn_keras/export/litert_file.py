@@ -10,8 +10,8 @@ import numpy as np
 
 from rnn_keras.export import convert
 from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel
-from rnn_keras.export.process import run_script
 from rnn_keras.export.record import NAME, record
+from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
     ExportError,

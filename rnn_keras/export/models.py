@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rnn_keras.export.inference import as_functional, for_inference
 from rnn_keras.export.litert_file import check_no_strings, check_quantization, write_litert
-from rnn_keras.export.original import original_outputs
+from rnn_keras.export.reference import original_outputs
 from rnn_keras.export.saved_model_folder import write_saved_model
 from rnn_keras.export.signatures import serving_default, state_inputs, step
 from rnn_keras.export.streamable import check_streamable, stream

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from rnn_keras.export import replay
-from rnn_keras.export.process import run_script
 from rnn_keras.export.record import NAME, record
+from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
     ExportError,

@@ -3,7 +3,7 @@
 from rnn_keras.layers.bidirectional import Bidirectional
 from rnn_keras.layers.cell import DocumentedCell
 from rnn_keras.layers.deep import DeepRNN
-from rnn_keras.layers.gates import watched_gates
+from rnn_keras.layers.gates import record_gates
 from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
 from rnn_keras.layers.layer import RecurrentLayer
 from rnn_keras.layers.lstm import LSTM, LSTMCell, lstm_step
@@ -29,5 +29,5 @@ __all__ = [
     "lstm_step",
     "rnn_step",
     "use_plan",
-    "watched_gates",
+    "record_gates",
 ]

@@ -35,5 +35,5 @@ class Bidirectional(keras.layers.Bidirectional):
         self.supports_masking = True  # which Keras 3.16 leaves to the layers
 
     def call(self, sequences, initial_state=None, mask=None, training=None):
-        with halves.beside_another():
+        with halves.no_split():
             return super().call(sequences, initial_state, mask, training)

@@ -27,7 +27,7 @@ class DocumentedCell:
 
     Attributes:
         gate_names, candidate_names: the symbols of what σ and φ return in `step`, in order, with
-            `_` for none; `watched_gates` tells them by these names.
+            `_` for none; `record_gates` tells them by these names.
     """
 
     gate_names = candidate_names = ()

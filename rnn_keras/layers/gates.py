@@ -1,4 +1,4 @@
-"""What the gates of a layer do over time, told by the documented step itself."""
+"""The gates of a layer over time, recorded from the step itself."""
 
 import contextlib
 import contextvars
@@ -8,11 +8,11 @@ from keras import ops
 from rnn_keras.layers.cell import own_computation
 from rnn_keras.layers.recurrence import affine
 
-_watched = contextvars.ContextVar("watched", default=None)
+_recording = contextvars.ContextVar("recording", default=None)
 
 
 @contextlib.contextmanager
-def watched_gates():
+def record_gates():
     """Inside, every eager call of a recurrent layer tells what happened at each time step.
 
     The layers of a model are told too, however deep they are in it. Each runs once more for that,
@@ -33,26 +33,26 @@ def watched_gates():
         >>> import keras
         >>> from rnn_keras.layers import GRU
         >>> layer = GRU(4, name="gru")
-        >>> with watched_gates() as seen:
+        >>> with record_gates() as seen:
         ...     _ = layer(keras.random.normal((1, 6, 3)))
         >>> list(seen["gru"]), seen["gru"]["Z"].shape
         (['Z', 'R', 'H_tilde', 'H'], (1, 6, 4))
     """
     seen = {}
-    token = _watched.set(seen)
+    token = _recording.set(seen)
     try:
         yield seen
     finally:
-        _watched.reset(token)
+        _recording.reset(token)
 
 
-def watching():
-    """Whether anyone wants to be told."""
-    return _watched.get() is not None
+def is_recording():
+    """Whether gates are being recorded."""
+    return _recording.get() is not None
 
 
-def tell(layer, sequences, state, mask):
-    """Tells those who watch what `layer` does.
+def record(layer, sequences, state, mask):
+    """Records the gates of `layer` over time.
 
     Args:
         layer: the layer.
@@ -62,10 +62,10 @@ def tell(layer, sequences, state, mask):
     """
     if not hasattr(sequences, "numpy"):
         raise ValueError(
-            f"watched_gates tells of eager calls, but {layer.name} is called in a graph; "
+            f"record_gates tells of eager calls, but {layer.name} is called in a graph; "
             "call the model itself, model(x)."
         )
-    seen, name, call = _watched.get(), layer.name, 1
+    seen, name, call = _recording.get(), layer.name, 1
     while name in seen:
         call += 1
         name = f"{layer.name}_{call}"
@@ -75,7 +75,7 @@ def tell(layer, sequences, state, mask):
 def _over_time(layer, sequences, state, mask):
     cell = layer.cell
     if (reason := own_computation(cell)) is not None:
-        raise ValueError(f"watched_gates reads the gates from a cell's `step`, but {reason}.")
+        raise ValueError(f"record_gates reads the gates from a cell's `step`, but {reason}.")
     # Another cell with the same options, so that its activations can be replaced by some that keep
     # what they return; they are the gates, in the order in which Keras packs their weights.
     probe, gates, candidates = type(cell).from_config(cell.get_config()), [], []

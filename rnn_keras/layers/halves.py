@@ -16,20 +16,20 @@ from tensorflow.python.ops import control_flow_util  # the only one to know of a
 WORTHWHILE = 2**18
 ASSUMED_BATCH = 32
 
-_beside_another = contextvars.ContextVar("beside_another", default=False)
+_no_split = contextvars.ContextVar("no_split", default=False)
 
 
 @contextlib.contextmanager
-def beside_another():
+def no_split():
     """Inside, layers run side by side with one another as it is, and need not be halved."""
-    token = _beside_another.set(True)
+    token = _no_split.set(True)
     try:
         yield
     finally:
-        _beside_another.reset(token)
+        _no_split.reset(token)
 
 
-def pay(sequences, weights):
+def should_split(sequences, weights):
     """Whether a loop over `sequences` `(batch, time, inputs)` is faster in two halves here.
 
     Args:
@@ -43,14 +43,14 @@ def pay(sequences, weights):
         and time != 1
         and batch * sum(math.prod(W.shape) for W in weights) >= WORTHWHILE
         and _cores() > 1
-        and not _beside_another.get()
+        and not _no_split.get()
         and not tf.executing_eagerly()
         and not control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
         and not tf.config.list_physical_devices("GPU")
     )
 
 
-def run(function, arguments):
+def run_split(function, arguments):
     """`function(*arguments)`, by halves of the batch.
 
     Args:

@@ -112,8 +112,8 @@ class RecurrentLayer(keras.layers.RNN):
 
     def _loop(self, sequences, initial_state, mask, training):
         _check_states(initial_state, self.state_size, sequences)
-        if gates.watching():
-            gates.tell(self, sequences, initial_state, _boolean_mask(mask, sequences))
+        if gates.is_recording():
+            gates.record(self, sequences, initial_state, _boolean_mask(mask, sequences))
         if self._recurrence.step != self.cell.step:  # replaced since the layer was made
             self._recurrence = Recurrence(self.cell.step)
         plan, _ = plans.choose(self, training)
@@ -123,8 +123,8 @@ class RecurrentLayer(keras.layers.RNN):
         run = functools.partial(self._run, plan, plans.may_train(training))
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         arguments = (sequences, list(initial_state), _boolean_mask(mask, sequences), drops)
-        if plan == "fused" and halves.pay(sequences, self.cell.split_weights()):
-            return halves.run(run, arguments)
+        if plan == "fused" and halves.should_split(sequences, self.cell.split_weights()):
+            return halves.run_split(run, arguments)
         return run(*arguments)
 
     def _run(self, plan, record, sequences, initial_state, mask, drops):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_keras.decoding import beam_search, exhaustive_search, greedy_search, penalized_score
-from rnn_keras.decoding.hypotheses import IMPOSSIBLE, likeliest
+from rnn_keras.decoding.hypotheses import IMPOSSIBLE, top_k_log_probs
 from tests.decoding import textbook
 from tests.decoding.textbook import END, Table, assert_found
 
@@ -189,7 +189,7 @@ def test_the_likeliest_of_many_tokens(seed, vocabulary, k, allowed):
     for row in logits:
         some = rng.choice(vocabulary, min(allowed, vocabulary), replace=False)
         row[some] = rng.normal(0, 5, len(some))
-    log_p, tokens = likeliest(tf.constant(logits), k)
+    log_p, tokens = top_k_log_probs(tf.constant(logits), k)
     order = np.argsort(-logits, axis=1)[:, : min(k, allowed)]
     np.testing.assert_array_equal(tokens[:, :allowed], order)
     expected = (

@@ -1,10 +1,10 @@
-"""The gates that `watched_gates` tells, against the documented equations."""
+"""The gates that `record_gates` tells, against the documented equations."""
 
 import keras
 import numpy as np
 import pytest
 
-from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN, use_plan, watched_gates
+from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN, record_gates, use_plan
 from tests import oracle
 
 UNITS = 3
@@ -19,7 +19,7 @@ def watch(layer, X, **options):
     layer.build(X.shape)
     rng = np.random.default_rng(1)
     layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
-    with use_plan("graph"), watched_gates() as seen:  # the fused one would be compiled
+    with use_plan("graph"), record_gates() as seen:  # the fused one would be compiled
         output = layer(X, **options)
     return np.asarray(output), seen
 
@@ -88,7 +88,7 @@ def test_every_layer_of_a_model_and_every_call_is_told():
     X = inputs()
     deep = DeepRNN([Bidirectional(GRU(UNITS, name="gru")), LSTM(UNITS, name="lstm")])
     model = keras.Sequential([keras.Input((None, 4)), deep, keras.layers.Dense(1)])
-    with use_plan("graph"), watched_gates() as seen:
+    with use_plan("graph"), record_gates() as seen:
         told = model(X)
         model(X)
     assert list(seen)[:3] == ["forward_gru", "backward_gru", "lstm"]
@@ -100,6 +100,6 @@ def test_every_layer_of_a_model_and_every_call_is_told():
 def test_a_graph_has_nothing_to_tell():
     layer = GRU(UNITS)
     model = keras.Sequential([keras.Input((5, 4)), layer])
-    with watched_gates() as seen, pytest.raises(ValueError, match="called in a graph"):
+    with record_gates() as seen, pytest.raises(ValueError, match="called in a graph"):
         model.predict(inputs(), verbose=0)
     assert not seen

@@ -17,13 +17,13 @@ def runs(monkeypatch):
     """Makes halves pay for any size, and records the batch sizes that are run by halves."""
     monkeypatch.setattr(halves, "WORTHWHILE", 0)
     monkeypatch.setattr(halves, "_cores", lambda: 2)
-    batches, run = [], halves.run
+    batches, run = [], halves.run_split
 
     def recording(function, arguments):
         batches.append(arguments[0].shape[0])
         return run(function, arguments)
 
-    monkeypatch.setattr(halves, "run", recording)
+    monkeypatch.setattr(halves, "run_split", recording)
     return batches
 
 
@@ -51,7 +51,7 @@ def test_halves_equal_the_whole(case, batch, runs, monkeypatch):
     randomise(layer, INPUTS)
     by_halves = step(layer, batch)
     assert runs == [None]
-    with halves.beside_another():
+    with halves.no_split():
         whole = step(layer, batch)
     assert runs == [None]
     for a, b in zip(by_halves, whole, strict=True):
@@ -61,7 +61,7 @@ def test_halves_equal_the_whole(case, batch, runs, monkeypatch):
 @pytest.mark.parametrize("implementation", [1, 2], ids=["mask_per_gate", "one_mask"])
 def test_input_dropout_drops_the_same_inputs(implementation, runs):
     results = []
-    for context in (halves.beside_another, contextlib.nullcontext):
+    for context in (halves.no_split, contextlib.nullcontext):
         layer = GRU.layer(
             UNITS, dropout=0.5, seed=3, return_state=True, implementation=implementation
         )

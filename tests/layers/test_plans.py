@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from rnn_keras.layers import GRU, LSTM, GRUCell, explain, use_plan, watched_gates
+from rnn_keras.layers import GRU, LSTM, GRUCell, explain, record_gates, use_plan
 from rnn_keras.layers.plans import PLANS
 from tests.layers.cases import ALL, VARIANTS, normal, parametrise, randomise
 from tests.layers.cases import values_and_gradients as differentiate
@@ -85,7 +85,7 @@ def test_a_call_of_the_cells_own_is_run_by_every_plan(plan):
 
 
 def test_gates_of_a_call_of_the_cells_own_are_refused():
-    with pytest.raises(ValueError, match="DoublingCell has its own `call`"), watched_gates():
+    with pytest.raises(ValueError, match="DoublingCell has its own `call`"), record_gates():
         DoublingGRU(UNITS)(X)
 
 
@@ -94,7 +94,7 @@ def test_a_step_that_is_replaced_later_is_run():
     layer(X)
     layer.cell.step = lambda x, state, weights, affine: (state[0] + 1,)
     np.testing.assert_array_equal(layer(X), np.full((BATCH, UNITS), TIME))
-    with watched_gates() as seen:
+    with record_gates() as seen:
         layer(X)
     (told,) = seen.values()
     np.testing.assert_array_equal(told["H"][:, -1], np.full((BATCH, UNITS), TIME))

@@ -111,8 +111,8 @@ def test_gradient_penalty_of_stacks_and_both_directions(training):
 def test_gradient_penalty_in_two_halves(monkeypatch):
     monkeypatch.setattr(halves, "WORTHWHILE", 0)
     monkeypatch.setattr(halves, "_cores", lambda: 2)
-    split, run = [], halves.run
-    monkeypatch.setattr(halves, "run", lambda *a: split.append(a) or run(*a))
+    split, run = [], halves.run_split
+    monkeypatch.setattr(halves, "run_split", lambda *a: split.append(a) or run(*a))
     assert_equals_the_reference(penalty(layer_of(ALL[-1], return_sequences=True)), tf.function)
     assert split
 

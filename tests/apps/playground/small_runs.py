@@ -12,7 +12,7 @@ from apps.common.run import Run
 from apps.sentiment import model as sentiment
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.graph import SentimentGraph
-from apps.sentiment.text import Encoder, learn_vocabulary
+from apps.sentiment.text import Tokenizer, learn_vocabulary
 from apps.stock import data
 from apps.stock import model as stock
 from apps.stock.config import StockConfig
@@ -48,7 +48,7 @@ def _sentiment(root):
     vocabulary.save(run.vocab)
     model = sentiment.build(config, len(vocabulary))
     model.save(run.best)
-    graph = SentimentGraph(model, Encoder(vocabulary, config))
+    graph = SentimentGraph(model, Tokenizer(vocabulary, config))
     _export(run, {n: graph.functions[n] for n in ("tokenize", "score")}, graph.trackables)
 
 
@@ -60,8 +60,8 @@ def _translation(root):
     translation.save_vocabularies(run, *vocabularies)
     model = translation.build(config, *map(len, vocabularies))
     model.save(run.best)
-    codecs = [translation_text.Codec(vocabulary, config) for vocabulary in vocabularies]
-    graph = TranslatorGraph(config, model, *codecs)
+    tokenizers = [translation_text.Tokenizer(vocabulary, config) for vocabulary in vocabularies]
+    graph = TranslatorGraph(config, model, *tokenizers)
     _export(run, {n: graph.functions[n] for n in ("encode", "step", "align")}, graph.trackables)
 
 

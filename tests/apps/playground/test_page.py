@@ -100,7 +100,7 @@ def size(path):
 
 
 def test_a_review_is_judged_with_its_words_and_gates(client):
-    label, words, remark = client.predict("small", "A good story, qzxv!", api_name="/judge")
+    label, words, remark = client.predict("small", "A good story, qzxv!", api_name="/classify")
     confidences = {each["label"]: each["confidence"] for each in label["confidences"]}
     assert sum(confidences.values()) == pytest.approx(1)
     assert "".join(each["token"] for each in words).split() == "a good story , qzxv !".split()
@@ -111,7 +111,7 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
 
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
-    label, words, remark = client.predict("small", blank, api_name="/judge")
+    label, words, remark = client.predict("small", blank, api_name="/classify")
     assert (label, words, remark) == ({}, [], "")
     assert client.predict("small", blank, api_name="/sentiment_gates") is None
     text, unknown, beam, looked = client.predict("small", blank, 3, 1, api_name="/translate")
@@ -175,11 +175,15 @@ def test_a_forecast_of_builtin_and_of_uploaded_prices(client, tmp_path):
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
-        ("/judge", ["small", "a" * 5_001], "Review has 5,001 characters, but may have 5,000"),
-        ("/judge", ["small", ["good"]], "Review must be a text, got ['good']"),
-        ("/judge", ["../small", "good"], "no exported run '../small'; reload the page for those"),
-        ("/judge", [None, "good"], "no exported run None"),
-        ("/judge", [["small"], "good"], "no exported run ['small']"),
+        ("/classify", ["small", "a" * 5_001], "Review has 5,001 characters, but may have 5,000"),
+        ("/classify", ["small", ["good"]], "Review must be a text, got ['good']"),
+        (
+            "/classify",
+            ["../small", "good"],
+            "no exported run '../small'; reload the page for those",
+        ),
+        ("/classify", [None, "good"], "no exported run None"),
+        ("/classify", [["small"], "good"], "no exported run ['small']"),
         ("/write", ["small", "the", 0.0001, 5, 0, 1, 0], "Temperature must be 0 (greedy), or a"),
         ("/write", ["small", "the", None, 5, 0, 1, 0], "Temperature must be a number from 0 to 2"),
         ("/write", ["small", "the", 1, 1.5, 0, 1, 0], "Characters must be a whole number from 1"),
@@ -205,9 +209,9 @@ def test_a_run_is_offered_from_when_it_is_exported_until_it_is_gone(client, root
     """Without a new start of the page."""
     small = root / "sentiment" / "small"
     with moved(small, small.with_name("later")):
-        client.predict("later", "A good story", api_name="/judge")
+        client.predict("later", "A good story", api_name="/classify")
         with pytest.raises(AppError, match="no exported run 'small'.* there are: later$"):
-            client.predict("small", "A good story", api_name="/judge")
+            client.predict("small", "A good story", api_name="/classify")
 
 
 def test_an_application_without_a_run_says_how_to_make_one(tmp_path):

@@ -95,19 +95,19 @@ def test_an_adversarial_step_adds_the_loss_of_the_worst_change():
     labels = np.array([[1.0], [0.0]], "float32")
     model = random_weights(build(replace(SMALL, adversarial=0.3), 9))
     model.compile(keras.optimizers.SGD(1.0), keras.losses.BinaryCrossentropy(from_logits=True))
-    vectors, judge = model.get_layer("word_vectors"), model.get_layer("judge")
+    vectors, head = model.get_layer("word_vectors"), model.get_layer("head")
 
     with tf.GradientTape() as tape:
         V, mask = vectors(ids)
         tape.watch(V)
-        loss = bce(labels, judge([V, mask]))
+        loss = bce(labels, head([V, mask]))
     g = tape.gradient(loss, V).numpy()
     r = 0.3 * g / np.sqrt((g**2).sum((1, 2), keepdims=True))
 
     with tf.GradientTape() as tape:
         V, mask = vectors(ids)
-        plain = bce(labels, judge([V, mask]))
-        both = plain + bce(labels, judge([V + r, mask]))
+        plain = bce(labels, head([V, mask]))
+        both = plain + bce(labels, head([V + r, mask]))
     want = tape.gradient(both, model.trainable_variables)
     before = model.get_weights()
     logs = model.train_on_batch(ids, labels, return_dict=True)

@@ -68,7 +68,7 @@ def keras_pieces():
 def test_a_graph_gives_the_ids_of_the_vocabulary(tokens):
     config = SentimentConfig(max_length=5, tokens=tokens)
     vocabulary = WORDS if tokens == "word" else PIECES
-    encoder = text.Encoder(vocabulary, config)
+    encoder = text.Tokenizer(vocabulary, config)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def graph(strings):
@@ -95,7 +95,7 @@ def test_a_graph_gives_the_ids_of_the_vocabulary(tokens):
 
 
 def test_word_pieces_are_those_of_keras_nlp():
-    encoder = text.Encoder(PIECES, SentimentConfig(tokens="wordpiece"))
+    encoder = text.Tokenizer(PIECES, SentimentConfig(tokens="wordpiece"))
     theirs = keras_pieces()
 
     @given(st.lists(st.text("abé日!x", min_size=1, max_size=9), min_size=1, max_size=5))
@@ -120,4 +120,4 @@ def test_vocabularies_are_learned_from_what_is_given():
 
 def test_encoder_refuses_a_foreign_vocabulary():
     with pytest.raises(ValueError, match="must begin with <pad>, <unk>, got <unk>, a"):
-        text.Encoder(Vocabulary(("<unk>", "a")), CONFIG)
+        text.Tokenizer(Vocabulary(("<unk>", "a")), CONFIG)

@@ -15,7 +15,7 @@ from apps.sentiment import evaluate, export, grammar, predict, train
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.explain import occlusion
 from apps.sentiment.model import load
-from apps.sentiment.predict import PredictOptions, load_judge
+from apps.sentiment.predict import PredictOptions, load_classifier
 from apps.sentiment.text import UNKNOWN_ID
 from rnn_keras.export import LiteRTModel
 from tests.apps.outside_ids import check_outside_ids, signature
@@ -165,13 +165,13 @@ def test_an_id_outside_the_vocabulary_is_unknown(run):
 
 
 def test_the_effect_of_a_word_is_what_its_absence_changes(run):
-    judge = load_judge(Run("sentiment", run), "litert")
-    reading = judge.read("Dull was the plot, but the cast superb.")
-    parts = occlusion(judge, reading)
+    classifier = load_classifier(Run("sentiment", run), "litert")
+    reading = classifier.read("Dull was the plot, but the cast superb.")
+    parts = occlusion(classifier, reading)
     assert [text for text, _ in parts] == reading.tokens
-    without = judge.read("was the plot, but the cast superb.")
+    without = classifier.read("was the plot, but the cast superb.")
     assert parts[0] == ("dull", pytest.approx(reading.logit - without.logit, abs=1e-4))
-    assert occlusion(judge, judge.read("")) == []
+    assert occlusion(classifier, classifier.read("")) == []
 
 
 def test_predict_reads_files_and_draws(alone, tmp_path, capsys):
@@ -210,7 +210,7 @@ BAD = {
     "pretraining": (train, ["tiny", "--layers", "2", "--pretraining", "1"], "--pretraining must"),
     "no data": (train, ["tiny", "--data", "no/such.csv"], "no/such.csv not found"),
     "no run": (evaluate, ["nowhere"], "no run 'nowhere' of sentiment"),
-    "no text": (predict, ["whole"], "nothing to judge: give one or more texts"),
+    "no text": (predict, ["whole"], "nothing to classifier: give one or more texts"),
     "no file": (predict, ["whole", "--file", "no.txt"], "no.txt not found"),
     "words": (predict, ["whole", "a", "--words", "-1"], "--words must be 0 or more, got -1"),
     "plot": (predict, ["whole", "a", "--plot", "a.gif"], "ends in .png"),

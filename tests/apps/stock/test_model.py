@@ -13,7 +13,7 @@ from sklearn.metrics import mean_pinball_loss
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.stock.config import StockConfig
-from apps.stock.decoders import Autoregressive, Direct, InOrder, Segments
+from apps.stock.decoders import Autoregressive, Direct, MonotonicQuantiles, Segments
 from apps.stock.model import Forecaster, MeanSquared, Pinball, build, load
 from apps.stock.scaling import Scaling
 from rnn_keras.export import write_litert
@@ -93,7 +93,7 @@ def test_untrained_it_is_persistence(options):
 
 @given(hnp.arrays("float32", (3, 2, 5), elements=st.floats(-40, 40, width=32)), st.integers(0, 4))
 def test_quantiles_never_cross_and_the_point_stays(outputs, point):
-    ordered = InOrder(point)(outputs).numpy()
+    ordered = MonotonicQuantiles(point)(outputs).numpy()
     assert (np.diff(ordered, axis=-1) >= 0).all()
     np.testing.assert_array_equal(ordered[..., point], outputs[..., point])
     up = ordered[..., point + 1 :] - ordered[..., point:-1]
@@ -102,7 +102,7 @@ def test_quantiles_never_cross_and_the_point_stays(outputs, point):
 
 def test_outputs_of_zero_are_the_spread():
     spread = [[-1.5, -0.5, 0.1, 0.6, 1.7], [-2.0, -1.0, -0.2, 1.0, 3.0]]
-    start = InOrder(2, spread)(np.zeros((1, 2, 1, 5), "float32")).numpy()[0, :, 0]
+    start = MonotonicQuantiles(2, spread)(np.zeros((1, 2, 1, 5), "float32")).numpy()[0, :, 0]
     wanted = np.array(spread)
     wanted[:, 2] = 0
     np.testing.assert_allclose(start, wanted, atol=1e-6)
@@ -288,7 +288,7 @@ def test_layers_know_their_configuration():
     for layer in (
         Direct("gru", 2, 4, 0.1, 3, 1, 5),
         Segments(4, 6, 0.1, 7, 2),
-        InOrder(1, [[0.0, 1.0]]),
+        MonotonicQuantiles(1, [[0.0, 1.0]]),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 

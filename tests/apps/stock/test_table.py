@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.common.errors import InputError
 from apps.stock.csv_file import column_name
-from apps.stock.dates import coming, parse_dates, season_of, step_of
+from apps.stock.dates import future_dates, infer_frequency, parse_dates, seasonality
 from apps.stock.table import read_table
 
 ROWS = """\
@@ -267,16 +267,18 @@ FREQUENCIES = {
 @pytest.mark.parametrize("first, freq, n, season, ahead", FREQUENCIES.values(), ids=FREQUENCIES)
 def test_the_coming_dates_follow_the_step(first, freq, n, season, ahead):
     dates = pd.date_range(first, periods=n, freq=freq).to_numpy()
-    step = step_of(dates)
-    assert season_of(step) == season
-    np.testing.assert_array_equal(coming(dates[-1], step, 2), np.array(ahead, "datetime64[ns]"))
+    step = infer_frequency(dates)
+    assert seasonality(step) == season
+    np.testing.assert_array_equal(
+        future_dates(dates[-1], step, 2), np.array(ahead, "datetime64[ns]")
+    )
 
 
 def test_holidays_do_not_hide_business_days():
     dates = pd.date_range("2024-01-02", "2024-06-28", freq="B").delete([9, 33, 60]).to_numpy()
-    assert step_of(dates).freqstr == "B"
+    assert infer_frequency(dates).freqstr == "B"
     np.testing.assert_array_equal(
-        coming(dates[-1], step_of(dates), 1), [np.datetime64("2024-07-01")]
+        future_dates(dates[-1], infer_frequency(dates), 1), [np.datetime64("2024-07-01")]
     )
 
 
@@ -284,9 +286,9 @@ def test_dates_that_nobody_can_draw_are_refused():
     dates = np.array(["1000-01-01", "5000-01-01", "9000-01-01"], "datetime64[us]")
     for periods in (1, 1_000):
         with pytest.raises(InputError, match="9000-01-01 are beyond the year 9500"):
-            coming(dates[-1], step_of(dates), periods)
+            future_dates(dates[-1], infer_frequency(dates), periods)
 
 
 def test_rows_without_dates_are_counted_on():
-    assert step_of(np.arange(9)) is None and season_of(None) == 1
-    np.testing.assert_array_equal(coming(8, None, 3), [9, 10, 11])
+    assert infer_frequency(np.arange(9)) is None and seasonality(None) == 1
+    np.testing.assert_array_equal(future_dates(8, None, 3), [9, 10, 11])

@@ -18,7 +18,7 @@ from apps.translation import grammar, pairs
 from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.data import load
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, SPECIALS, Codec
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, SPECIALS, Tokenizer
 from rnn_keras.data import Vocabulary
 
 TABLE = "Go.\tVa\u202f!\tCC-BY 2.0 #1\n\nWait\u2028here.\tAttends ici.\r\nGo.\tMarche.\n".encode()
@@ -259,14 +259,14 @@ def corpus_of(config, count=30):
         [" ".join(random_.choices("abcd", k=random_.randint(0, 9))) for _ in range(count)]
         for _ in range(2)
     ]
-    codec = Codec(Vocabulary((*SPECIALS, "a", "b", "c", "d")), config)
-    return codec, pairs.Pairs(*lines)
+    tokenizer = Tokenizer(Vocabulary((*SPECIALS, "a", "b", "c", "d")), config)
+    return tokenizer, pairs.Pairs(*lines)
 
 
 def test_batches_hold_every_pair_once_and_shift_the_target():
     config = config_of_words()
-    codec, part = corpus_of(config)
-    encoded = TokenizedPairs(config, codec, codec, part)
+    tokenizer, part = corpus_of(config)
+    encoded = TokenizedPairs(config, tokenizer, tokenizer, part)
     seen = []
     for (source, decoder_input), target in encoded.batches(epoch=0):
         assert source.dtype == decoder_input.dtype == target.dtype == tf.int32
@@ -276,7 +276,7 @@ def test_batches_hold_every_pair_once_and_shift_the_target():
             assert started[0] == BOS_ID and (started[1:length] == goal[: length - 1]).all()
             assert (started[length:] == PAD_ID).all() and (goal[length:] == PAD_ID).all()
             assert np.count_nonzero(ids == EOS_ID) == 1 and ids[np.count_nonzero(ids) - 1] == EOS_ID
-            seen.append(tuple(codec.decode(each).numpy().decode() for each in (ids, goal)))
+            seen.append(tuple(tokenizer.decode(each).numpy().decode() for each in (ids, goal)))
     assert sorted(seen) == sorted(zip(part.sources, part.targets))
     assert encoded.tokens == sum(len(target.split()) + 1 for target in part.targets)
 
@@ -284,17 +284,17 @@ def test_batches_hold_every_pair_once_and_shift_the_target():
 def test_only_sources_are_cut():
     """A target that was would teach that a sentence ends anywhere."""
     config = config_of_words(max_length=3)
-    codec, _ = corpus_of(config)
-    ((source, _), target) = next(iter(TokenizedPairs(config, codec, codec, PAIR).batches()))
-    assert codec.decode(source).numpy() == [b"a b c"]
-    assert codec.decode(target).numpy() == [b"d c b a d c b a"]
+    tokenizer, _ = corpus_of(config)
+    ((source, _), target) = next(iter(TokenizedPairs(config, tokenizer, tokenizer, PAIR).batches()))
+    assert tokenizer.decode(source).numpy() == [b"a b c"]
+    assert tokenizer.decode(target).numpy() == [b"d c b a d c b a"]
 
 
 def test_the_order_is_drawn_from_seed_and_epoch():
     def order(epoch, seed=0):
         config = config_of_words(seed=seed)
-        codec, part = corpus_of(config)
-        batches = TokenizedPairs(config, codec, codec, part).batches(epoch)
+        tokenizer, part = corpus_of(config)
+        batches = TokenizedPairs(config, tokenizer, tokenizer, part).batches(epoch)
         return [source.numpy().tolist() for (source, _), _ in batches]
 
     assert order(1) == order(1) and order(None) == order(None)

@@ -19,7 +19,7 @@ from apps.translation.evaluation import attention_maps
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import build, load, save_vocabularies
 from apps.translation.search import most_attended, source_ids
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Codec, learn_vocabulary
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Tokenizer, learn_vocabulary
 from apps.translation.translate import TranslateOptions
 from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
@@ -80,7 +80,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loaded(run):
-    """The Keras model, and the codecs."""
+    """The Keras model, and the tokenizers."""
     return load(run)[1:]
 
 
@@ -190,20 +190,20 @@ def test_attention_is_over_the_words_of_the_source(translators):
 
 def test_an_unknown_word_is_that_of_the_source_that_was_looked_at_most():
     config = TranslationConfig(tokens="word", min_count=1)
-    codec = Codec(learn_vocabulary(config, ["see you"]), config)
+    tokenizer = Tokenizer(learn_vocabulary(config, ["see you"]), config)
     words = tf.constant([["zoltan", "sees", "￭.", ""]])  # the end token's is empty
     weights = [[[0.4, 0.1, 0.1, 0.4], [0.1, 0.2, 0.1, 0.6], [0.0, 0.1, 0.2, 0.7]]]
     looked = most_attended(words, tf.constant(weights))
     assert looked.numpy().tolist() == [[b"zoltan", b"sees", "￭.".encode()]]
-    ids = tf.constant([[UNKNOWN_ID, codec.vocabulary.tokens.index("see"), UNKNOWN_ID]])
-    assert codec.decode(ids, looked).numpy().tolist() == [b"zoltan see."]
-    assert codec.decode(ids).numpy().tolist() == [b"<unk> see <unk>"]
+    ids = tf.constant([[UNKNOWN_ID, tokenizer.vocabulary.tokens.index("see"), UNKNOWN_ID]])
+    assert tokenizer.decode(ids, looked).numpy().tolist() == [b"zoltan see."]
+    assert tokenizer.decode(ids).numpy().tolist() == [b"<unk> see <unk>"]
 
 
 def test_the_file_has_both_vocabularies_and_a_report(run, loaded):
     litert = LiteRTModel(run.tflite)
-    for name, codec in zip(("source", "target"), loaded[1:]):
-        assert litert.vocabulary(f"vocab.{name}.txt") == codec.vocabulary
+    for name, tokenizer in zip(("source", "target"), loaded[1:]):
+        assert litert.vocabulary(f"vocab.{name}.txt") == tokenizer.vocabulary
     report = json.loads((run.path / "export.json").read_text("utf-8"))
     assert report["litert"]["max_difference"].keys() == {
         "greedy",
@@ -271,9 +271,9 @@ def test_attention_is_described_and_drawn(tmp_path):
 
 
 def test_attention_maps_end_with_the_translation(loaded):
-    model, *codecs = loaded
-    graph = TranslatorGraph(CONFIG, model, *codecs)
-    maps = attention_maps(graph, *codecs, list(PAIRS))
+    model, *tokenizers = loaded
+    graph = TranslatorGraph(CONFIG, model, *tokenizers)
+    maps = attention_maps(graph, *tokenizers, list(PAIRS))
     for each in maps:
         assert each.weights.shape == (len(each.target), len(each.source))
         assert "<eos>" not in (*each.source[:-1], *each.target[:-1])

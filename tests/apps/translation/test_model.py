@@ -134,7 +134,7 @@ def test_attention_by_its_equations(attention):
     start = np.tanh(np.append(forward[-1], backward[-1]) @ W + b)
     vectors = model.target_embedding.get_weights()[0]
     e = vectors[TOKENS[0]]
-    S = gru(e, start[:5], decoder.ask.layers[0])
+    S = gru(e, start[:5], decoder.query_rnn.layers[0])
     K = H @ decoder.key.get_weights()[0]
     if attention == "additive":
         (W, b), (w,) = decoder.query.get_weights(), decoder.score.get_weights()

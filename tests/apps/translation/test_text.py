@@ -75,11 +75,11 @@ LETTERS = "aàbé.!'#<￭好们"
 CHARACTERS = Vocabulary((*text.SPECIALS, *LETTERS, *(f"##{c}" for c in LETTERS), "ba", "##.￭"))
 
 
-def codec_of(config, strings):
+def tokenizer_of(config, strings):
     if config.tokens == "wordpiece":
-        return text.Codec(CHARACTERS, config)
+        return text.Tokenizer(CHARACTERS, config)
     words = [word for string in strings for word in words_of(string)]
-    return text.Codec(Vocabulary.from_tokens(words, specials=text.SPECIALS), config)
+    return text.Tokenizer(Vocabulary.from_tokens(words, specials=text.SPECIALS), config)
 
 
 @pytest.mark.parametrize("config", [WORD, PIECE], ids=["word", "wordpiece"])
@@ -87,36 +87,38 @@ def test_a_graph_decodes_what_it_encoded(config):
     @settings(max_examples=10)
     @given(st.lists(st.text(LETTERS + " "), max_size=3))
     def check(strings):
-        codec = codec_of(config, strings)
+        tokenizer = tokenizer_of(config, strings)
         batch = tf.constant(strings, tf.string, [len(strings)])
-        ids = codec.encode(batch)
+        ids = tokenizer.encode(batch)
         assert ids.dtype == tf.int32 and text.UNKNOWN_ID not in ids.flat_values
         ended = tf.concat([ids, tf.fill([len(strings), 1], text.EOS_ID)], 1)
         # What comes after the end does not count, nor does padding.
         twice = tf.concat([ended, ended], 1).to_tensor(text.PAD_ID)
         want = text.join_words(text.split_words(batch, True)).numpy()
-        assert codec.decode(twice).numpy().tolist() == want.tolist()
-        assert codec.decode(tf.stack([twice, twice], 1)).shape == (len(strings), 2)
+        assert tokenizer.decode(twice).numpy().tolist() == want.tolist()
+        assert tokenizer.decode(tf.stack([twice, twice], 1)).shape == (len(strings), 2)
 
     check()
 
 
 def test_encoding_in_a_graph_is_encoding():
-    codec = text.Codec(CHARACTERS, PIECE)
-    graph = tf.function(lambda batch: codec.encode(batch).to_tensor(text.PAD_ID), autograph=False)
+    tokenizer = text.Tokenizer(CHARACTERS, PIECE)
+    graph = tf.function(
+        lambda batch: tokenizer.encode(batch).to_tensor(text.PAD_ID), autograph=False
+    )
     batch = tf.constant(["ba.", "é e\u0301", "", "z"])
-    np.testing.assert_array_equal(graph(batch), codec.encode(batch).to_tensor(text.PAD_ID))
-    assert codec.tokens(graph(batch)[0]) == ["ba", "￭", "##."]
+    np.testing.assert_array_equal(graph(batch), tokenizer.encode(batch).to_tensor(text.PAD_ID))
+    assert tokenizer.tokens(graph(batch)[0]) == ["ba", "￭", "##."]
 
 
 def test_long_texts_are_cut_and_unknown_words_are_shown():
     config = TranslationConfig(tokens="word", max_length=3)
-    codec = text.Codec(Vocabulary((*text.SPECIALS, "good", "￭.")), config)
-    ids = codec.read(tf.constant(["Good bad. good", "good"])).to_list()
+    tokenizer = text.Tokenizer(Vocabulary((*text.SPECIALS, "good", "￭.")), config)
+    ids = tokenizer.read(tf.constant(["Good bad. good", "good"])).to_list()
     assert ids == [[4, text.UNKNOWN_ID, 5], [4]]
-    assert codec.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
+    assert tokenizer.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
     texts = tf.constant(["bad, good bad", "", "good"])
-    assert codec.unknown(texts) == [["bad", ","], [], []]
+    assert tokenizer.unknown(texts) == [["bad", ","], [], []]
 
 
 def test_vocabularies_are_learned_from_what_is_given():
@@ -131,10 +133,10 @@ def test_no_character_of_training_is_unknown():
     """Also of a script with more characters than the learner of keras_nlp keeps."""
     han = "".join(map(chr, range(0x4E00, 0x4E00 + 1_200)))
     config = TranslationConfig(vocabulary=4_000)
-    codec = text.Codec(text.learn_vocabulary(config, [han, han[:1_000]]), config)
-    assert text.UNKNOWN_ID not in codec.encode(tf.constant([han[::-1][:100]])).flat_values
+    tokenizer = text.Tokenizer(text.learn_vocabulary(config, [han, han[:1_000]]), config)
+    assert text.UNKNOWN_ID not in tokenizer.encode(tf.constant([han[::-1][:100]])).flat_values
 
 
 def test_codec_refuses_a_foreign_vocabulary():
     with pytest.raises(ValueError, match="must begin with <pad>, <unk>, <bos>, <eos>, got <unk>"):
-        text.Codec(Vocabulary(("<unk>", "a")), WORD)
+        text.Tokenizer(Vocabulary(("<unk>", "a")), WORD)

@@ -11,7 +11,7 @@ NOT_PRICES = ("volume", "openint")  # they double and halve every day
 DAY_MOVE = 0.03  # what the price itself may have moved, in logarithms, on the day of the split
 
 
-def mend_splits(
+def adjust_share_splits(
     frame: pd.DataFrame,
     columns: list[str],
     targets: int,
