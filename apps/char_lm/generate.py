@@ -4,18 +4,17 @@ It needs nothing but what `apps.char_lm.export` wrote, and the run's `config.jso
 known to be a run.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from apps.char_lm.config import MAX_LENGTH
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag, is_integer, is_number
-from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
+from apps.common.exported import Source, export_advice, load_export
 from apps.common.run import Run
 
 
@@ -47,7 +46,7 @@ class GenerateOptions:
     seed: int = 0
     """The same seed gives the same text."""
 
-    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    source: Source = "saved_model"
     """What to run: the SavedModel, or the LiteRT file, which prints as it goes."""
 
     def __post_init__(self):
@@ -91,45 +90,20 @@ def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
     Raises:
         InputError: the run is not exported, or what was exported is damaged.
     """
-    exported = run.saved_model / "1" if options.source == "saved_model" else run.tflite
-    make = f"make it with python -m apps.char_lm.export {shlex.quote(str(run))}"
-    if not exported.exists():
-        raise InputError(f"{exported} not found; {make}")
-    tf = import_tensorflow()
-    from rnn_keras.export import LiteRTModel
-
-    # Whatever may be damaged is read here, not when the first piece is asked for.
+    if options.source == "saved_model":
+        return _from_saved_model(load_export(run, options.source, "generate"), options)
+    model = load_export(run, options.source, "prefill", "step")
     try:
-        if options.source == "saved_model":
-            model = tf.saved_model.load(str(exported))
-            _require(model, "generate")
-            return _from_saved_model(model, options)
-        model = LiteRTModel(exported)
-        _require(model, "prefill", "step")
-        return _from_litert(model, model.vocabulary(), options)
-    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"cannot read {exported}: {reason}; {make}") from error
-
-
-def _require(model, *signatures):
-    missing = [name for name in signatures if name not in model.signatures]
-    if missing:
-        raise ValueError(f"it has no signature {missing[0]!r}")
+        vocabulary = model.vocabulary()
+    except ValueError as error:
+        raise InputError(f"cannot read {run.tflite}: {error}; {export_advice(run)}") from error
+    return _from_litert(model, vocabulary, options)
 
 
 def _from_saved_model(model, options):
-    import tensorflow as tf
-
-    request = {
-        "prompt": tf.constant([options.text]),
-        "length": tf.constant([options.length]),
-        "temperature": tf.constant([options.temperature]),
-        "top_k": tf.constant([options.top_k]),
-        "top_p": tf.constant([options.top_p]),
-        "seed": tf.constant([options.seed]),
-    }
-    yield model.signatures["generate"](**request)["text"].numpy()[0].decode("utf-8")
+    names = ("length", "temperature", "top_k", "top_p", "seed")
+    request = {name: [getattr(options, name)] for name in names}
+    yield model.run("generate", prompt=[options.text], **request)["text"][0].decode("utf-8")
 
 
 def _from_litert(model, vocabulary, options):

@@ -12,6 +12,7 @@ def signatures(trained: Trained) -> Signatures:
         saved_model={
             "functions": graph.saved_model,
             "trackables": [graph.streaming],
+            "vocabulary": trained.assets,
             "examples": {name: examples[name] for name in graph.saved_model},
         },
         litert={

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.files import replacing
-from rnn_keras.layers import use_plan, record_gates
+from rnn_keras.layers import record_gates, use_plan
 
 LAYERS, UNITS, STEPS = 6, 24, 64  # shown at most
 GATES = {

@@ -1,14 +1,13 @@
 """The exported classifier as one object, whichever file it comes from."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, padded
-from rnn_keras.export import LiteRTModel
+from rnn_keras.export import LiteRTModel, SavedModel
 
 CHUNK = 64  # rows of one call
 
@@ -38,72 +37,36 @@ class Reading:
 
 
 class Classifier:
-    """Reads texts with an exported model."""
+    """Reads texts with an exported model, whose vocabulary is in it.
+
+    Args:
+        model: a SavedModel or a LiteRT file with the signature `score`.
+        config: the configuration of the run.
+
+    Raises:
+        ValueError: the model holds no vocabulary.
+    """
+
+    def __init__(self, model: SavedModel | LiteRTModel, config: SentimentConfig):
+        self._model, self._tokenizer = model, Tokenizer(model.vocabulary(), config)
 
     def read(self, text: str) -> Reading:
         """The model's answer to a text."""
-        tokens, ids, length = self._tokenize(tf.constant([text]))
+        whole = self._tokenizer.split(tf.constant([text]))
+        tokens = self._tokenizer.crop(whole)
+        ids = padded(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
         logit = float(self.logits(ids[None])[0])
-        valid = ids != PAD_ID  # a text without tokens has one step, which is passed over
-        return Reading(tokens, ids[valid], length, int((ids == UNKNOWN_ID).sum()), logit)
+        return Reading(
+            tokens=[token.decode() for token in tokens.flat_values.numpy()],
+            ids=ids[ids != PAD_ID],  # a text without tokens has one step, which is passed over
+            length=int(whole.row_lengths()[0]),
+            unknown=int((ids == UNKNOWN_ID).sum()),
+            logit=logit,
+        )
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
         """The log-odds `(batch,)` for ids `(batch, time)`; a `PAD_ID` is passed over."""
         starts = range(0, len(ids), CHUNK)
-        return np.concatenate([self._score(ids[start : start + CHUNK]) for start in starts])
-
-
-class SavedModelClassifier(Classifier):
-    """A SavedModel, which needs nothing else.
-
-    Args:
-        path: its folder.
-
-    Raises:
-        ValueError: it lacks a signature.
-        OSError, tf.errors.OpError: it is damaged.
-    """
-
-    def __init__(self, path: Path):
-        self._model = tf.saved_model.load(str(path))
-        _require(self._model, "tokenize", "score")
-
-    def _tokenize(self, text):
-        found = self._model.signatures["tokenize"](text=text)
-        tokens = [token.decode() for token in found["tokens"].numpy()[0] if token]
-        return tokens, found["ids"].numpy()[0], int(found["length"][0])
-
-    def _score(self, ids):
-        return self._model.signatures["score"](ids=tf.constant(ids))["logit"].numpy()
-
-
-class LiteRTClassifier(Classifier):
-    """A LiteRT file, whose vocabulary is in it.
-
-    Args:
-        path: the file.
-        config: what its vocabulary holds and how long a text may be; LiteRT takes no text.
-
-    Raises:
-        ValueError: it is no LiteRT model, or lacks the signature or the vocabulary.
-    """
-
-    def __init__(self, path: Path, config: SentimentConfig):
-        self._model = LiteRTModel(path)
-        _require(self._model, "score")
-        self._tokenizer = Tokenizer(self._model.vocabulary(), config)
-
-    def _tokenize(self, text):
-        whole = self._tokenizer.split(text)
-        tokens = self._tokenizer.crop(whole)
-        ids = padded(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
-        return [t.decode() for t in tokens.flat_values.numpy()], ids, int(whole.row_lengths()[0])
-
-    def _score(self, ids):
-        return self._model.run("score", ids=ids)["logit"]
-
-
-def _require(model, *signatures):
-    missing = [name for name in signatures if name not in model.signatures]
-    if missing:
-        raise ValueError(f"it has no signature {missing[0]!r}")
+        return np.concatenate(
+            [self._model.run("score", ids=ids[start : start + CHUNK])["logit"] for start in starts]
+        )

@@ -4,7 +4,6 @@ It needs nothing but what `apps.sentiment.export` wrote, and the run's `config.j
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ import tyro
 
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag, is_integer
-from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
+from apps.common.exported import Source, export_advice, load_export
 from apps.common.run import Run
 
 BARS = 20  # of the plot
@@ -38,7 +37,7 @@ class PredictOptions:
     file: Path | None = None
     """A file with a text per line (UTF-8, also .gz or .xz), beside the texts given."""
 
-    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    source: Source = "saved_model"
     """What to run: the SavedModel, or the LiteRT file."""
 
     words: int = 6
@@ -115,26 +114,19 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
 
 
 def load_classifier(run: Run, source: str):
-    """An `exported.Classifier` of a run's SavedModel or LiteRT file.
+    """The `exported.Classifier` of a run's SavedModel or LiteRT file.
 
     Raises:
         InputError: it is not there, or damaged.
     """
-    path = run.saved_model / "1" if source == "saved_model" else run.tflite
-    make = f"make it with python -m apps.sentiment.export {shlex.quote(str(run))}"
-    if not path.exists():
-        raise InputError(f"{path} not found; {make}")
-    tf = import_tensorflow()
-    from apps.sentiment import exported
+    model = load_export(run, source, "score")
     from apps.sentiment.config import SentimentConfig
+    from apps.sentiment.exported import Classifier
 
     try:
-        if source == "saved_model":
-            return exported.SavedModelClassifier(path)
-        return exported.LiteRTClassifier(path, run.read_config(SentimentConfig))
-    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"cannot read {path}: {reason}; {make}") from error
+        return Classifier(model, run.read_config(SentimentConfig))
+    except ValueError as error:
+        raise InputError(f"cannot read {model.path}: {error}; {export_advice(run)}") from error
 
 
 @command

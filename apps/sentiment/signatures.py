@@ -24,6 +24,7 @@ def signatures(trained: Trained) -> Signatures:
         saved_model={
             "functions": graph.functions,
             "trackables": graph.trackables,
+            "vocabulary": vocabulary,
             "examples": examples,
         },
         litert={

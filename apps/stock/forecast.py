@@ -5,17 +5,16 @@ data are to be read.
 """
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tyro
 
 from apps.common.cli import RunArgument, command
-from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
+from apps.common.exported import Source, export_advice, load_export
 from apps.common.files import write_text
 from apps.common.run import Run
 
@@ -41,7 +40,7 @@ class ForecastOptions:
     ticker: str | None = None
     """The one series to forecast of a file with many; None forecasts them all."""
 
-    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    source: Source = "saved_model"
     """What to run: the SavedModel, or the LiteRT file."""
 
     output: Path | None = None
@@ -66,12 +65,11 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
         InputError: the run is not exported, what was exported is damaged, the data cannot be
             used or have too few rows, or the model's answer to them is not finite.
     """
-    make = f"make it with python -m apps.stock.export {shlex.quote(str(run))}"
     try:
         spec = json.loads((run.path / "export.json").read_text(encoding="utf-8"))
         columns, lookback, horizon = spec["columns"], spec["lookback"], spec["horizon"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{run} has no export that can be read; {make}") from error
+        raise InputError(f"{run} has no export that can be read; {export_advice(run)}") from error
     import numpy as np
 
     from apps.stock.config import StockConfig
@@ -94,7 +92,8 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
             f"{config.data} is too short: a forecast needs {lookback} rows, got {longest}"
         )
     windows = np.stack([panel.values[rows_of[i][-lookback:]] for i in series])
-    quantiles = _run(run, options.source, windows.astype("float32"), make)
+    model = load_export(run, options.source, "forecast")
+    quantiles = model.run("forecast", window=windows.astype("float32"))["quantiles"]
     # With a single target there is no axis of targets.
     quantiles = quantiles.reshape(len(series), horizon, panel.targets, -1)
     endless = np.flatnonzero(~np.isfinite(quantiles).all(axis=(1, 2, 3)))
@@ -156,24 +155,6 @@ def caution(forecasts: Sequence[dict[str, Any]]) -> str:
 
     prices = are_prices([each["column"] for each in forecasts])
     return "; not financial advice" if prices else ""
-
-
-def _run(run: Run, source: str, windows, make: str):
-    """The quantiles of raw windows, from an exported file."""
-    exported = run.saved_model / "1" if source == "saved_model" else run.tflite
-    if not exported.exists():
-        raise InputError(f"{exported} not found; {make}")
-    tf = import_tensorflow()
-    try:
-        if source == "saved_model":
-            loaded = tf.saved_model.load(str(exported))
-            return loaded.signatures["forecast"](window=tf.constant(windows))["quantiles"].numpy()
-        from rnn_keras.export import LiteRTModel
-
-        return LiteRTModel(exported).run("forecast", window=windows)["quantiles"]
-    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"cannot read {exported}: {reason}; {make}") from error
 
 
 @command

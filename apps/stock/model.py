@@ -107,7 +107,7 @@ class Forecaster:
 
 
 def load(run: Run) -> Trained:
-    """A run, with what `scaler.json` holds as `assets`; the model computes in float32.
+    """A run; the model computes in float32.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.
@@ -117,7 +117,7 @@ def load(run: Run) -> Trained:
     found = trained.input_shape[1], trained.output_shape[1], trained.output_shape[-1]
     if wanted != found:
         raise InputError(f"{run.config_file} is not of the model in {run.best}: {wanted} {found}")
-    return Trained(run, config, _in_float32(config, trained), run.read_json("scaler.json"))
+    return Trained(run, config, _in_float32(config, trained))
 
 
 def _in_float32(config: StockConfig, trained: keras.Model) -> keras.Model:

@@ -45,7 +45,7 @@ def signatures(trained: Trained) -> Signatures:
         saved_model=exported,
         litert=exported,
         facts={
-            "columns": trained.assets["columns"],
+            "columns": trained.run.read_json("scaler.json")["columns"],
             "targets": trained.model.get_layer("scaling").targets,
             "lookback": config.lookback,
             "horizon": config.horizon,

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from apps.common.run import Run
 from apps.translation.attention import Attention
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.search import most_attended, search, source_ids, source_words
 from apps.translation.text import PAD_ID, UNKNOWN_ID, Tokenizer
-from rnn_keras.data import Vocabulary
-from rnn_keras.export import LiteRTModel
+from rnn_keras.export import LiteRTModel, SavedModel
 
 
 @dataclass(frozen=True)
@@ -54,21 +52,24 @@ class ExportedTranslator:
     themselves have those of the run.
 
     Args:
+        model: a SavedModel or a LiteRT file with the signatures `encode` and `step`.
         config: the configuration of the run.
-        source, target: its tokenizers.
-        signatures: what the model has.
+
+    Raises:
+        ValueError: the model lacks a vocabulary.
     """
 
-    def __init__(self, config: TranslationConfig, source: Tokenizer, target: Tokenizer, signatures):
-        for name in ("encode", "step"):
-            if name not in signatures:
-                raise ValueError(f"it has no signature {name!r}")
-        self.config, self._source, self._target = config, source, target
-        self.attends = "align" in signatures
+    def __init__(self, model: SavedModel | LiteRTModel, config: TranslationConfig):
+        self.config, self._model = config, model
+        self._source, self._target = (
+            Tokenizer(model.vocabulary(name), config) for name in VOCABULARIES
+        )
+        self.attends = "align" in model.signatures
 
     def _call(self, signature, **tensors):
         """The outputs of a signature, tensors by name."""
-        raise NotImplementedError
+        outputs = self._model.run(signature, **{k: v.numpy() for k, v in tensors.items()})
+        return {name: tf.constant(value) for name, value in outputs.items()}
 
     def read(self, sentences: Sequence[str]) -> list[Source]:
         """What is read of each sentence."""
@@ -138,45 +139,3 @@ class ExportedTranslator:
         words = source_words(self._source, text, ids)
         unknown = most_attended(words, tf.reshape(attention, [batch, n * time, -1]))
         return self._target.decode(tokens, tf.reshape(unknown, tokens.shape))
-
-
-class SavedModelTranslator(ExportedTranslator):
-    """A SavedModel, with the vocabularies of its run.
-
-    Args:
-        run: the run.
-        config: its configuration.
-
-    Raises:
-        ValueError: it lacks a signature, or a vocabulary is not one.
-        OSError, tf.errors.OpError: a file is missing or damaged.
-    """
-
-    def __init__(self, run: Run, config: TranslationConfig):
-        self._model = tf.saved_model.load(str(run.saved_model / "1"))
-        tokenizers = (Tokenizer(Vocabulary.load(run.path / file), config) for file in VOCABULARIES)
-        super().__init__(config, *tokenizers, self._model.signatures)
-
-    def _call(self, signature, **tensors):
-        return dict(self._model.signatures[signature](**tensors))
-
-
-class LiteRTTranslator(ExportedTranslator):
-    """A LiteRT file, whose vocabularies are in it.
-
-    Args:
-        run: the run.
-        config: its configuration.
-
-    Raises:
-        ValueError: it is no LiteRT model, or lacks a signature or a vocabulary.
-    """
-
-    def __init__(self, run: Run, config: TranslationConfig):
-        self._model = LiteRTModel(run.tflite)
-        tokenizers = (Tokenizer(self._model.vocabulary(name), config) for name in VOCABULARIES)
-        super().__init__(config, *tokenizers, self._model.signatures)
-
-    def _call(self, signature, **tensors):
-        outputs = self._model.run(signature, **{k: v.numpy() for k, v in tensors.items()})
-        return {name: tf.constant(value) for name, value in outputs.items()}

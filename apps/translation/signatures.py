@@ -26,16 +26,18 @@ def signatures(trained: Trained) -> Signatures:
     with use_plan("graph"):  # for so few sentences, compilation would take longest
         graph = TranslatorGraph(trained.config, model, source, target)
         examples = _examples(graph, source, sentences)
+    vocabularies = dict(zip(VOCABULARIES, (source.vocabulary, target.vocabulary)))
     return Signatures(
         saved_model={
             "functions": graph.saved_model,
             "trackables": graph.trackables,
+            "vocabulary": vocabularies,
             "examples": {name: examples[name] for name in graph.saved_model},
         },
         litert={
             "functions": graph.litert,
             "trackables": [model],
-            "vocabulary": dict(zip(VOCABULARIES, (source.vocabulary, target.vocabulary))),
+            "vocabulary": vocabularies,
             "examples": {
                 name: examples["encode" if name in ("greedy", "beam") else name]
                 for name in graph.litert

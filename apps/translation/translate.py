@@ -4,19 +4,18 @@ It needs nothing but what `apps.translation.export` wrote, the run's `config.jso
 SavedModel the run's two vocabularies.
 """
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag, is_integer, is_number
-from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
+from apps.common.exported import Source, export_advice, load_export
 from apps.common.run import Run
 
 CHUNK = 32  # sentences translated at a time
@@ -41,7 +40,7 @@ class TranslateOptions:
     file: Path | None = None
     """A file with a sentence per line (UTF-8, also .gz or .xz), beside the sentences given."""
 
-    source: Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")] = "saved_model"
+    source: Source = "saved_model"
     """What to run: the SavedModel, or the LiteRT file."""
 
     beam: int | None = None
@@ -164,26 +163,19 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
 
 
 def load_translator(run: Run, source: str):
-    """An `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
+    """The `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
 
     Raises:
         InputError: it is not there, or damaged.
     """
-    path = run.saved_model / "1" if source == "saved_model" else run.tflite
-    make = f"make it with python -m apps.translation.export {shlex.quote(str(run))}"
-    if not path.exists():
-        raise InputError(f"{path} not found; {make}")
-    tf = import_tensorflow()
-    from apps.translation import exported
+    model = load_export(run, source, "encode", "step")
     from apps.translation.config import TranslationConfig
+    from apps.translation.exported import ExportedTranslator
 
-    kind = {"saved_model": exported.SavedModelTranslator, "litert": exported.LiteRTTranslator}
-    config = run.read_config(TranslationConfig)
     try:
-        return kind[source](run, config)
-    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"cannot read {path}: {reason}; {make}") from error
+        return ExportedTranslator(model, run.read_config(TranslationConfig))
+    except ValueError as error:
+        raise InputError(f"cannot read {model.path}: {error}; {export_advice(run)}") from error
 
 
 def _lines(translations, nbest):

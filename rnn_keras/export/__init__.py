@@ -3,7 +3,8 @@
 `saved_model` and `litert` take a Keras model; `write_saved_model` and `write_litert`, below them,
 a set of named functions, the *signatures*: `tf.function`s with an `input_signature` of named
 `TensorSpec`s that return a dictionary of tensors. Everything is written beside the old export,
-compared with the functions themselves on examples, and only then put in its place.
+compared with the functions themselves on examples, and only then put in its place. `load` opens
+either format.
 """
 
 import importlib
@@ -12,8 +13,10 @@ _MODULES = {
     "ExportError": "verify",
     "LiteRTModel": "litert_model",
     "LiteRTReport": "litert_file",
+    "SavedModel": "loaded_saved_model",
     "SavedModelReport": "saved_model_folder",
     "litert": "models",
+    "load": "exported",
     "random_examples": "verify",
     "saved_model": "models",
     "write_litert": "litert_file",

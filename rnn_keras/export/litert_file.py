@@ -2,14 +2,14 @@
 
 import os
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rnn_keras.export import convert
-from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel
+from rnn_keras.export.exported import vocabularies
+from rnn_keras.export.litert_model import LiteRTModel
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
@@ -95,7 +95,7 @@ def write_litert(
             "the conversion to LiteRT", convert,
             folder / "traced", new, quantization, folder / "examples.npz", *functions,
         )  # fmt: skip
-        for name, each in _by_file_name(vocabulary).items():
+        for name, each in vocabularies(vocabulary).items():
             each.save(folder / name)
             append_file(new, name, (folder / name).read_bytes())
         expected = expected_outputs(functions, examples, expected)
@@ -111,12 +111,6 @@ def write_litert(
         os.replace(new, file)
         os.replace(folder / NAME, file.with_name(f"{file.name}.json"))
     return LiteRTReport(file, size, differences)
-
-
-def _by_file_name(vocabulary):
-    if vocabulary is None or isinstance(vocabulary, Mapping):
-        return vocabulary or {}
-    return {VOCABULARY: vocabulary}
 
 
 def check_no_strings(inputs):

@@ -8,20 +8,15 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from rnn_keras.data import Vocabulary
+from rnn_keras.export.exported import VOCABULARY, ExportedModel
 
-VOCABULARY = "vocab.txt"
 
-
-class LiteRTModel:
-    """The signatures of a `.tflite` file as functions of NumPy arrays.
+class LiteRTModel(ExportedModel):
+    """The signatures of a `.tflite` file as functions of NumPy arrays; see `ExportedModel`.
 
     Args:
         file: the file.
         threads: threads of one call.
-
-    Attributes:
-        signatures: by signature name, the inputs as `{name: (shape, dtype)}`, an open dimension
-            being None.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -36,13 +31,12 @@ class LiteRTModel:
     def __init__(self, file, threads=1):
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
-        self._file = Path(file)
         self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
         self._runners = {
             name: self._interpreter.get_signature_runner(name)
             for name in self._interpreter.get_signature_list()
         }
-        self.signatures = {
+        signatures = {
             name: {
                 argument: (
                     tuple(None if n < 0 else int(n) for n in details["shape_signature"]),
@@ -52,34 +46,7 @@ class LiteRTModel:
             }
             for name, runner in self._runners.items()
         }
-
-    def run(self, signature, **arrays):
-        """Runs a signature; its inputs take any size where their shape is open.
-
-        Args:
-            signature: its name.
-            **arrays: all its inputs by name.
-
-        Returns:
-            The outputs, arrays by name.
-
-        Raises:
-            ValueError: no such signature, or not its inputs.
-            TypeError: an array cannot be cast to the input's type without loss of kind.
-        """
-        if signature not in self.signatures:
-            raise ValueError(
-                f"{self._file} has no signature {signature!r}, "
-                f"it has {', '.join(sorted(self.signatures))}"
-            )
-        inputs = self.signatures[signature]
-        if arrays.keys() != inputs.keys():
-            raise ValueError(
-                f"{signature} takes {', '.join(sorted(inputs))}, got {', '.join(sorted(arrays))}"
-            )
-        return self._runners[signature](
-            **{name: _as(dtype, arrays[name]) for name, (_, dtype) in inputs.items()}
-        )
+        super().__init__(file, signatures)
 
     def vocabulary(self, name=VOCABULARY):
         """The `rnn_keras.data.Vocabulary` in the file.
@@ -91,11 +58,10 @@ class LiteRTModel:
             ValueError: there is none in it.
         """
         try:
-            with zipfile.ZipFile(self._file) as archive, tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryDirectory() as folder:
                 return Vocabulary.load(archive.extract(name, folder))
         except (zipfile.BadZipFile, KeyError) as error:
-            raise ValueError(f"{self._file} holds no {name}") from error
+            raise ValueError(f"{self.path} holds no {name}") from error
 
-
-def _as(dtype, value):
-    return np.asarray(value).astype(dtype, casting="same_kind", copy=False)
+    def _call(self, signature, inputs):
+        return self._runners[signature](**inputs)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from rnn_keras.export import replay
+from rnn_keras.export.exported import EXTRA, vocabularies
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
@@ -20,9 +21,6 @@ from rnn_keras.export.verify import (
 )
 from rnn_keras.export.workspace import replace_folder, workspace
 
-# TensorFlow's place for what it does not load.
-EXTRA = "assets.extra"
-
 
 @dataclass(frozen=True)
 class SavedModelReport:
@@ -34,7 +32,15 @@ class SavedModelReport:
 
 
 def write_saved_model(
-    functions, trackables, directory, *, version=1, examples=None, expected=None, tolerance=1e-4
+    functions,
+    trackables,
+    directory,
+    *,
+    version=1,
+    vocabulary=None,
+    examples=None,
+    expected=None,
+    tolerance=1e-4,
 ):
     """Writes functions as the signatures of `<directory>/<version>/`.
 
@@ -50,6 +56,8 @@ def write_saved_model(
         trackables: the Keras models and layers, variables and tables that they use.
         directory: the model's folder, which holds the versions.
         version: positive integer; an existing one is replaced.
+        vocabulary: an `rnn_keras.data.Vocabulary` to put into `assets.extra` as `vocab.txt`, where
+            `load(directory).vocabulary()` finds it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for functions that are not named.
         expected: by function name, a list of what is right for its examples, dictionaries of
@@ -76,6 +84,8 @@ def write_saved_model(
         expected = expected_outputs(functions, examples, expected)
         differences = max_differences(expected, actual, tolerance)
         (new / EXTRA).mkdir()
+        for name, each in vocabularies(vocabulary).items():
+            each.save(new / EXTRA / name)
         facts = record(functions, expected, differences, tolerance=tolerance)
         (new / EXTRA / NAME).write_text(facts, "utf-8")
         replace_folder(new, target, folder)

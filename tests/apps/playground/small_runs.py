@@ -21,6 +21,7 @@ from apps.translation import text as translation_text
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from rnn_keras.data import Vocabulary
+from rnn_keras.export.exported import EXTRA, VOCABULARY
 from rnn_keras.export.tracing import save_traced
 
 SMALL = {"units": 6, "batch_size": 2, "run": "small"}
@@ -49,7 +50,7 @@ def _sentiment(root):
     model = sentiment.build(config, len(vocabulary))
     model.save(run.best)
     graph = SentimentGraph(model, Tokenizer(vocabulary, config))
-    _export(run, {n: graph.functions[n] for n in ("tokenize", "score")}, graph.trackables)
+    _export(run, {"score": graph.functions["score"]}, graph.trackables, {VOCABULARY: vocabulary})
 
 
 def _translation(root):
@@ -62,7 +63,9 @@ def _translation(root):
     model.save(run.best)
     tokenizers = [translation_text.Tokenizer(vocabulary, config) for vocabulary in vocabularies]
     graph = TranslatorGraph(config, model, *tokenizers)
-    _export(run, {n: graph.functions[n] for n in ("encode", "step", "align")}, graph.trackables)
+    functions = {n: graph.functions[n] for n in ("encode", "step", "align")}
+    files = dict(zip(translation.VOCABULARIES, vocabularies))
+    _export(run, functions, graph.trackables, files)
 
 
 def _stock(root):
@@ -77,5 +80,9 @@ def _stock(root):
     _export(run, {"forecast": stock.Forecaster(config, model).forecast}, [model])
 
 
-def _export(run, functions, trackables):
+def _export(run, functions, trackables, vocabularies=()):
     save_traced(functions, trackables, "graph", run.saved_model / "1")
+    extra = run.saved_model / "1" / EXTRA
+    extra.mkdir()
+    for name in vocabularies:
+        vocabularies[name].save(extra / name)

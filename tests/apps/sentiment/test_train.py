@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps import runner
 from apps.common.history import read_history
 from apps.common.results import read_results
 from apps.common.run import Run
@@ -90,7 +91,7 @@ def test_evaluate_again_gives_the_same_scores(run, capsys):
 
 def test_resumed_it_trains_on(run, runs, monkeypatch):
     copy = shutil.copytree(run, runs / "sentiment" / "longer")
-    monkeypatch.setattr(export, "export", lambda run: None)
+    monkeypatch.setattr(runner, "export", lambda task, run: None)
     train.main(["--resume", str(copy), "--epochs", "3"])
     rows = read_history(copy / "history.csv")
     assert len(rows) == 3 and rows[:2] == read_history(run / "history.csv")
@@ -152,7 +153,8 @@ def test_the_served_model_takes_any_strings(run):
 
 
 def test_an_id_outside_the_vocabulary_is_unknown(run):
-    _, vocabulary, model = load(Run("sentiment", run))
+    trained = load(Run("sentiment", run))
+    vocabulary, model = trained.assets, trained.model
     served = tf.saved_model.load(str(run / "saved_model" / "1")).signatures["score"]
     litert = LiteRTModel(run / "model.tflite")
     for call in (

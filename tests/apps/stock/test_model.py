@@ -276,7 +276,7 @@ def test_a_run_trained_in_low_precision_is_loaded_in_float32(model, tmp_path):
     trained.set_weights([0.3 * rng.normal(size=w.shape) for w in trained.get_weights()])
     run = Run.create("stock", config, root=tmp_path)
     trained.save(run.best)
-    _, loaded = load(run)
+    loaded = load(run).model
     layers = loaded._flatten_layers()
     assert {layer.compute_dtype for layer in layers if layer.weights} == {"float32"}
     exact, rough = loaded(windows()).numpy(), trained(windows()).numpy()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from apps import runner
 from apps.common.history import read_history
 from apps.common.results import read_results
 from apps.stock import batches, evaluate, export, forecast, train
@@ -108,7 +109,7 @@ def test_a_leak_in_the_data_is_cried_out(runs, capsys, monkeypatch):
     frame = prices()
     frame["Signal"] = frame["Close"].shift(-1)
     frame.to_csv(runs / "leaky.csv", index=False)
-    monkeypatch.setattr(export, "export", lambda run: None)
+    monkeypatch.setattr(runner, "export", lambda task, run: None)
     train.main([*SMALL, "--data", str(runs / "leaky.csv"), "--columns", "signal", "--run", "leaky"])
     output = capsys.readouterr()
     assert "LEAK ALARM: column signal tells the change of close 1 rows later" in output.err
@@ -239,7 +240,7 @@ OTHERS = {
 def test_the_other_models(runs, name, monkeypatch):
     options, rows, column = OTHERS[name]
     data = ["--data", str(runs / "prices.csv"), "--epochs", "1", "--run", name]
-    monkeypatch.setattr(export, "export", lambda run: None)
+    monkeypatch.setattr(runner, "export", lambda task, run: None)
     train.main([*SMALL, *options, *data])
     monkeypatch.undo()
     folder = runs / "stock" / name
@@ -267,8 +268,8 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(run, runs, capsys
     stopped = runs / "stock" / "stopped"
     assert len(read_history(stopped / "history.csv")) == 1
     monkeypatch.setattr(batches, "train", whole)
-    for later in (evaluate, export):
-        monkeypatch.setattr(later, later.__name__.rpartition(".")[2], lambda run: None)
+    for later in ("evaluate", "export"):
+        monkeypatch.setattr(runner, later, lambda *arguments: None)
     train.main(["--resume", "stopped"])
     states = [np.load(path / "state.npz") for path in (run, stopped)]
     for name in states[0].files:

@@ -81,7 +81,8 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def loaded(run):
     """The Keras model, and the tokenizers."""
-    return load(run)[1:]
+    trained = load(run)
+    return trained.model, *trained.assets
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,107 @@
+"""Exported models as functions of NumPy arrays, whichever format they are in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+VOCABULARY = "vocab.txt"
+EXTRA = "assets.extra"  # TensorFlow's place in a SavedModel for what it does not load
+
+
+class ExportedModel:
+    """What a SavedModel and a LiteRT file have in common.
+
+    Attributes:
+        path: the folder or the file.
+        signatures: by signature name, the inputs as `{name: (shape, dtype)}`, an open dimension
+            being None.
+    """
+
+    def __init__(self, path, signatures):
+        self.path, self.signatures = Path(path), signatures
+
+    def run(self, signature, **arrays):
+        """Runs a signature; its inputs take any size where their shape is open.
+
+        Args:
+            signature: its name.
+            **arrays: all its inputs by name; texts are `str` or UTF-8 `bytes`.
+
+        Returns:
+            The outputs, arrays by name; texts are UTF-8 `bytes`.
+
+        Raises:
+            ValueError: no such signature, or not its inputs.
+            TypeError: an array cannot be cast to the input's type without loss of kind.
+        """
+        if signature not in self.signatures:
+            raise ValueError(
+                f"{self.path} has no signature {signature!r}, "
+                f"it has {', '.join(sorted(self.signatures))}"
+            )
+        inputs = self.signatures[signature]
+        if arrays.keys() != inputs.keys():
+            raise ValueError(
+                f"{signature} takes {', '.join(sorted(inputs))}, got {', '.join(sorted(arrays))}"
+            )
+        inputs = {
+            name: np.asarray(arrays[name]).astype(dtype, casting="same_kind", copy=False)
+            for name, (_, dtype) in inputs.items()
+        }
+        return self._call(signature, inputs)
+
+    def vocabulary(self, name=VOCABULARY):
+        """The `rnn_keras.data.Vocabulary` that was exported with the model.
+
+        Args:
+            name: its file name, where there are several.
+
+        Raises:
+            ValueError: there is none.
+        """
+        raise NotImplementedError
+
+    def _call(self, signature, inputs):
+        raise NotImplementedError
+
+
+def vocabularies(vocabulary):
+    """Vocabularies by file name, of a single one, of several by file name, or of None."""
+    if vocabulary is None or isinstance(vocabulary, Mapping):
+        return vocabulary or {}
+    return {VOCABULARY: vocabulary}
+
+
+def load(path):
+    """Opens an exported model.
+
+    Args:
+        path: a `.tflite` file, a SavedModel, or a folder of its versions as TensorFlow Serving has
+            it, of which the highest is opened.
+
+    Returns:
+        A `LiteRTModel` or a `SavedModel`; both have `signatures`, `run` and `vocabulary`.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        ValueError: it is no exported model.
+
+    Example:
+        >>> from rnn_keras import export
+        >>> model = export.load("saved_models/char_lm/mine/saved_model")  # doctest: +SKIP
+        >>> model.run("score", text=["Once upon"])["log_prob"]  # doctest: +SKIP
+    """
+    path = Path(path)
+    if path.is_file():
+        from rnn_keras.export.litert_model import LiteRTModel
+
+        return LiteRTModel(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found")
+    from rnn_keras.export.loaded_saved_model import SavedModel
+
+    versions = [each for each in path.iterdir() if each.name.isdecimal()]
+    if not (path / "saved_model.pb").exists() and versions:
+        path = max(versions, key=lambda each: int(each.name))
+    return SavedModel(path)

@@ -1,0 +1,53 @@
+"""Running a SavedModel with NumPy arrays."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from rnn_keras.data import Vocabulary
+from rnn_keras.export.exported import EXTRA, VOCABULARY, ExportedModel
+
+
+class SavedModel(ExportedModel):
+    """The signatures of a SavedModel as functions of NumPy arrays; see `ExportedModel`.
+
+    Args:
+        folder: the folder that holds `saved_model.pb`.
+
+    Raises:
+        FileNotFoundError: there is no SavedModel.
+        OSError, tf.errors.OpError: it is damaged.
+    """
+
+    def __init__(self, folder):
+        if not (Path(folder) / "saved_model.pb").is_file():
+            raise FileNotFoundError(f"{folder} holds no saved_model.pb")
+        self._model = tf.saved_model.load(str(folder))
+        signatures = {
+            name: {
+                argument: (tuple(spec.shape), spec.dtype.as_numpy_dtype)
+                for argument, spec in function.structured_input_signature[1].items()
+            }
+            for name, function in self._model.signatures.items()
+        }
+        super().__init__(folder, signatures)
+
+    def vocabulary(self, name=VOCABULARY):
+        """The `rnn_keras.data.Vocabulary` in `assets.extra`.
+
+        Args:
+            name: its file name, where there are several.
+
+        Raises:
+            ValueError: there is none.
+        """
+        file = self.path / EXTRA / name
+        if not file.is_file():
+            raise ValueError(f"{self.path} holds no {name}")
+        return Vocabulary.load(file)
+
+    def _call(self, signature, inputs):
+        outputs = self._model.signatures[signature](
+            **{k: tf.constant(v) for k, v in inputs.items()}
+        )
+        return {name: value.numpy() for name, value in outputs.items()}
