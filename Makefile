@@ -1,15 +1,15 @@
 PYTHON ?= python3
-DEMO_APPS := char_lm stock sentiment translation
 
 INSTALLED := .venv/installed
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint install lock
+.PHONY: demo demos test test-all lint install lock
 
-demo: $(DEMO_APPS:%=demo-%)
+demo: $(INSTALLED)
+	$(BIN)/python -m apps.demo
 
-demo-%: $(INSTALLED)
-	$(BIN)/python -m apps.$*.demo
+demos: $(INSTALLED)
+	$(BIN)/python -m apps.demo --full
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

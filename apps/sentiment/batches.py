@@ -1,45 +1,13 @@
 """Reviews as batches of ids, bucketed by length."""
 
-from functools import cached_property
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.data import Data
 from apps.sentiment.reviews import Reviews
 from apps.sentiment.text import Tokenizer
 from rnn_keras.data import Vocabulary, bucket_by_length, pad
-
-
-class Tokenized:
-    """Reviews with their vocabulary; each part is tokenized when it is first used.
-
-    Args:
-        config: the configuration.
-        vocabulary: the vocabulary.
-        reviews: the reviews.
-    """
-
-    def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Data):
-        self.config, self.vocabulary, self.reviews = config, vocabulary, reviews
-        self.sha256 = reviews.sha256
-
-    @cached_property
-    def train(self) -> "TokenizedReviews":
-        """The training reviews as ids."""
-        return TokenizedReviews(self.config, self.vocabulary, self.reviews.train)
-
-    @cached_property
-    def validation(self) -> "TokenizedReviews":
-        """The validation reviews as ids."""
-        return TokenizedReviews(self.config, self.vocabulary, self.reviews.validation)
-
-    @cached_property
-    def test(self) -> "TokenizedReviews":
-        """The test reviews as ids."""
-        return TokenizedReviews(self.config, self.vocabulary, self.reviews.test)
 
 
 class TokenizedReviews:

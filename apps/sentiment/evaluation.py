@@ -9,9 +9,9 @@ from scipy.special import expit
 from apps.common.card import markdown_table
 from apps.common.history import best_row, read_history
 from apps.common.plots import plot_by_length
+from apps.common.tokenized import TokenizedData
 from apps.sentiment import plots
 from apps.sentiment.baseline import bag_of_bigrams
-from apps.sentiment.batches import Tokenized
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
 from apps.sentiment.scores import accuracy_interval, by_length, calibration, scores
@@ -28,13 +28,13 @@ LIMITS = (
 )
 
 
-def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
+def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     """Scores the test reviews.
 
     The baselines, trained on the same training reviews, are the share of positive ones and
     `baseline.bag_of_bigrams`.
     """
-    config, reviews = trained.config, data.reviews
+    config, reviews = trained.config, data.splits
     test = reviews.test
     classifiers = _classifiers(config, trained.model)
     name = next(iter(classifiers))
@@ -71,7 +71,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         },
         title=f"Sentiment classifier {trained.run.name}",
         what=f"Tells positive from negative reviews: {name}, {config.pooling} pooling, over "
-        f"{config.embedding}-dimensional vectors of {len(data.vocabulary):,} {config.tokens}s. "
+        f"{config.embedding}-dimensional vectors of {len(trained.assets):,} {config.tokens}s. "
         f"95 % interval of its accuracy: {low:.2%} to {high:.2%}.",
         data=f"`{config.data}`: {len(reviews.train):,} reviews for training, "
         f"{len(reviews.validation):,} for choosing the epoch, {len(test):,} for the scores "

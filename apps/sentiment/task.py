@@ -5,9 +5,10 @@ import keras
 from apps.common.examples import write_examples
 from apps.common.optimizer import adamw
 from apps.common.run import Run
+from apps.common.tokenized import TokenizedData
 from apps.common.trained import load_vocabulary
 from apps.sentiment import data, model, ngrams
-from apps.sentiment.batches import Tokenized
+from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import PRESETS, SentimentConfig
 from apps.sentiment.evaluation import MONITOR, evaluate
 from apps.sentiment.pretraining import pretrain
@@ -16,12 +17,14 @@ from apps.sentiment.text import learn_vocabulary
 from apps.task import Task
 
 
-def load_data(config: SentimentConfig, run: Run | None) -> Tokenized:
+def load_data(config: SentimentConfig, run: Run | None) -> TokenizedData:
     """The reviews, with the vocabulary of the run, or else of the training reviews."""
     reviews = data.load(config)
     known = run is not None and run.vocab.exists()
     vocabulary = load_vocabulary(run) if known else learn_vocabulary(config, reviews.train.texts)
-    return Tokenized(config, vocabulary, reviews)
+    return TokenizedData(
+        reviews, vocabulary, lambda split: TokenizedReviews(config, vocabulary, split)
+    )
 
 
 def compile_model(model: keras.Model, config: SentimentConfig, batches_per_epoch: int) -> None:
@@ -33,28 +36,28 @@ def compile_model(model: keras.Model, config: SentimentConfig, batches_per_epoch
     )
 
 
-def _describe(config: SentimentConfig, data: Tokenized) -> str:
-    reviews = data.reviews
+def _describe(config: SentimentConfig, data: TokenizedData) -> str:
+    reviews = data.splits
     return (
         f"{len(reviews.train):,} reviews to train on, {len(reviews.validation):,} to validate, "
-        f"{len(reviews.test):,} to test; {len(data.vocabulary):,} tokens"
+        f"{len(reviews.test):,} to test; {len(data.assets):,} tokens"
     )
 
 
-def _save_assets(run: Run, data: Tokenized) -> None:
-    write_examples(run, data.reviews.validation.texts)
-    data.vocabulary.save(run.vocab)
+def _save_assets(run: Run, data: TokenizedData) -> None:
+    write_examples(run, data.splits.validation.texts)
+    data.assets.save(run.vocab)
 
 
-def _pretrain(network: keras.Model, config: SentimentConfig, data: Tokenized, run: Run) -> None:
+def _pretrain(network: keras.Model, config: SentimentConfig, data: TokenizedData, run: Run) -> None:
     if config.pretraining and not run.state.exists():
-        pretrain(network, config, len(data.vocabulary), data.train, data.validation, run)
+        pretrain(network, config, len(data.assets), data.train, data.validation, run)
 
 
-def _fit_ngrams(config: SentimentConfig, data: Tokenized, run: Run) -> None:
+def _fit_ngrams(config: SentimentConfig, data: TokenizedData, run: Run) -> None:
     if config.ngrams:
         network = model.load_network(run).model
-        size = len(data.vocabulary)
+        size = len(data.assets)
         ngrams.save(run, ngrams.fit(network, config.ngrams, size, data.train, data.validation))
 
 
@@ -63,7 +66,7 @@ TASK = Task(
     presets=PRESETS,
     loss_unit="nats per review",
     load_data=load_data,
-    build=lambda config, data: model.build(config, len(data.vocabulary)),
+    build=lambda config, data: model.build(config, len(data.assets)),
     compile=compile_model,
     batches=lambda config, data, epoch: (
         data.validation.batches() if epoch is None else data.train.batches(epoch)

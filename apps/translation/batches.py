@@ -1,47 +1,13 @@
 """Pairs as batches of ids, bucketed by length."""
 
-from functools import cached_property
-
 import numpy as np
 import tensorflow as tf
 
 from apps.common.progress import chunks
 from apps.translation.config import TranslationConfig
-from apps.translation.data import Corpus
 from apps.translation.pairs import Pairs
 from apps.translation.text import BOS_ID, CHUNK, EOS_ID, Tokenizer
 from rnn_keras.data import bucket_by_length, pad
-
-
-class Tokenized:
-    """Pairs with the tokenizers of both languages; each part is tokenized when it is first used.
-
-    Args:
-        config: the configuration.
-        source, target: the tokenizers.
-        corpus: the pairs.
-    """
-
-    def __init__(
-        self, config: TranslationConfig, source: Tokenizer, target: Tokenizer, corpus: Corpus
-    ):
-        self.config, self.source, self.target, self.corpus = config, source, target, corpus
-        self.sha256 = corpus.sha256
-
-    @cached_property
-    def train(self) -> "TokenizedPairs":
-        """The training pairs as ids."""
-        return TokenizedPairs(self.config, self.source, self.target, self.corpus.train)
-
-    @cached_property
-    def validation(self) -> "TokenizedPairs":
-        """The validation pairs as ids."""
-        return TokenizedPairs(self.config, self.source, self.target, self.corpus.validation)
-
-    @cached_property
-    def test(self) -> "TokenizedPairs":
-        """The test pairs as ids."""
-        return TokenizedPairs(self.config, self.source, self.target, self.corpus.test)
 
 
 class TokenizedPairs:

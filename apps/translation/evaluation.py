@@ -11,10 +11,11 @@ from apps.common.card import markdown_table
 from apps.common.history import best_row, read_history
 from apps.common.plots import plot_by_length
 from apps.common.progress import chunks
+from apps.common.tokenized import TokenizedData
 from apps.task import Evaluation, Trained
 from apps.translation import baselines, plots, report
 from apps.translation.attention import Attention
-from apps.translation.batches import Tokenized, TokenizedPairs
+from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.loss import TokenCrossentropy
@@ -45,13 +46,13 @@ def monitor(config: TranslationConfig) -> tuple[str, str]:
     return ("epoch", "max") if config.keep == "last" else (MONITOR, "min")
 
 
-def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
+def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     """Translates each distinct test source by greedy and by beam search, and scores them.
 
     They are compared with all translations of the source. The baselines are the source itself,
     and `baselines.nearest`.
     """
-    config, (source, target), corpus = trained.config, trained.assets, data.corpus
+    config, (source, target), corpus = trained.config, trained.assets, data.splits
     sentences, references = corpus.test.distinct_sources, corpus.test.references
     graph = TranslatorGraph(config, trained.model, source, target)
     name = report.network(config)

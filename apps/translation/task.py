@@ -7,9 +7,10 @@ import keras
 from apps.common.examples import read_examples, write_examples
 from apps.common.optimizer import adamw
 from apps.common.run import Run
+from apps.common.tokenized import TokenizedData
 from apps.task import Task
 from apps.translation import data, model
-from apps.translation.batches import Tokenized
+from apps.translation.batches import TokenizedPairs
 from apps.translation.config import PRESETS, TranslationConfig
 from apps.translation.evaluation import evaluate, monitor
 from apps.translation.loss import TokenCrossentropy
@@ -20,7 +21,7 @@ from apps.translation.text import PAD_ID, Tokenizer, learn_vocabulary
 from rnn_keras.metrics import Perplexity
 
 
-def load_data(config: TranslationConfig, run: Run | None) -> Tokenized:
+def load_data(config: TranslationConfig, run: Run | None) -> TokenizedData:
     """The pairs, with the vocabularies of the run, or else of the training pairs."""
     corpus = data.load(config)
     if run is not None and all((run.path / file).exists() for file in VOCABULARIES):
@@ -30,12 +31,14 @@ def load_data(config: TranslationConfig, run: Run | None) -> Tokenized:
             Tokenizer(learn_vocabulary(config, texts), config)
             for texts in (corpus.train.sources, corpus.train.targets)
         )
-    return Tokenized(config, source, target, corpus)
+    return TokenizedData(
+        corpus, (source, target), lambda split: TokenizedPairs(config, source, target, split)
+    )
 
 
-def build(config: TranslationConfig, data: Tokenized) -> keras.Model:
+def build(config: TranslationConfig, data: TokenizedData) -> keras.Model:
     """The model for the vocabularies."""
-    return model.build(config, len(data.source.vocabulary), len(data.target.vocabulary))
+    return model.build(config, *(len(tokenizer.vocabulary) for tokenizer in data.assets))
 
 
 def compile_model(model: keras.Model, config: TranslationConfig, batches_per_epoch: int) -> None:
@@ -47,18 +50,18 @@ def compile_model(model: keras.Model, config: TranslationConfig, batches_per_epo
     )
 
 
-def _describe(config: TranslationConfig, data: Tokenized) -> str:
-    corpus = data.corpus
+def _describe(config: TranslationConfig, data: TokenizedData) -> str:
+    corpus, (source, target) = data.splits, data.assets
     return (
         f"{len(corpus.train):,} pairs to train on, {len(corpus.validation):,} to validate, "
-        f"{len(corpus.test):,} to test; {len(data.source.vocabulary):,} and "
-        f"{len(data.target.vocabulary):,} tokens"
+        f"{len(corpus.test):,} to test; {len(source.vocabulary):,} and "
+        f"{len(target.vocabulary):,} tokens"
     )
 
 
-def _save_assets(run: Run, data: Tokenized) -> None:
-    save_vocabularies(run, data.source.vocabulary, data.target.vocabulary)
-    write_examples(run, data.corpus.validation.distinct_sources)
+def _save_assets(run: Run, data: TokenizedData) -> None:
+    save_vocabularies(run, *(tokenizer.vocabulary for tokenizer in data.assets))
+    write_examples(run, data.splits.validation.distinct_sources)
 
 
 def _next_command(run: Run) -> str:
@@ -82,7 +85,7 @@ TASK = Task(
     signatures=signatures,
     monitor=monitor,
     callbacks=lambda config, data: [
-        SampleTranslations(config, data.source, data.target, data.corpus.validation)
+        SampleTranslations(config, *data.assets, data.splits.validation)
     ],
     next_command=_next_command,
 )
