@@ -79,7 +79,7 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     asked = gr.on(
         [button.click, text.submit], classify, [name, text], [label, words, remark],
-        api_name="head", **MODEL,
+        api_name="classify", **MODEL,
     )  # fmt: skip
     asked.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)
     return name
