@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.translation import baselines, report
 from apps.translation.config import TranslationConfig
-from apps.translation.evaluate import DOCUMENTED, documented
+from apps.translation.evaluation import DOCUMENTED, documented
 from apps.translation.pairs import Pairs
 from apps.translation.scores import TranslationScorer, by_length
 
