@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rnn_keras.export import convert
-from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel
+from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel, interpreter_class
 from rnn_keras.export.process import run_script
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.tracing import check_functions, save_traced
@@ -80,7 +80,9 @@ def write_litert(
         ValueError: for functions or a quantization that cannot be exported.
         ExportError: the converter refused or crashed, or the values are not right; an older file
             stays as it is.
+        ModuleNotFoundError: the extra `litert` is not installed.
     """
+    interpreter_class()  # what a missing package stops, it stops before minutes of conversion
     check_functions(functions)
     check_no_strings([spec for function in functions.values() for spec in function.input_signature])
     check_quantization(quantization, functions, examples)

@@ -5,11 +5,22 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from rnn_keras.data import Vocabulary
+from rnn_keras.extras import needs_extra
 
 VOCABULARY = "vocab.txt"
+
+
+def interpreter_class() -> type:
+    """LiteRT's interpreter, imported on first use: SavedModels are written without it.
+
+    Raises:
+        ModuleNotFoundError: the extra `litert` is not installed.
+    """
+    with needs_extra("litert"):
+        from ai_edge_litert.interpreter import Interpreter
+    return Interpreter
 
 
 class LiteRTModel:
@@ -26,6 +37,7 @@ class LiteRTModel:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no LiteRT model.
+        ModuleNotFoundError: the extra `litert` is not installed.
 
     Example:
         >>> model = LiteRTModel("model.tflite")  # doctest: +SKIP
@@ -37,7 +49,7 @@ class LiteRTModel:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
         self._file = Path(file)
-        self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
+        self._interpreter = interpreter_class()(model_path=str(file), num_threads=threads)
         self._runners = {
             name: self._interpreter.get_signature_runner(name)
             for name in self._interpreter.get_signature_list()

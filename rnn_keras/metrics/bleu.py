@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
+from rnn_keras.extras import needs_extra
+
 
 def bleu(prediction, label, k=2):
     r"""BLEU of one sentence, by the documented formula.
@@ -75,6 +77,7 @@ def corpus_bleu(hypotheses, references, **options):
     Raises:
         ValueError: no sentence, not one entry of references for each hypothesis, or a sentence
             without a reference.
+        ModuleNotFoundError: the extra `text` is not installed.
 
     Example:
 
@@ -82,7 +85,8 @@ def corpus_bleu(hypotheses, references, **options):
     >>> round(score, 6), signature  # doctest: +ELLIPSIS
     (100.0, 'nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:...')
     """
-    from sacrebleu.metrics import BLEU
+    with needs_extra("text"):
+        from sacrebleu.metrics import BLEU
 
     references = [[of_one] if isinstance(of_one, str) else list(of_one) for of_one in references]
     if not hypotheses or len(hypotheses) != len(references):

@@ -7,6 +7,8 @@ after a time limit and frees everything when a version is unloaded.
 
 import importlib
 
+from rnn_keras.extras import needs_extra
+
 _MODULES = {
     "Limits": "limits",
     "ModelStore": "models",
@@ -21,7 +23,8 @@ __all__ = list(_MODULES)
 def __getattr__(name):
     # On first use, so that the command answers `--help` without TensorFlow.
     if name in _MODULES:
-        return getattr(importlib.import_module(f"rnn_keras.serve.{_MODULES[name]}"), name)
+        with needs_extra("serve"):
+            return getattr(importlib.import_module(f"rnn_keras.serve.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'rnn_keras.serve' has no attribute {name!r}")
 
 
