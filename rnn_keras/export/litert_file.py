@@ -2,19 +2,23 @@
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rnn_keras.data import Vocabulary
 from rnn_keras.export import convert
 from rnn_keras.export.litert_model import VOCABULARY, LiteRTModel, interpreter_class
 from rnn_keras.export.process import run_script
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
+    Examples,
     ExportError,
+    Functions,
     expected_outputs,
     max_differences,
     save_examples,
@@ -36,17 +40,17 @@ class LiteRTReport:
 
 
 def write_litert(
-    functions,
-    trackables,
-    file,
-    quantization="none",
-    vocabulary=None,
+    functions: Functions,
+    trackables: Sequence[Any],
+    file: str | os.PathLike,
+    quantization: str = "none",
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
-    examples=None,
-    expected=None,
-    tolerance=None,
-    searches=(),
-):
+    examples: Examples | None = None,
+    expected: Examples | None = None,
+    tolerance: float | None = None,
+    searches: Sequence[str] = (),
+) -> LiteRTReport:
     """Writes functions as the signatures of a LiteRT file, weights shared.
 
     The file holds LiteRT builtins only, with dynamic batch and time where the signatures leave

@@ -1,10 +1,12 @@
 """Running a LiteRT file with NumPy arrays."""
 
+import os
 import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from rnn_keras.data import Vocabulary
 from rnn_keras.extras import needs_extra
@@ -45,7 +47,7 @@ class LiteRTModel:
         (1, 96)
     """
 
-    def __init__(self, file, threads=1):
+    def __init__(self, file: str | os.PathLike, threads: int = 1) -> None:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
         self._file = Path(file)
@@ -65,7 +67,7 @@ class LiteRTModel:
             for name, runner in self._runners.items()
         }
 
-    def run(self, signature, **arrays):
+    def run(self, signature: str, **arrays: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Runs a signature; its inputs take any size where their shape is open.
 
         Args:
@@ -93,7 +95,7 @@ class LiteRTModel:
             **{name: _as(dtype, arrays[name]) for name, (_, dtype) in inputs.items()}
         )
 
-    def vocabulary(self, name=VOCABULARY):
+    def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
         """The `rnn_keras.data.Vocabulary` in the file.
 
         Args:

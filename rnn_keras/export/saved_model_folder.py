@@ -1,7 +1,10 @@
 """Export to TensorFlow's SavedModel, in the layout of TensorFlow Serving."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +15,9 @@ from rnn_keras.export.process import run_script
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
+    Examples,
     ExportError,
+    Functions,
     expected_outputs,
     max_differences,
     save_examples,
@@ -34,8 +39,15 @@ class SavedModelReport:
 
 
 def write_saved_model(
-    functions, trackables, directory, *, version=1, examples=None, expected=None, tolerance=1e-4
-):
+    functions: Functions,
+    trackables: Sequence[Any],
+    directory: str | os.PathLike,
+    *,
+    version: int = 1,
+    examples: Examples | None = None,
+    expected: Examples | None = None,
+    tolerance: float = 1e-4,
+) -> SavedModelReport:
     """Writes functions as the signatures of `<directory>/<version>/`.
 
     The graph holds operations of core TensorFlow only and nothing that demands XLA. It is

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from rnn_keras.extras import needs_extra
 
 
-def bleu(prediction, label, k=2):
+def bleu(prediction: str | Sequence[Any], label: str | Sequence[Any], k: int = 2) -> float:
     r"""BLEU of one sentence, by the documented formula.
 
     $$\exp\left(\min\left(0, 1 - \frac{\mathrm{len}_{label}}{\mathrm{len}_{pred}}\right)\right)
@@ -61,7 +62,9 @@ class CorpusBLEU(NamedTuple):
     signature: str
 
 
-def corpus_bleu(hypotheses, references, **options):
+def corpus_bleu(
+    hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], **options: Any
+) -> CorpusBLEU:
     """BLEU of a corpus, by sacreBLEU (Post 2018), comparable with published figures.
 
     Args:
