@@ -33,7 +33,8 @@ class DocumentedCell:
             `_` for none; `watched_gates` tells them by these names.
     """
 
-    gate_names = candidate_names = ()
+    gate_names: tuple[str, ...] = ()
+    candidate_names: tuple[str, ...] = ()
 
     @positional_as_in_keras
     def __init__(self, units: int, **options: Any) -> None:
