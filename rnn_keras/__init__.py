@@ -1,6 +1,18 @@
 """The recurrent networks of the textbooks, as exact and fast Keras layers."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras import data as data
+    from rnn_keras import decoding as decoding
+    from rnn_keras import export as export
+    from rnn_keras import interop as interop
+    from rnn_keras import layers as layers
+    from rnn_keras import metrics as metrics
+    from rnn_keras import training as training
+    from rnn_keras.layers import explain as explain
+    from rnn_keras.layers import use_plan as use_plan
 
 __version__ = "0.1.0"
 

@@ -251,7 +251,7 @@ def _note_gaps(dates: np.ndarray, series: np.ndarray, lines: pd.Index, notes: li
     same = np.diff(series) == 0
     if dates.dtype.kind != "M" or not same.any():
         return
-    longest = np.where(same, steps, np.timedelta64(0)).argmax()
+    longest = (steps * same).argmax()
     if steps[longest] > 5 * max(np.median(steps[same]), np.timedelta64(1, "h")):
         notes.append(
             f"longest gap: {pd.Timedelta(steps[longest])} before line {lines[longest + 1]}; "

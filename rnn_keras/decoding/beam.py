@@ -4,6 +4,9 @@ import tensorflow as tf
 
 from rnn_keras.decoding.hypotheses import (
     IMPOSSIBLE,
+    Hypotheses,
+    State,
+    Step,
     any_batch,
     checked,
     empty,
@@ -15,7 +18,17 @@ from rnn_keras.decoding.hypotheses import (
 )
 
 
-def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=0.75, nbest=1):
+def beam_search(
+    step: Step,
+    tokens: tf.Tensor,
+    state: State,
+    max_length: int | tf.Tensor,
+    end_id: int | tf.Tensor,
+    *,
+    beam_width: int = 5,
+    alpha: float | tf.Tensor = 0.75,
+    nbest: int = 1,
+) -> Hypotheses:
     r"""Keeps the k most likely continuations at each step; the best score wins.
 
     Of all continuations of a row's live hypotheses by one token, those k of the largest

@@ -3,12 +3,29 @@
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.decoding.hypotheses import checked, empty, merge_best, take, write_step
+from rnn_keras.decoding.hypotheses import (
+    Hypotheses,
+    State,
+    Step,
+    checked,
+    empty,
+    merge_best,
+    take,
+    write_step,
+)
 
 
 def exhaustive_search(
-    step, tokens, state, max_length, end_id, *, alpha=0.75, nbest=1, limit=100_000
-):
+    step: Step,
+    tokens: tf.Tensor,
+    state: State,
+    max_length: int,
+    end_id: int,
+    *,
+    alpha: float | tf.Tensor = 0.75,
+    nbest: int = 1,
+    limit: int = 100_000,
+) -> Hypotheses:
     r"""Scores every sequence, so the best it returns is the best there is.
 
     With |Y| tokens and T the maximum length these are $(|Y| - 1)^{t-1}$ that end at step t, and

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from rnn_keras.decoding.hypotheses import (
     Hypotheses,
+    State,
+    Step,
     any_batch,
     checked,
     penalized_score,
@@ -12,7 +14,15 @@ from rnn_keras.decoding.hypotheses import (
 )
 
 
-def greedy_search(step, tokens, state, max_length, end_id, *, alpha=0.75):
+def greedy_search(
+    step: Step,
+    tokens: tf.Tensor,
+    state: State,
+    max_length: int | tf.Tensor,
+    end_id: int | tf.Tensor,
+    *,
+    alpha: float | tf.Tensor = 0.75,
+) -> Hypotheses:
     r"""Takes the most likely token at each step.
 
     $$y_t = \operatorname{argmax}_y P(y \mid y_1, \ldots, y_{t-1})$$

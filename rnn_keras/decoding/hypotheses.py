@@ -1,8 +1,12 @@
 """What the searches share: hypotheses, their score, and the best ones found so far."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+State = Any  # any structure of tensors, batch first
+Step = Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]
 
 # The log-probability of what does not exist. Not minus infinity, which the LiteRT converter turns
 # into this where it stands as a constant, so that files would no longer compute the same.
@@ -35,7 +39,9 @@ class Best(NamedTuple):
     keys: tf.Tensor
 
 
-def penalized_score(log_p, length, alpha=0.75):
+def penalized_score(
+    log_p: tf.Tensor, length: tf.Tensor, alpha: float | tf.Tensor = 0.75
+) -> tf.Tensor:
     r"""The log-probability of a sequence, with less of a disadvantage for long ones.
 
     $$\frac{1}{L^\alpha} \log P(y_1, \ldots, y_L) =

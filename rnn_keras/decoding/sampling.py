@@ -2,10 +2,15 @@
 
 import tensorflow as tf
 
-from rnn_keras.decoding.hypotheses import column
+from rnn_keras.decoding.hypotheses import State, Step, column
 
 
-def filter_logits(logits, temperature=1.0, top_k=0, top_p=1.0):
+def filter_logits(
+    logits: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
+    top_k: int | tf.Tensor = 0,
+    top_p: float | tf.Tensor = 1.0,
+) -> tf.Tensor:
     r"""Scales logits by the temperature and removes the unlikely tokens.
 
     With probabilities from softmax(logits / temperature): `top_k` keeps the k most likely tokens
@@ -38,7 +43,13 @@ def filter_logits(logits, temperature=1.0, top_k=0, top_p=1.0):
     return tf.where(logits >= threshold, logits, -float("inf"))
 
 
-def sample_token(logits, seeds, temperature=1.0, top_k=0, top_p=1.0):
+def sample_token(
+    logits: tf.Tensor,
+    seeds: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
+    top_k: int | tf.Tensor = 0,
+    top_p: float | tf.Tensor = 1.0,
+) -> tf.Tensor:
     """Draws one token per row; a row's draw depends on its own seed alone.
 
     By the Gumbel-max trick: argmax(logits + Gumbel noise) is distributed as softmax(logits).
@@ -66,7 +77,16 @@ def sample_token(logits, seeds, temperature=1.0, top_k=0, top_p=1.0):
     return tf.argmax(tf.where(greedy, logits, noisy), axis=-1, output_type=tf.int32)
 
 
-def sample(step, logits, state, length, seeds, temperature=1.0, top_k=0, top_p=1.0):
+def sample(
+    step: Step,
+    logits: tf.Tensor,
+    state: State,
+    length: int | tf.Tensor,
+    seeds: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
+    top_k: int | tf.Tensor = 0,
+    top_p: float | tf.Tensor = 1.0,
+) -> tuple[tf.Tensor, tf.Tensor, State]:
     """Draws sequences token by token.
 
     Args:

@@ -8,6 +8,20 @@ either format.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.export.exported import load as load
+    from rnn_keras.export.litert_file import LiteRTReport as LiteRTReport
+    from rnn_keras.export.litert_file import write_litert as write_litert
+    from rnn_keras.export.litert_model import LiteRTModel as LiteRTModel
+    from rnn_keras.export.loaded_saved_model import SavedModel as SavedModel
+    from rnn_keras.export.models import litert as litert
+    from rnn_keras.export.models import saved_model as saved_model
+    from rnn_keras.export.saved_model_folder import SavedModelReport as SavedModelReport
+    from rnn_keras.export.saved_model_folder import write_saved_model as write_saved_model
+    from rnn_keras.export.verify import ExportError as ExportError
+    from rnn_keras.export.verify import random_examples as random_examples
 
 _MODULES = {
     "ExportError": "verify",

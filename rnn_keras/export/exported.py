@@ -1,9 +1,23 @@
 """Exported models as functions of NumPy arrays, whichever format they are in."""
 
+from __future__ import annotations
+
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+from rnn_keras.data import Vocabulary
+
+if TYPE_CHECKING:
+    from rnn_keras.export.litert_model import LiteRTModel
+    from rnn_keras.export.loaded_saved_model import SavedModel
+
+Inputs = Mapping[str, tuple[tuple[int | None, ...], np.dtype]]
+"""The shape and type of each input of a signature; an open dimension is None."""
 
 VOCABULARY = "vocab.txt"
 EXTRA = "assets.extra"  # TensorFlow's place in a SavedModel for what it does not load
@@ -14,14 +28,13 @@ class ExportedModel:
 
     Attributes:
         path: the folder or the file.
-        signatures: by signature name, the inputs as `{name: (shape, dtype)}`, an open dimension
-            being None.
+        signatures: the `Inputs` by signature name.
     """
 
-    def __init__(self, path, signatures):
+    def __init__(self, path: str | os.PathLike, signatures: Mapping[str, Inputs]) -> None:
         self.path, self.signatures = Path(path), signatures
 
-    def run(self, signature, **arrays):
+    def run(self, signature: str, **arrays: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Runs a signature; its inputs take any size where their shape is open.
 
         Args:
@@ -51,7 +64,7 @@ class ExportedModel:
         }
         return self._call(signature, inputs)
 
-    def vocabulary(self, name=VOCABULARY):
+    def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
         """The `rnn_keras.data.Vocabulary` that was exported with the model.
 
         Args:
@@ -73,7 +86,7 @@ def vocabularies(vocabulary):
     return {VOCABULARY: vocabulary}
 
 
-def load(path):
+def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
     """Opens an exported model.
 
     Args:

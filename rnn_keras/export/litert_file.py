@@ -2,19 +2,24 @@
 
 import os
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rnn_keras.data import Vocabulary
 from rnn_keras.export import convert
 from rnn_keras.export.exported import vocabularies
-from rnn_keras.export.litert_model import LiteRTModel
+from rnn_keras.export.litert_model import LiteRTModel, interpreter_class
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
+    Examples,
     ExportError,
+    Functions,
     expected_outputs,
     max_differences,
     save_examples,
@@ -36,17 +41,17 @@ class LiteRTReport:
 
 
 def write_litert(
-    functions,
-    trackables,
-    file,
-    quantization="none",
-    vocabulary=None,
+    functions: Functions,
+    trackables: Sequence[Any],
+    file: str | os.PathLike,
+    quantization: str = "none",
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
-    examples=None,
-    expected=None,
-    tolerance=None,
-    searches=(),
-):
+    examples: Examples | None = None,
+    expected: Examples | None = None,
+    tolerance: float | None = None,
+    searches: Sequence[str] = (),
+) -> LiteRTReport:
     """Writes functions as the signatures of a LiteRT file, weights shared.
 
     The file holds LiteRT builtins only, with dynamic batch and time where the signatures leave
@@ -80,7 +85,9 @@ def write_litert(
         ValueError: for functions or a quantization that cannot be exported.
         ExportError: the converter refused or crashed, or the values are not right; an older file
             stays as it is.
+        ModuleNotFoundError: the extra `litert` is not installed.
     """
+    interpreter_class()  # what a missing package stops, it stops before minutes of conversion
     check_functions(functions)
     check_no_strings([spec for function in functions.values() for spec in function.input_signature])
     check_quantization(quantization, functions, examples)

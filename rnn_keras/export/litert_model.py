@@ -1,14 +1,26 @@
 """Running a LiteRT file with NumPy arrays."""
 
+import os
 import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from rnn_keras.data import Vocabulary
 from rnn_keras.export.exported import VOCABULARY, ExportedModel
+from rnn_keras.extras import needs_extra
+
+
+def interpreter_class() -> type:
+    """LiteRT's interpreter, imported on first use: SavedModels are written without it.
+
+    Raises:
+        ModuleNotFoundError: the extra `litert` is not installed.
+    """
+    with needs_extra("litert"):
+        from ai_edge_litert.interpreter import Interpreter
+    return Interpreter
 
 
 class LiteRTModel(ExportedModel):
@@ -21,6 +33,7 @@ class LiteRTModel(ExportedModel):
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no LiteRT model.
+        ModuleNotFoundError: the extra `litert` is not installed.
 
     Example:
         >>> model = LiteRTModel("model.tflite")  # doctest: +SKIP
@@ -28,10 +41,10 @@ class LiteRTModel(ExportedModel):
         (1, 96)
     """
 
-    def __init__(self, file, threads=1):
+    def __init__(self, file: str | os.PathLike, threads: int = 1) -> None:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
-        self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
+        self._interpreter = interpreter_class()(model_path=str(file), num_threads=threads)
         self._runners = {
             name: self._interpreter.get_signature_runner(name)
             for name in self._interpreter.get_signature_list()
@@ -48,7 +61,7 @@ class LiteRTModel(ExportedModel):
         }
         super().__init__(file, signatures)
 
-    def vocabulary(self, name=VOCABULARY):
+    def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
         """The `rnn_keras.data.Vocabulary` in the file.
 
         Args:

@@ -1,5 +1,6 @@
 """Running a SavedModel with NumPy arrays."""
 
+import os
 from pathlib import Path
 
 import tensorflow as tf
@@ -19,7 +20,7 @@ class SavedModel(ExportedModel):
         OSError, tf.errors.OpError: it is damaged.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike) -> None:
         if not (Path(folder) / "saved_model.pb").is_file():
             raise FileNotFoundError(f"{folder} holds no saved_model.pb")
         self._model = tf.saved_model.load(str(folder))
@@ -32,7 +33,7 @@ class SavedModel(ExportedModel):
         }
         super().__init__(folder, signatures)
 
-    def vocabulary(self, name=VOCABULARY):
+    def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
         """The `rnn_keras.data.Vocabulary` in `assets.extra`.
 
         Args:

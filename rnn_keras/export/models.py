@@ -1,16 +1,27 @@
 """Keras models as files: `saved_model` and `litert`."""
 
+import os
+from collections.abc import Mapping, Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from rnn_keras.data import Vocabulary
 from rnn_keras.export.inference import as_functional, for_inference
-from rnn_keras.export.litert_file import check_no_strings, check_quantization, write_litert
+from rnn_keras.export.litert_file import (
+    LiteRTReport,
+    check_no_strings,
+    check_quantization,
+    write_litert,
+)
 from rnn_keras.export.reference import original_outputs
-from rnn_keras.export.saved_model_folder import write_saved_model
+from rnn_keras.export.saved_model_folder import SavedModelReport, write_saved_model
 from rnn_keras.export.signatures import serving_default, state_inputs, step
 from rnn_keras.export.streamable import check_streamable, stream
 from rnn_keras.export.verify import (
+    Examples,
+    Inputs,
     by_signature,
     checked_examples,
     expected_outputs,
@@ -26,8 +37,14 @@ REBUILT_TOLERANCE = 1e-4
 
 
 def saved_model(
-    model, directory, *, signatures=("serving_default",), version=1, examples=None, tolerance=1e-4
-):
+    model: keras.Model,
+    directory: str | os.PathLike,
+    *,
+    signatures: Sequence[str] = ("serving_default",),
+    version: int = 1,
+    examples: Examples | Inputs | None = None,
+    tolerance: float = 1e-4,
+) -> SavedModelReport:
     """Writes a Keras model as the SavedModel `<directory>/<version>/`.
 
     Any batch size; core operations of TensorFlow, none that demands XLA; it is reloaded in a
@@ -59,15 +76,15 @@ def saved_model(
 
 
 def litert(
-    model,
-    file,
-    quantization="none",
-    signatures=("serving_default",),
-    vocabulary=None,
+    model: keras.Model,
+    file: str | os.PathLike,
+    quantization: str = "none",
+    signatures: Sequence[str] = ("serving_default",),
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
-    examples=None,
-    tolerance=None,
-):
+    examples: Examples | Inputs | None = None,
+    tolerance: float | None = None,
+) -> LiteRTReport:
     """Writes a Keras model as a LiteRT file.
 
     Builtin operations only; any batch size, and any length where the model leaves it open. It is

@@ -1,19 +1,25 @@
 """Export to TensorFlow's SavedModel, in the layout of TensorFlow Serving."""
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from rnn_keras.data import Vocabulary
 from rnn_keras.export import replay
 from rnn_keras.export.exported import EXTRA, vocabularies
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
 from rnn_keras.export.verify import (
+    Examples,
     ExportError,
+    Functions,
     expected_outputs,
     max_differences,
     save_examples,
@@ -32,16 +38,16 @@ class SavedModelReport:
 
 
 def write_saved_model(
-    functions,
-    trackables,
-    directory,
+    functions: Functions,
+    trackables: Sequence[Any],
+    directory: str | os.PathLike,
     *,
-    version=1,
-    vocabulary=None,
-    examples=None,
-    expected=None,
-    tolerance=1e-4,
-):
+    version: int = 1,
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
+    examples: Examples | None = None,
+    expected: Examples | None = None,
+    tolerance: float = 1e-4,
+) -> SavedModelReport:
     """Writes functions as the signatures of `<directory>/<version>/`.
 
     The graph holds operations of core TensorFlow only and nothing that demands XLA. It is

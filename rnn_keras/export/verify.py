@@ -1,12 +1,17 @@
 """Whether an export computes what the model computes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from rnn_keras.layers import use_plan
+
+Functions = Mapping[str, tf.types.experimental.PolymorphicFunction]  # by signature name
+Inputs = Mapping[str, npt.ArrayLike]  # by name
+Examples = Mapping[str, Sequence[Inputs]]  # by signature name
 
 # (batch, length) of the examples: what follows the first must be resized. Where a model does not
 # run on so few steps, the lengths are doubled up to this many times.
@@ -18,7 +23,9 @@ class ExportError(RuntimeError):
     """An export did not succeed. What was there before it is still there."""
 
 
-def random_examples(function, seed=0, below=2):
+def random_examples(
+    function: tf.types.experimental.PolymorphicFunction, seed: int = 0, below: int = 2
+) -> list[dict[str, np.ndarray]]:
     """Random inputs of a function at two batch sizes and two lengths.
 
     Args:

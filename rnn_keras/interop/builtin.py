@@ -32,7 +32,7 @@ KERAS_CELLS = {cell: b for _, a, _, b in FAMILIES for cell in (a, b)}
 LAYERS = {keras.layers.RNN, *OUR_LAYERS.values(), *KERAS_LAYERS.values()}
 
 
-def from_keras(model):
+def from_keras(model: keras.Layer) -> keras.Layer:
     """The same model on the layers of this package.
 
     `LSTM`, `GRU` (both `reset_after`), `SimpleRNN`, and `RNN` over their cells become `LSTM`,
@@ -62,7 +62,7 @@ def from_keras(model):
     return rebuild(model, _to_ours, _call)
 
 
-def to_keras(model):
+def to_keras(model: keras.Layer) -> keras.Layer:
     """The same model on Keras's own layers: the way back from `from_keras`.
 
     `DeepRNN` becomes `RNN` over `StackedRNNCells`, the one layer of Keras that takes and gives

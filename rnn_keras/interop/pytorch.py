@@ -6,7 +6,9 @@ values.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 
 from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
@@ -22,15 +24,15 @@ KINDS = {
 
 
 def from_torch(
-    source,
+    source: Any,
     *,
-    prefix=None,
-    nonlinearity=None,
-    return_sequences=True,
-    return_state=False,
-    name=None,
-    dtype=None,
-):
+    prefix: str | None = None,
+    nonlinearity: str | None = None,
+    return_sequences: bool = True,
+    return_state: bool = False,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+) -> keras.Layer:
     r"""A built recurrent layer with the weights of one of PyTorch, and so with its outputs.
 
     PyTorch's equations are those of `VanillaRNN`, `LSTM`, and `GRU(reset_after=True)`:

@@ -3,11 +3,15 @@
 import difflib
 import functools
 import inspect
+from collections.abc import Callable
+from typing import TypeVar
 
 import keras
 
+Init = TypeVar("Init", bound=Callable[..., None])
 
-def positional_as_in_keras(init):
+
+def positional_as_in_keras(init: Init) -> Init:
     """An `__init__` of a cell or layer that also takes arguments by position, in Keras's order."""
 
     @functools.wraps(init)

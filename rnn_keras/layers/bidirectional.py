@@ -1,8 +1,11 @@
 """Both directions over a sequence."""
 
+from typing import Any
+
 import keras
 
 from rnn_keras.layers import halves
+from rnn_keras.layers.types import States, Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -30,10 +33,23 @@ class Bidirectional(keras.layers.Bidirectional):
     Reference: Schuster & Paliwal, *Bidirectional Recurrent Neural Networks*, 1997.
     """
 
-    def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **options):
+    def __init__(
+        self,
+        layer: keras.Layer,
+        merge_mode: str | None = "concat",
+        weights: list[Any] | None = None,
+        backward_layer: keras.Layer | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(layer, merge_mode, weights, backward_layer, **options)
         self.supports_masking = True  # which Keras 3.16 leaves to the layers
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor | tuple[Tensor, ...]:
         with halves.no_split():
             return super().call(sequences, initial_state, mask, training)

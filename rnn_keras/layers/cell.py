@@ -6,12 +6,15 @@ Keras computes with them is replaced by the documented step.
 """
 
 import numbers
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
 from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.recurrence import affine
+from rnn_keras.layers.types import Affine, States, Tensor, Tensors
 
 # Activations of which one call over several gates is one call for each; softmax is not one.
 ELEMENTWISE = [
@@ -30,20 +33,21 @@ class DocumentedCell:
             `_` for none; `record_gates` tells them by these names.
     """
 
-    gate_names = candidate_names = ()
+    gate_names: tuple[str, ...] = ()
+    candidate_names: tuple[str, ...] = ()
 
     @positional_as_in_keras
-    def __init__(self, units, **options):
+    def __init__(self, units: int, **options: Any) -> None:
         _check_units(units)
         for name in ("dropout", "recurrent_dropout"):
             check_rate(name, options.get(name, 0.0))
         super().__init__(int(units), **options)
 
-    def step(self, x, state, weights, affine):
+    def step(self, x: Tensors, state: Tensors, weights: Tensors, affine: Affine) -> Tensors:
         """The equation: `(x, state, weights, affine) -> new_state`, tuples of tensors."""
         raise NotImplementedError
 
-    def split_projection(self, x):
+    def split_projection(self, x: Tensor) -> Tensors:
         """The projected input, or its weights alike, as the tuple that `step` takes.
 
         Args:
@@ -51,12 +55,12 @@ class DocumentedCell:
         """
         return (x,)
 
-    def split_weights(self):
+    def split_weights(self) -> Tensors:
         """The recurrent weights as the tuple that `step` takes."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
 
     @property
-    def sigma(self):
+    def sigma(self) -> Callable[[Tensor], Tensor]:
         """σ of the gates, for several of them side by side along the last axis."""
         activation = self.recurrent_activation
         if activation in ELEMENTWISE:
@@ -67,11 +71,13 @@ class DocumentedCell:
         )
 
     @property
-    def input_bias(self):
+    def input_bias(self) -> Tensor | None:
         """The bias that goes with the input, `(gates * units,)`, or None."""
         return self.bias
 
-    def input_dropout_masks(self, X_t, training):
+    def input_dropout_masks(
+        self, X_t: Tensor, training: bool | Tensor
+    ) -> Tensor | list[Tensor] | None:
         """What drops inputs at all time steps alike.
 
         Args:
@@ -83,7 +89,7 @@ class DocumentedCell:
         """
         return self.get_dropout_mask(X_t) if training and self.dropout else None
 
-    def project(self, X, masks=None):
+    def project(self, X: Tensor, masks: Tensor | list[Tensor] | None = None) -> Tensors:
         """The input projection `X W_x + b` of one or of all time steps.
 
         Args:
@@ -107,7 +113,9 @@ class DocumentedCell:
         biases = self.split_projection(ops.convert_to_tensor(bias))
         return tuple(piece + ops.cast(b, piece.dtype) for piece, b in zip(x, biases))
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States | Tensor, training: bool = False
+    ) -> tuple[Tensor, list[Tensor] | Tensor]:
         """One time step.
 
         Args:

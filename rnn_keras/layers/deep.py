@@ -1,9 +1,13 @@
 """Recurrent layers on top of one another."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 from keras import ops
 
 from rnn_keras.layers.cell import check_rate
+from rnn_keras.layers.types import Config, Shape, States, Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -51,15 +55,15 @@ class DeepRNN(keras.layers.Layer):
 
     def __init__(
         self,
-        layers,
-        dropout=0.0,
-        return_sequences=False,
-        return_state=False,
-        stateful=False,
-        seed=None,
-        go_backwards=False,
-        **options,
-    ):
+        layers: Sequence[keras.Layer],
+        dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        stateful: bool = False,
+        seed: int | None = None,
+        go_backwards: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         if not isinstance(layers, (list, tuple)) or not layers:
             raise ValueError(
@@ -100,13 +104,19 @@ class DeepRNN(keras.layers.Layer):
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         shape = tuple(sequences_shape)
         for layer in self.layers:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)[0]
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: States | Tensor | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor | tuple[Tensor, ...]:
         counts = [_count_states(layer) for layer in self.layers]
         if initial_state is not None and not isinstance(initial_state, (list, tuple)):
             initial_state = [initial_state]
@@ -128,14 +138,16 @@ class DeepRNN(keras.layers.Layer):
         X = ops.cast(X, self.compute_dtype)
         return (X, *states) if self.return_state else X
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+    def compute_output_shape(
+        self, sequences_shape: Shape, initial_state_shape: Any = None
+    ) -> Shape | tuple[Shape, ...]:
         shape, states = tuple(sequences_shape), []
         for layer in self.layers:
             shape, *state_shapes = layer.compute_output_shape(shape)
             states += state_shapes
         return (shape, *states) if self.return_state else shape
 
-    def compute_mask(self, _, mask=None):
+    def compute_mask(self, _: Any, mask: Any = None) -> Any:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         output_mask = mask if self.return_sequences else None
         if not self.return_state:
@@ -143,26 +155,26 @@ class DeepRNN(keras.layers.Layer):
         return [output_mask] + [None] * sum(_count_states(layer) for layer in self.layers)
 
     @property
-    def states(self):
+    def states(self) -> list[Tensor] | None:
         """The carried states of all layers, from the bottom up; None before there are any."""
         states = [layer.states for layer in self.layers]
         return None if None in states else [state for of_layer in states for state in of_layer]
 
     @property
-    def zero_output_for_mask(self):
+    def zero_output_for_mask(self) -> bool | None:
         """Of the top layer. `Bidirectional` sets it."""
         return getattr(self.layers[-1], "zero_output_for_mask", None)
 
     @zero_output_for_mask.setter
-    def zero_output_for_mask(self, value):
+    def zero_output_for_mask(self, value: bool) -> None:
         self.layers[-1].zero_output_for_mask = value
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Sets the carried states of all layers to zero."""
         for layer in self.layers:
             layer.reset_state()
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "layers": [keras.saving.serialize_keras_object(layer) for layer in self.layers],
@@ -175,7 +187,7 @@ class DeepRNN(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         layers = [
             keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects)
             for layer in config["layers"]

@@ -2,6 +2,8 @@
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 from keras import ops
 
@@ -12,7 +14,7 @@ _recording = contextvars.ContextVar("recording", default=None)
 
 
 @contextlib.contextmanager
-def record_gates():
+def record_gates() -> Iterator[dict[str, dict[str, Any]]]:
     """Inside, every eager call of a recurrent layer tells what happened at each time step.
 
     The layers of a model are told too, however deep they are in it. Each runs once more for that,

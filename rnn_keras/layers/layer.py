@@ -1,6 +1,7 @@
 """The recurrent layer: Keras's `RNN` with the time loop of `recurrence.py`."""
 
 import functools
+from typing import Any, Literal, Self
 
 import keras
 from keras import ops
@@ -8,8 +9,10 @@ from keras import ops
 from rnn_keras.layers import gates, halves, plans
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.buffers import Arrays, InPlace
+from rnn_keras.layers.cell import DocumentedCell
 from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
+from rnn_keras.layers.types import Activation, Config, States, Tensor
 
 EXPORTABLE = {"graph": Arrays, "litert": InPlace}
 
@@ -52,27 +55,27 @@ class RecurrentLayer(keras.layers.RNN):
         ValueError: for an argument out of its range, or one that the cell does not know.
     """
 
-    cell_class = None
+    cell_class: type[DocumentedCell] | None = None
 
     @positional_as_in_keras
     def __init__(
         self,
-        units,
-        activation="tanh",
+        units: int,
+        activation: Activation = "tanh",
         *,
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        stateful=False,
-        unroll=False,
-        zero_output_for_mask=False,
-        activity_regularizer=None,
-        name=None,
-        dtype=None,
-        trainable=True,
-        use_cudnn="auto",
-        **options,
-    ):
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        activity_regularizer: str | keras.Regularizer | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        trainable: bool = True,
+        use_cudnn: Literal["auto", False] = "auto",
+        **options: Any,
+    ) -> None:
         if use_cudnn not in ("auto", False):
             raise ValueError(
                 f"`use_cudnn` must be 'auto' or False, got {use_cudnn!r}: these layers compile "
@@ -104,7 +107,13 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._recurrence = Recurrence(cell.step)
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: States,
+        mask: Tensor | None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Keras's hook. Returns `(last_output, outputs, states)`, batch first."""
         return carry(
             self, initial_state, lambda state: self._loop(sequences, state, mask, training)
@@ -163,7 +172,7 @@ class RecurrentLayer(keras.layers.RNN):
             return getattr(cell, name)
         return self.__getattribute__(name)  # raises again what was wrong, as within a property
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["cell"]
         cell_config = self.cell.get_config()
@@ -173,7 +182,7 @@ class RecurrentLayer(keras.layers.RNN):
         return {**cell_config, **config, "activity_regularizer": regularizer}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 

@@ -2,6 +2,9 @@
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+
+import keras
 
 from rnn_keras.layers.cell import own_computation
 
@@ -17,7 +20,7 @@ _forced = contextvars.ContextVar("forced_plan", default=None)
 
 
 @contextlib.contextmanager
-def use_plan(plan):
+def use_plan(plan: str) -> Iterator[None]:
     """Makes every layer called inside the block run the named plan.
 
     A model that was compiled or traced before keeps the plan it was traced with.
@@ -59,7 +62,7 @@ def choose(layer, training):
     return "fused", PLANS["fused"]
 
 
-def explain(layer):
+def explain(layer: keras.Layer) -> str:
     """Says which plan a recurrent layer uses in training and in inference, and why.
 
     Args:

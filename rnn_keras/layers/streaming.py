@@ -2,7 +2,10 @@
 
 import contextlib
 import contextvars
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from rnn_keras.layers.types import Tensor
 
 _stream = contextvars.ContextVar("stream", default=None)
 
@@ -14,7 +17,7 @@ class _Stream:
 
 
 @contextlib.contextmanager
-def carried_states(states=None):
+def carried_states(states: Mapping[str, Tensor] | None = None) -> Iterator[dict[str, Tensor]]:
     """Inside, every call of a recurrent layer starts from the state it is given by name.
 
     A layer that is called with an `initial_state`, or is `stateful`, does so too.

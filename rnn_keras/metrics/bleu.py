@@ -2,10 +2,13 @@
 
 import math
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rnn_keras.extras import needs_extra
 
 
-def bleu(prediction, label, k=2):
+def bleu(prediction: str | Sequence[Any], label: str | Sequence[Any], k: int = 2) -> float:
     r"""BLEU of one sentence, by the documented formula.
 
     $$\exp\left(\min\left(0, 1 - \frac{\mathrm{len}_{label}}{\mathrm{len}_{pred}}\right)\right)
@@ -59,7 +62,9 @@ class CorpusBLEU(NamedTuple):
     signature: str
 
 
-def corpus_bleu(hypotheses, references, **options):
+def corpus_bleu(
+    hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], **options: Any
+) -> CorpusBLEU:
     """BLEU of a corpus, by sacreBLEU (Post 2018), comparable with published figures.
 
     Args:
@@ -75,6 +80,7 @@ def corpus_bleu(hypotheses, references, **options):
     Raises:
         ValueError: no sentence, not one entry of references for each hypothesis, or a sentence
             without a reference.
+        ModuleNotFoundError: the extra `text` is not installed.
 
     Example:
 
@@ -82,7 +88,8 @@ def corpus_bleu(hypotheses, references, **options):
     >>> round(score, 6), signature  # doctest: +ELLIPSIS
     (100.0, 'nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:...')
     """
-    from sacrebleu.metrics import BLEU
+    with needs_extra("text"):
+        from sacrebleu.metrics import BLEU
 
     references = [[of_one] if isinstance(of_one, str) else list(of_one) for of_one in references]
     if not hypotheses or len(hypotheses) != len(references):

@@ -1,5 +1,7 @@
 """Perplexity."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -33,11 +35,17 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
     4.0
     """
 
-    def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None):
+    def __init__(
+        self,
+        name: str = "perplexity",
+        dtype: str | keras.DTypePolicy | None = None,
+        from_logits: bool = True,
+        ignore_class: int | None = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype, from_logits=from_logits)
         self.ignore_class = ignore_class
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_true = ops.convert_to_tensor(y_true)
         if self.ignore_class is not None:
             counts = ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
@@ -49,10 +57,10 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
             sample_weight = counts
         return super().update_state(y_true, y_pred, sample_weight)
 
-    def result(self):
+    def result(self) -> Any:
         return ops.exp(super().result())
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "dtype": self.dtype,

@@ -6,6 +6,16 @@ after a time limit and frees everything when a version is unloaded.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+from rnn_keras.extras import needs_extra
+
+if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.serve.api import create_app as create_app
+    from rnn_keras.serve.batching import Runner as Runner
+    from rnn_keras.serve.limits import Limits as Limits
+    from rnn_keras.serve.models import ModelStore as ModelStore
+    from rnn_keras.serve.sources import locate as locate
 
 _MODULES = {
     "Limits": "limits",
@@ -21,7 +31,8 @@ __all__ = list(_MODULES)
 def __getattr__(name):
     # On first use, so that the command answers `--help` without TensorFlow.
     if name in _MODULES:
-        return getattr(importlib.import_module(f"rnn_keras.serve.{_MODULES[name]}"), name)
+        with needs_extra("serve"):
+            return getattr(importlib.import_module(f"rnn_keras.serve.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'rnn_keras.serve' has no attribute {name!r}")
 
 

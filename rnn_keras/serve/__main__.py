@@ -11,10 +11,13 @@ import sys
 from dataclasses import dataclass, fields
 from functools import partial
 
-import tyro
-
+from rnn_keras.extras import needs_extra
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.sources import locate
+
+with needs_extra("serve", command=__name__ == "__main__"):
+    import tyro
+    import uvicorn
 
 DEFAULTS = Limits()
 BACKLOG = 1024  # connections that wait to be accepted
@@ -192,8 +195,6 @@ async def serve(options: Options) -> None:
 
 
 async def _serve(options, limits, bases, server_socket):
-    import uvicorn
-
     from rnn_keras.serve import ModelStore, Runner, create_app
     from rnn_keras.serve.hosts import LOOPBACK
     from rnn_keras.serve.protocol import BoundedProtocol, Connections
@@ -259,7 +260,7 @@ def main(argv: list[str] | None = None) -> None:
         for chatty in ("tensorflow", "uvicorn.error"):
             logging.getLogger(chatty).setLevel("ERROR")
         asyncio.run(serve(options))
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

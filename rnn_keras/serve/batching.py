@@ -61,7 +61,9 @@ class Runner:
         self._queues: dict[tuple, _Queue] = {}
         self._tasks: set[asyncio.Task] = set()
 
-    async def run(self, model: str, servable: Servable, signature: Signature, feeds: Feeds):
+    async def run(
+        self, model: str, servable: Servable, signature: Signature, feeds: Feeds
+    ) -> dict[str, np.ndarray]:
         """The outputs of a signature for one request, an array by name.
 
         Args:

@@ -4,9 +4,11 @@ import json
 import sys
 from pathlib import Path, PurePosixPath
 
-import tyro
-
+from rnn_keras.extras import needs_extra
 from rnn_keras.serve.sources import locate
+
+with needs_extra("serve", command=__name__ == "__main__"):
+    import tyro
 
 MOUNTED = PurePosixPath("/models")  # where deploy/docker-compose.yml puts the folder of all runs
 

@@ -1,9 +1,13 @@
 """Gradient clipping."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
-def clip_by_global_norm(gradients, theta):
+def clip_by_global_norm(
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None], theta: float
+) -> tuple[list[tf.Tensor | None], tf.Tensor]:
     r"""Scales the gradients so that their joint norm is at most θ.
 
     $$g \leftarrow \min\left(1, \frac{\theta}{\lVert g \rVert}\right) g$$

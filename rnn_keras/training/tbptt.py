@@ -9,10 +9,12 @@ What remains is to lay the data out (`rnn_keras.data.contiguous_streams`) and to
 where a new sequence begins, which is what this module does.
 """
 
+from typing import Any
+
 import keras
 
 
-def reset_states(model):
+def reset_states(model: keras.Layer) -> None:
     """Sets the carried state of every stateful recurrent layer of `model` to zero.
 
     Args:
@@ -26,10 +28,10 @@ def reset_states(model):
 class ResetStates(keras.callbacks.Callback):
     """For `Model.fit` on contiguous streams: each pass over the data starts from zero states."""
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """A new pass over the training streams."""
         reset_states(self.model)
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """A pass over the validation streams."""
         reset_states(self.model)

@@ -108,7 +108,10 @@ def test_any_options(described, mask):
 def test_the_fast_loop_answers_the_same():
     model = randomised(masked(layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
                               layers.GRU(4)))  # fmt: skip
-    np.testing.assert_allclose(from_keras(model)(IDS), model(IDS), atol=1e-5)
+    embedding, both_ways, last = model.layers
+    valid = embedding.compute_mask(IDS)  # given by hand: Keras 3.16 loses it (keras#23235)
+    expected = last(both_ways(embedding(IDS), mask=valid), mask=valid)
+    np.testing.assert_allclose(from_keras(model)(IDS), expected, atol=1e-5)
 
 
 def test_carried_states_are_carried_over():
