@@ -1,6 +1,6 @@
-"""Trains, evaluates and exports a task: the one way through every application.
+"""Trains, evaluates and exports any task.
 
-`apps.commands` has the same three functions by the application's name, and their command lines.
+`apps.commands` has the same three functions by application name, and their command lines.
 """
 
 import sys
@@ -24,7 +24,7 @@ Quantization = Literal["none", "dynamic", "float16"]
 
 
 def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
-    """Trains a model, or continues to train one; then evaluates and exports it.
+    """Trains a model, or resumes its training; then evaluates and exports it.
 
     Args:
         task: the application.
@@ -35,8 +35,8 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
         The run, complete.
 
     Raises:
-        InputError: the data cannot be used or are not those of `run`, the loss is not finite any
-            more, or the export failed.
+        InputError: the data cannot be used or are not those of `run`, the loss is not finite, or
+            the export failed.
     """
     environment.prepare(config)
     data = load_data(task, config, run)
@@ -74,7 +74,7 @@ def load_data(task: Task, config: TrainingConfig, run: Run | None) -> Data:
     """The data of `config`.
 
     Raises:
-        InputError: they cannot be used, or are not what `run` was trained on.
+        InputError: they cannot be used, or differ from what `run` was trained on.
     """
     data = task.load_data(config, run)
     if run is not None and run.data_sha256 != data.sha256:
@@ -106,7 +106,7 @@ def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
         data = load_data(task, config, run)
     found = task.evaluate(trained, data)
     best = best_row(read_history(run.history), *task.monitor(config))
-    # Also of runs inside the run, such as a pretraining.
+    # Runs inside the run count too, such as a pretraining.
     epochs = [row for file in run.path.rglob(run.history.name) for row in read_history(file)]
     metrics = {
         **found.metrics,
@@ -150,7 +150,7 @@ def export(task: Task, run: Run, quantization: Quantization = "none") -> dict[st
     Returns:
         What `export.json` holds: for `saved_model` and `litert` the `file`, its `bytes`, and
         `max_difference` from the Keras model by signature; the `quantization`; and the
-        application's own facts.
+        application's own entries.
 
     Raises:
         InputError: the run's files do not fit together, or the export failed.

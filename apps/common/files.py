@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a killed process, never meets half of one."""
+"""Atomic file writing: no reader and no killed process leaves a half-written file."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and rename it to `path` once it is complete.
+    """Yield a temporary path in the same folder, and rename it to `path` once it is complete.
 
     The folder is made if needed. On an error `path` stays as it was; an `OSError` names it.
 
@@ -16,8 +16,8 @@ def replacing(path: Path) -> Iterator[Path]:
         path: the file to create or replace.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A fixed name, so that what a killed process left is overwritten by the next; the suffix
-    # stays, because Keras and NumPy look at it.
+    # A fixed name: the next process overwrites what a killed one left. The suffix stays, because
+    # Keras and NumPy choose the format by it.
     beside = path.with_name(f".tmp-{path.name}")
     try:
         yield beside
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        if error.filename in (None, str(beside)):  # a full disk does not say which file
+        if error.filename in (None, str(beside)):  # a full disk names no file
             error.filename = str(path)
         raise
     finally:

@@ -1,4 +1,4 @@
-"""The tab of the character language model: text that appears as it is written."""
+"""The tab of the character language model: generated text, character by character."""
 
 import time
 
@@ -20,13 +20,13 @@ FRAME = 0.05  # seconds between two updates of the page
 
 @once
 def network_of(run):
-    """The vocabulary and the model with its states in the open."""
+    """The vocabulary and the streaming model, whose states are inputs and outputs."""
     trained = model.load(run)
     return trained.assets, model.build_streaming(trained.config, trained.model)
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             prompt = gr.Textbox(
@@ -63,7 +63,7 @@ def tab(runs: Runs) -> gr.Dropdown:
             top_k=top_k,
             top_p=top_p,
             seed=seed,
-            source="litert",  # which gives a character at a time
+            source="litert",  # generates one character at a time
         )
         written, shown_at = options.text, 0.0
         for piece in generate(runs[name], options):

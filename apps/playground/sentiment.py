@@ -1,4 +1,4 @@
-"""The tab of the sentiment classifier: a review, its probability, and what moved it."""
+"""The tab of the sentiment classifier: a review, its probability, and the effect of each word."""
 
 import gradio as gr
 import numpy as np
@@ -28,7 +28,7 @@ network_of = once(model.load_network)
 
 
 def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
-    """The parts of a text, each with its colour among `COLORS`, or None for hardly any effect."""
+    """The parts of a text, each with its colour among `COLORS`, or None for a small effect."""
     largest = max((abs(effect) for _, effect in parts), default=0.0) or 1.0
     shades = {True: [None, *PRAISE], False: [None, *BLAME]}
     return [
@@ -38,7 +38,7 @@ def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(label="Review", lines=6, max_length=LONGEST, value=EXAMPLES[0])

@@ -1,4 +1,4 @@
-"""The tab of the forecaster: a fan of quantiles over the steps to come."""
+"""The tab of the forecaster: a fan chart of quantiles over the horizon."""
 
 import gradio as gr
 
@@ -16,7 +16,7 @@ network_of = once(model.load)
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column(scale=1):
             name = gr.Dropdown(runs.names(), label="Run")

@@ -1,4 +1,4 @@
-"""The tab of the translator: a translation, its alternatives, and what it looked at."""
+"""The tab of the translator: a translation, its alternatives, and its attention."""
 
 import gradio as gr
 import tensorflow as tf
@@ -22,7 +22,7 @@ network_of = once(model.load)
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             sentence = gr.Textbox(label="Sentence", lines=2, max_length=LONGEST, value=EXAMPLES[0])
