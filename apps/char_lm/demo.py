@@ -1,4 +1,4 @@
-"""`python -m apps.char_lm.demo`: from text to text written by the exported files, in minutes."""
+"""`python -m apps.char_lm.demo`: trains, exports and generates text, in minutes."""
 
 from apps.char_lm import generate, train
 from apps.char_lm.config import PRESETS
@@ -7,11 +7,11 @@ from apps.common import cli
 
 @cli.command
 def main() -> None:
-    """Trains the tiny preset on text that every machine has, and generates from its exports."""
+    """Trains the tiny preset on the builtin text, and generates from its exports."""
     config, _ = cli.parse("char_lm", PRESETS, ["tiny"])
     run = train.train(config)
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
-        print(f"\nwritten by {file} alone:", flush=True)
+        print(f"\ngenerated from {file}:", flush=True)
         generate.main(
             [
                 str(run),

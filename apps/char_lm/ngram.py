@@ -61,8 +61,8 @@ def witten_bell_nats(
 
         P(c | h) = (count(h, c) + T(h) P(c | h')) / (count(h) + T(h)),
 
-    and P(c | h) = P(c | h') for a context never seen. A character that training lacks gets its
-    share of the uniform distribution, so the figure is finite.
+    and P(c | h) = P(c | h') for a context never seen. A character unseen in training gets its
+    share of the uniform distribution, so the result is finite.
 
     Args:
         train_ids: shape `(n,)`; all counts come from here.
@@ -71,8 +71,8 @@ def witten_bell_nats(
         max_order: largest order; the order k uses k-1 characters of context.
         history_ids: the text that stands before `validation_ids`, of which the last
             `max_order - 1` are context for the first characters. None: `train_ids`, right for a
-            validation part that continues the training part. Where there is less text before a
-            character than an order asks for, the longest context there is serves.
+            validation part that continues the training part. A character with less text before it
+            than the order needs uses the longest context there is.
 
     Returns:
         float64, shape `(max_order, m)`.

@@ -12,7 +12,7 @@ def load_text(source: str) -> str:
     """The text that `source` names, with every line end as a line feed.
 
     Otherwise the characters stay as they are: any script, and no Unicode normalisation, since
-    a model of characters should give back what it was given.
+    a character model should reproduce its data exactly.
 
     Args:
         source: one of

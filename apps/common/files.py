@@ -1,4 +1,4 @@
-"""Atomic file writing: no reader and no killed process leaves a half-written file."""
+"""Atomic file writing: a killed process leaves no half-written file."""
 
 import os
 from collections.abc import Iterator

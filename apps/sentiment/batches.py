@@ -65,8 +65,8 @@ class TokenizedReviews:
         """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, bucketed by length.
 
         Args:
-            epoch: of the training, which crops to `config.train_length` and draws its own order;
-                None keeps one order, for judging.
+            epoch: of the training, which crops to `config.train_length` and shuffles; None keeps
+                the order, for evaluation.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
         texts = self.ids if epoch is None else self._cropped
@@ -99,6 +99,6 @@ class TokenizedReviews:
 
 
 def crop(ids: np.ndarray, length: int) -> np.ndarray:
-    """The first and the last ids of a long review, half of each, as `Tokenizer.crop`."""
+    """The first and the last `length / 2` ids of a long review, as `Tokenizer.crop`."""
     tail = length // 2
     return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -1,4 +1,4 @@
-"""`python -m apps.sentiment.demo`: from reviews to what the exported files say, in minutes."""
+"""`python -m apps.sentiment.demo`: trains, exports and classifies texts, in minutes."""
 
 from apps.common import cli
 from apps.sentiment import predict, train
@@ -13,11 +13,11 @@ TEXTS = (
 
 @cli.command
 def main() -> None:
-    """Trains the tiny preset on the builtin reviews, and judges texts with its exports."""
+    """Trains the tiny preset on the builtin reviews, and classifies texts with its exports."""
     config, _ = cli.parse("sentiment", PRESETS, ["tiny"])
     run = train.train(config)
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
-        print(f"\njudged by {file} alone:", flush=True)
+        print(f"\nclassified by {file}:", flush=True)
         predict.main([str(run), *TEXTS, "--from", source])
     print(f"\nThe model card is {run.card}")
 

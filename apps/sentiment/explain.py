@@ -1,4 +1,4 @@
-"""Which words moved a probability: what happens to it when they are left out."""
+"""Explains a probability by occlusion: how it changes when a word is left out."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from apps.sentiment.text import PAD_ID
 MOST = 128  # parts of a text that are left out, one at a time
 
 Part = tuple[str, float]
-"""Some words of a text, and how much higher the log-odds are because of them."""
+"""Some words of a text, and by how much they raise the log-odds."""
 
 
 def occlusion(classifier: Classifier, reading: Reading) -> list[Part]:
     """The text in parts of a word, or of a few words where there are more than `MOST`.
 
     Args:
-        classifier: what made the reading.
-        reading: of the text.
+        classifier: the exported classifier.
+        reading: its result for the text.
 
     Returns:
         The parts in their order. The effect of a part is the log-odds of the whole text less
@@ -41,7 +41,7 @@ def occlusion(classifier: Classifier, reading: Reading) -> list[Part]:
 
 
 def strongest(parts: Sequence[Part], count: int) -> list[Part]:
-    """The parts that moved it most, in either direction."""
+    """The parts with the largest effects, in either direction."""
     return sorted(parts, key=lambda part: -abs(part[1]))[:count]
 
 
@@ -51,12 +51,12 @@ def verdict(reading: Reading) -> str:
 
 
 def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -> str:
-    """A paragraph about a text, in lines; of a text without tokens, that there is no judgement.
+    """The result for a text in lines; there is no prediction for a text without tokens.
 
     Args:
-        reading: of the text.
-        parts: what `occlusion` gave, or none.
-        count: how many of them to name.
+        reading: the classifier's result for the text.
+        parts: the result of `occlusion`, or none.
+        count: the number of parts to name.
         color: whether to print the text with the words in the colours of a terminal.
     """
     if not reading.tokens:

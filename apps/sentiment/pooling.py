@@ -84,5 +84,5 @@ def _zeroed(H, valid):
 
 
 def _lowest(H):
-    """Below all that counts, and finite in float16."""
+    """Less than every valid value, and finite in float16."""
     return ops.cast(-6e4, H.dtype)

@@ -1,4 +1,4 @@
-"""Reading labelled reviews: builtin, folders, tables, TensorFlow Datasets."""
+"""Reads labelled reviews: folders, tables, TensorFlow Datasets."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ class Reviews:
         return len(self.texts)
 
     def select(self, rows: Iterable[int]) -> "Reviews":
-        """Those rows only."""
+        """The reviews of the given rows."""
         rows = list(rows)
         return Reviews([self.texts[row] for row in rows], self.labels[rows])
 
@@ -60,19 +60,19 @@ def read(
             test split;
             a folder with `train/pos/*.txt`, `train/neg`, `test/pos`, `test/neg`, as aclImdb;
             a folder with one table named `*train*` and one named `*test*`;
-            a table: `.csv` and `.tsv` with a header line, which tells whether commas, tabs,
-            semicolons or bars separate the columns; `.jsonl` with an object per line; all UTF-8,
-            also `.gz` or `.xz`.
-        text_column: the column of a table with the reviews; None looks for a usual name.
+            a table: `.csv` and `.tsv` with a header line, from which the separator (comma, tab,
+            semicolon or bar) is inferred; `.jsonl` with an object per line; all UTF-8, also
+            `.gz` or `.xz`.
+        text_column: the column of a table with the reviews; None tries the usual names.
         label_column: the same for the labels: 0 or 1, -1 or 1, neg or pos, negative or positive,
             false or true, in any case.
 
     Returns:
-        The training reviews, and the test reviews or None if the source does not tell them apart.
+        The training reviews, and the test reviews or None if the source has no test split.
 
     Raises:
-        InputError: there is no such source, it cannot be read, or it is not what is described
-            above; a part lacks one of the two classes, or a review has no text or no label.
+        InputError: there is no such source, it cannot be read, or it has another format; a part
+            lacks one of the two classes, or a review has no text or no label.
     """
     if source.startswith("tfds:"):
         parts = _from_tfds(source.removeprefix("tfds:"))
@@ -171,13 +171,13 @@ def _table(file, text_column, label_column):
 
 
 def _separator(content, usual):
-    """What the header has most of; the usual one of the kind of file if it has none."""
+    """The most frequent separator of the header; else the usual one of the kind of file."""
     header = content.lstrip().partition("\n")[0]
     return max(usual + _SEPARATORS, key=header.count)
 
 
 def _column(file, columns, given, usual, flag):
-    """The name of the column that is meant."""
+    """The name of the column to read."""
     by_lower = {str(name).strip().lower(): name for name in columns}
     wanted = usual if given is None else (given.lower(),)
     found = [by_lower[name] for name in wanted if name in by_lower]
