@@ -1,4 +1,4 @@
-"""Cleaning: from a table as it was found to series that a model can be trained on."""
+"""Cleaning: from a table of a file to series that a model can be trained on."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ PRICES = ("open", "high", "low", "close", "adj_close")  # as `column_name` write
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One or many series, one below the other, each in the order of time.
+    """One or many series, one after the other, each in the order of time.
 
     Attributes:
         values: float64, `(rows, columns)`, finite.
@@ -33,7 +33,7 @@ class Panel:
         targets: number of columns to forecast.
         step: from one date to the next; None without dates.
         season: rows of one season.
-        notes: what cleaning did, a line each.
+        notes: the steps of the cleaning, a line each.
     """
 
     values: np.ndarray
@@ -62,9 +62,9 @@ class Panel:
 
 
 def are_prices(targets: Sequence[str]) -> bool:
-    """Whether forecasts of these columns are of prices, which is known by their names.
+    """Whether forecasts of these columns are of prices, by their names.
 
-    Prices get the cautions of finance, in cards, forecasts and charts.
+    Cards, forecasts and charts of prices carry financial cautions.
     """
     return any(name in PRICES for name in targets)
 
@@ -72,13 +72,13 @@ def are_prices(targets: Sequence[str]) -> bool:
 def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
     """Read `config.data` and clean it.
 
-    Rows are put in the order of their dates, equal rows are dropped, blank cells get the value
-    before them, never the one after. Whatever cannot be mended is refused.
+    Rows are sorted by date, equal rows are dropped, blank cells get the value before them, never
+    the one after. Anything that cannot be repaired is an error.
 
     Args:
         config: the configuration.
-        columns: exactly these columns, the targets first, constant ones too, as a trained model
-            wants them; None takes those of `config`.
+        columns: exactly these columns, the targets first, constant ones included, as for a trained
+            model; None takes those of `config`.
 
     Raises:
         InputError: the data cannot be used; the message names the line of the file.
@@ -141,7 +141,7 @@ def _choose_columns(
 
 
 def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
-    """The series of each row, missing for rows that are not wanted."""
+    """The series of each row, missing for rows of other tickers."""
     if config.ticker is None and table.tickers is None:
         return Path(table.source).name.partition(".")[0]
     if config.ticker is None:

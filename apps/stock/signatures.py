@@ -1,4 +1,4 @@
-"""What the forecaster exports."""
+"""The exported signatures of the forecaster."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ FILE, COUNT = "examples.npz", 8
 
 
 def write_examples(run: Run, config: StockConfig, data: Data) -> None:
-    """Keeps some test windows in the run, so that an export is compared on real values."""
+    """Writes some test windows to the run, to compare exports on real values."""
     starts = data.windows["test"]
     windows, _ = arrays(config, data, starts[:: max(1, len(starts) // (COUNT - 1))])
     with replacing(run.path / FILE) as beside:

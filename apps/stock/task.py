@@ -13,7 +13,7 @@ from apps.task import Task
 
 
 def build(config: StockConfig, data: Data) -> keras.Model:
-    """The model, scaled by the training rows."""
+    """The model, scaled by statistics of the training rows."""
     return model.build(
         config,
         len(data.panel.columns),

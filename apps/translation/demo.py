@@ -1,4 +1,4 @@
-"""`python -m apps.translation.demo`: from pairs to what the exported files translate."""
+"""`python -m apps.translation.demo`: trains, exports and translates, in minutes."""
 
 from apps.common import cli
 from apps.translation import train, translate
@@ -17,9 +17,9 @@ def main() -> None:
     config, _ = cli.parse("translation", PRESETS, ["tiny"])
     run = train.train(config)
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
-        print(f"\ntranslated by {file} alone:", flush=True)
+        print(f"\ntranslated by {file}:", flush=True)
         translate.main([str(run), *SENTENCES, "--from", source])
-    print("\nwhat each token looked at:", flush=True)
+    print("\nthe attention of each token:", flush=True)
     translate.main([str(run), SENTENCES[0], "--show-attention"])
     print(f"\nThe model card is {run.card}")
 

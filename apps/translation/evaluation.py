@@ -31,7 +31,7 @@ RESULTS = ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity
 PICTURED = 4  # sentences with a picture of the attention
 BATCH = 64  # sentences translated at a time
 
-# Those of Dive into Deep Learning, section 10.7, and their references as its tokens.
+# The sentences of Dive into Deep Learning, section 10.7, with tokenized references.
 DOCUMENTED = {
     "Go.": "va !",
     "I lost.": "j'ai perdu .",
@@ -41,7 +41,7 @@ DOCUMENTED = {
 
 
 def monitor(config: TranslationConfig) -> tuple[str, str]:
-    """The figure of the history that selects the best epoch, and whether its "min" or "max"."""
+    """The metric that selects the best epoch, and "min" or "max", whichever is best."""
     return ("epoch", "max") if config.keep == "last" else (MONITOR, "min")
 
 
@@ -87,7 +87,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
     }
     remarks = []
     if metrics["documented"]:
-        remarks = ["", "Documented sentences, a smoke test, as most are trained on:",
+        remarks = ["", "Textbook sentences (D2L), a smoke test, as most are training sentences:",
                    markdown_table(metrics["documented"])]  # fmt: skip
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(scorer, sentences, shown)
@@ -121,7 +121,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
 
 
 def translate(function: Callable, sentences: list[str]) -> list[str]:
-    """Translations of sentences, those of about the same length together.
+    """Translations of sentences, in batches of similar length.
 
     Args:
         function: of `TranslatorGraph`, such as `translate`.
@@ -138,13 +138,13 @@ def translate(function: Callable, sentences: list[str]) -> list[str]:
 
 
 def perplexity(model: keras.Model, pairs: TokenizedPairs) -> float:
-    """Of the reference translations, per token, given those before."""
+    """The perplexity of the reference translations, per token."""
     model.compile(loss=TokenCrossentropy(), metrics=[Perplexity(ignore_class=PAD_ID)])
     return model.evaluate(pairs.batches(), verbose=0, return_dict=True)["perplexity"]
 
 
 def documented(function: Callable, config: TranslationConfig, train: Pairs) -> list[dict]:
-    """The four documented sentences and their BLEU (k=2), if any of them was trained on."""
+    """The four textbook sentences (D2L) and their BLEU (k=2), if any of them was trained on."""
     known = set(train.keys)
     is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
     if (config.source, config.target) != ("en", "fr") or not any(is_known):
@@ -164,7 +164,7 @@ def documented(function: Callable, config: TranslationConfig, train: Pairs) -> l
 
 
 def spaced(text: str) -> str:
-    """The documented tokens: words, and a blank before each mark that ends a sentence."""
+    """The textbook's tokens: words, and a blank before each mark that ends a sentence."""
     return re.sub(r"\s*([,.!?])", r" \1", text)
 
 
@@ -177,7 +177,7 @@ def attention_maps(
         for sentence in sentences:
             ids = source_ids(source, tf.constant([sentence]))
             found = graph.functions["greedy_ids"](ids=ids)
-            # Behind the end, a search writes <eos> up to the maximum length.
+            # After the end, a search writes <eos> up to the maximum length.
             found = found["ids"][:, : found["lengths"][0]]
             weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
             maps.append(

@@ -1,4 +1,4 @@
-"""Reading pairs of sentences: tables, parallel files, TensorFlow Datasets."""
+"""Reads pairs of sentences: tables, parallel files, TensorFlow Datasets."""
 
 import zipfile
 from collections.abc import Iterable
@@ -29,8 +29,8 @@ class Pairs:
 
     Attributes:
         sources, targets: `n` of each; a source occurs once with each of its translations.
-        keys: what tells the sources apart: what is read of each, whatever its case, its blanks or
-            its composition; None computes it.
+        keys: identity of the sources: the tokens of each, whatever its case, its blanks or its
+            composition; None computes it.
     """
 
     sources: list[str]
@@ -45,14 +45,14 @@ class Pairs:
         return len(self.sources)
 
     def select(self, rows: Iterable[int]) -> "Pairs":
-        """Those rows only."""
+        """The pairs of the given rows."""
         rows = list(rows)
         columns = (self.sources, self.targets, self.keys)
         return Pairs(*([column[row] for row in rows] for column in columns))
 
     @property
     def distinct_sources(self) -> list[str]:
-        """Each source once, as it is first written: what an evaluation translates."""
+        """Each source once, as first written: the input of an evaluation."""
         first = dict(zip(reversed(self.keys), reversed(self.sources)))
         return [first[key] for key in self._translations]
 
@@ -84,8 +84,8 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
             one in a `.zip`.
 
     Raises:
-        InputError: there is no such source, it cannot be read, or it is not what is described
-            above: parallel files of different length, a sentence without a translation.
+        InputError: there is no such source, it cannot be read, or it has another format: parallel
+            files of different length, a sentence without a translation.
     """
     if config.data.startswith("tfds:"):
         refuse_flags(config, "reverse", "test_set")
@@ -102,7 +102,7 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
 
 
 def refuse_flags(config: TranslationConfig, *fields: str) -> None:
-    """Raise an `InputError` for flags that say nothing about this kind of data, if they are set."""
+    """Raise an `InputError` for flags that are set but do not apply to this kind of data."""
     meant_for = {"reverse": "a tab-separated file", "test_set": "a folder of parallel files"}
     for name in fields:
         if getattr(config, name):
@@ -128,7 +128,7 @@ def _checked(numbered, where) -> Pairs:
 
 
 def _lines(text):
-    # Not splitlines: that also breaks at characters that may stand inside a sentence.
+    # Not splitlines: it also breaks at characters that may be inside a sentence.
     return text.removesuffix("\n").split("\n")
 
 
@@ -152,7 +152,7 @@ def _table(path, reverse):
 def _unzipped(path):
     try:
         with zipfile.ZipFile(path) as archive:
-            # Those of manythings.org come with an _about.txt.
+            # The archives of manythings.org also contain an _about.txt.
             found = [
                 name
                 for name in archive.namelist()
@@ -181,7 +181,7 @@ def _folder(folder, config):
 
 
 def _stems(folder, patterns, config):
-    """What is before the language in the names of the files that are there in either language."""
+    """The stems of the files that exist in both languages."""
     languages = (config.source, config.target)
     return sorted(
         {

@@ -11,9 +11,9 @@ from apps.translation.scores import TranslationScorer
 
 WORST = 8  # sentences in the table of the worst
 LIMITS = (
-    "The model translates sentences like those it was trained on; of others it makes fluent text "
-    "that may say something else. Of a long sentence it reads the first tokens only "
-    "(`max_length`), and it never sees the sentence before."
+    "The model is for sentences like those it was trained on; its translations of others may be "
+    "fluent and wrong. It reads only the first tokens of a long sentence (`max_length`), and no "
+    "context before the sentence."
 )
 
 
@@ -27,9 +27,9 @@ def sections(
 
     Args:
         config: the configuration.
-        metrics: what `metrics.json` holds.
-        lengths: of `scores.by_length`.
-        errors: of `worst`.
+        metrics: the content of `metrics.json`.
+        lengths: the result of `scores.by_length`.
+        errors: the result of `worst`.
     """
     found = {
         "What the figures are": _figures(config, metrics),
@@ -48,7 +48,7 @@ def sections(
 
 
 def network(config: TranslationConfig) -> str:
-    """What the network is, in a few words."""
+    """The network in a few words."""
     if config.attention == "none":
         return f"{config.cell} {config.layers}x{config.units}, no attention"
     both = "bidirectional " * config.bidirectional
@@ -76,7 +76,7 @@ def worst(
 
 
 def _figures(config, metrics):
-    """What the columns of the scores mean."""
+    """Explanations of the columns of the scores."""
     case = "in lower case and " * config.lowercase
     signatures = "\n".join(f"- {name}: `{text}`" for name, text in metrics["signatures"].items())
     return f"""\
