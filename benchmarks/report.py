@@ -38,10 +38,7 @@ def parser(name: str, description: str, *, seconds: float) -> argparse.ArgumentP
     made.add_argument("--seconds", type=float, default=seconds, help="minimum time per row")
     made.add_argument("--threads", type=int, default=2, help="threads of each framework")
     made.add_argument(
-        "--output",
-        type=Path,
-        default=RESULTS / f"{name}.json",
-        help="JSON, with the plot next to it",
+        "--output", type=Path, default=RESULTS / f"{name}.json", help="JSON, the plot next to it"
     )
     return made
 
