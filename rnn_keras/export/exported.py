@@ -1,4 +1,4 @@
-"""Exported models as functions of NumPy arrays, whichever format they are in."""
+"""Exported models as functions of NumPy arrays, in either format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 VOCABULARY = "vocab.txt"
-EXTRA = "assets.extra"  # TensorFlow's place in a SavedModel for what it does not load
+EXTRA = "assets.extra"  # TensorFlow's folder in a SavedModel for files that it does not load
 
 
 class ExportedModel:
-    """What a SavedModel and a LiteRT file have in common.
+    """The common interface of a SavedModel and a LiteRT file.
 
     Attributes:
         path: the folder or the file.
@@ -22,7 +22,7 @@ class ExportedModel:
         self.path, self.signatures = Path(path), signatures
 
     def run(self, signature, **arrays):
-        """Runs a signature; its inputs take any size where their shape is open.
+        """Runs a signature; open dimensions of its inputs may have any size.
 
         Args:
             signature: its name.
@@ -33,7 +33,7 @@ class ExportedModel:
 
         Raises:
             ValueError: no such signature, or not its inputs.
-            TypeError: an array cannot be cast to the input's type without loss of kind.
+            ValueError: there is no such signature, or its inputs have other names.
         """
         if signature not in self.signatures:
             raise ValueError(
@@ -55,10 +55,10 @@ class ExportedModel:
         """The `rnn_keras.data.Vocabulary` that was exported with the model.
 
         Args:
-            name: its file name, where there are several.
+            name: its file name, if there are several.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none of that name.
         """
         raise NotImplementedError
 
@@ -77,8 +77,8 @@ def load(path):
     """Opens an exported model.
 
     Args:
-        path: a `.tflite` file, a SavedModel, or a folder of its versions as TensorFlow Serving has
-            it, of which the highest is opened.
+        path: a `.tflite` file, a SavedModel, or a folder of versions as in TensorFlow Serving, of
+            which the highest is opened.
 
     Returns:
         A `LiteRTModel` or a `SavedModel`; both have `signatures`, `run` and `vocabulary`.

@@ -30,7 +30,7 @@ class RecurrentLayer(keras.layers.RNN):
         go_backwards: whether to run over the reversed sequence; the output is in the order in
             which it was computed.
         stateful: whether the final state of a batch is the initial state of the next one.
-        unroll: whether Keras unrolls the loop, as in its own layers; needs a static number of steps.
+        unroll: whether Keras unrolls the loop, as in its layers; needs a static number of steps.
         zero_output_for_mask: whether the output at a masked step is zero rather than the one
             of the step before.
         activity_regularizer: regularizer of the output.

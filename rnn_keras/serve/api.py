@@ -41,11 +41,11 @@ def create_app(
     """The ASGI application.
 
     Args:
-        store: the models; those that are loaded answer.
-        runner: what runs them.
-        limits: how much a client may ask for.
-        poll_seconds: how often to look for new versions.
-        access_log: whether every request is a line in the log `rnn_keras.serve.access`.
+        store: the models.
+        runner: runs the models.
+        limits: limits of a request.
+        poll_seconds: seconds between two searches for new versions.
+        access_log: whether every request is logged to `rnn_keras.serve.access`.
         allowed_hosts, any_address: as for `AllowedHosts`.
     """
 
@@ -60,7 +60,7 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # FastAPI's pages run scripts from the internet
+        docs_url=None,  # FastAPI's pages load scripts from the internet
         redoc_url=None,
         responses=ERRORS,
     )
@@ -137,7 +137,7 @@ def create_app(
 
 
 def _malformed(request: Request) -> JSONResponse:
-    # TensorFlow Serving's words, whatever of an address it is that does not fit.
+    # TensorFlow Serving's message, for any part of an address that does not match.
     return _error_response(
         invalid(f"Malformed request: {request.method} {shown(request.scope['path'])}")
     )

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving tells about a model, as JSON."""
+"""TensorFlow Serving's status and metadata of a model, as JSON."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def status_message(name: str, model: Model | None, version: int | None) -> dict[
 
 
 def metadata_message(name: str, model: Model | None, version: int | None) -> dict[str, Any]:
-    """`GetModelMetadataResponse`: the signatures of the version that answers.
+    """`GetModelMetadataResponse`: the signatures of the served version.
 
     Raises:
         ServingError: NOT_FOUND, there is no such model or version.
