@@ -22,7 +22,7 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern:
     )
 
 
-# Numbers in pandas, strictly. Non-capturing groups and \s would make the expression slow.
+# The numbers that pandas parses, strictly. (?:) and \s would make the expression slow.
 PLAIN = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _PATTERNS = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
 

@@ -19,7 +19,7 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
     Args:
         path: the PNG file.
         panels: one per series: its `series` and `column`; `dates` and `values` of the known rows;
-                `ahead`, the future dates; `quantiles` `(horizon, levels)`; and optionally `actual`
+            `ahead`, the future dates; `quantiles` `(horizon, levels)`; and optionally `actual`
             `(horizon,)`.
         levels: of the quantiles, rising, with 0.5 among them.
         title: the heading.

@@ -18,7 +18,7 @@ class TranslatorGraph:
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
-                methods. A batch has at least one row. Ids outside a vocabulary are read as `<unk>`.
+            methods. A batch has at least one row. Ids outside a vocabulary are read as `<unk>`.
         saved_model, litert: the functions of each format. LiteRT files take no text.
         trackables: objects that an export must track.
     """

@@ -135,7 +135,7 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
 
     Raises:
         InputError: the run is not exported, what was exported is damaged, a file cannot be read
-                or written, or the run does not support the options.
+            or written, or the run does not support the options.
     """
     sentences = options.read()
     translator = load_translator(run, options.source)
@@ -165,8 +165,8 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
 def load_translator(run: Run, source: str):
     """The `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
 
-    InputError: the file is missing or damaged.
-        InputError: it is not there, or damaged.
+    Raises:
+        InputError: the file is missing or damaged.
     """
     model = load_export(run, source, "encode", "step")
     from apps.translation.config import TranslationConfig

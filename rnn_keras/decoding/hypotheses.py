@@ -17,7 +17,7 @@ class Hypotheses(NamedTuple):
 
     Attributes:
         tokens: `(batch, n, length)` int32, each ending with the end token, or cut off at the
-                maximum length; the end is followed by end tokens.
+            maximum length; the end is followed by end tokens.
         lengths: `(batch, n)` int32, the number of tokens, the end token included.
         scores: `(batch, n)` float32, `penalized_score` of each. Where there are fewer than n
             hypotheses, the missing ones have length 0 and score `tf.float32.min`.

@@ -96,7 +96,7 @@ def load_examples(file):
     """The arrays of a `.npz` file by name.
 
     Raises:
-        ValueError: there is no such file.
+        ValueError: it is not an .npz file.
     """
     import numpy as np
 

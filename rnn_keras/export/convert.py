@@ -23,8 +23,8 @@ def convert(saved_model, quantization, examples, signatures):
     Args:
         saved_model: folder of the SavedModel.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
-            examples: file of arrays `signature/example/argument`, the source of the scales of "int8".
-        examples: file of arrays `signature/example/argument`, by which "int8" takes its scales.
+            (weights and activations).
+        examples: file of arrays `signature/example/argument`, for the scales of "int8".
         signatures: names of the signatures to convert.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)

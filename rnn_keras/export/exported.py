@@ -32,8 +32,8 @@ class ExportedModel:
             The outputs, arrays by name; texts are UTF-8 `bytes`.
 
         Raises:
-            ValueError: no such signature, or not its inputs.
             ValueError: there is no such signature, or its inputs have other names.
+            TypeError: an array cannot be cast to the input's type without loss of kind.
         """
         if signature not in self.signatures:
             raise ValueError(

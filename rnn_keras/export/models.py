@@ -111,8 +111,8 @@ class Export:
     """A Keras model prepared for export: its signatures, examples and expected outputs.
 
     Args:
+        model: a functional or sequential model.
         signatures: names from `SIGNATURES`.
-        signatures: names, of `SIGNATURES`.
         examples: as in `litert`.
 
     Attributes:

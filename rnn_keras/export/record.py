@@ -16,7 +16,7 @@ def record(functions, outputs, differences, **facts):
 
     Returns:
         An object of the facts and `signatures`: by name the `inputs` with their shapes (null for
-        any size) and types, the `outputs` with their types, and `max_difference`, null if not compared.
+        any size) and types, the `outputs` with their types, and `max_difference`, perhaps null.
     """
     signatures = {
         name: {

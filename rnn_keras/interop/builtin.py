@@ -74,7 +74,7 @@ def to_keras(model):
         model: a Sequential or functional Keras model, or a single layer. It is not changed.
 
     Returns:
-        A model or layer, as from `from_keras`.
+        A model or layer, as in `from_keras`.
 
     Raises:
         ValueError: for a layer without a counterpart in Keras, such as one over a cell of your own,

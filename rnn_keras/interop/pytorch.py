@@ -61,7 +61,7 @@ def from_torch(
     Raises:
         ValueError: if there is no such layer in `source`; if there are several, or other weights,
             and no `prefix`; if `nonlinearity` is missing or contradicts `source`; for `proj_size`;
-                if a weight is missing or its shape does not match the others.
+            if a weight is missing or its shape does not match the others.
 
     Example:
 

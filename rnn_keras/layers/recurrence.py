@@ -13,7 +13,7 @@ is how a step multiplies. Because the caller supplies `affine`, the same step ha
 
 * **forward**: `affine` multiplies, and keeps each sum for the backward pass;
 * **backward**: `affine` returns the kept sum instead of multiplying, and its gradient rule
-extracts the gradient of that sum. So automatic differentiation of the step itself gives the
+  extracts the gradient of that sum. So automatic differentiation of the step itself gives the
   gate gradients, and each weight's gradient is a single product over all time steps after the
   loop, instead of one small product per step;
 * **operands**: run over all time steps at once, it gives the operands of the products.

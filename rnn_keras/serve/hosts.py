@@ -26,7 +26,7 @@ class AllowedHosts:
     Args:
         app: the application.
         allowed: names, or patterns such as `*.example.com` and `*`, without ports.
-        any_address: whether every IP address is allowed, which is not a name that could be rebound.
+        any_address: whether every IP address is allowed; DNS rebinding needs a name.
     """
 
     def __init__(self, app, allowed: Iterable[str], any_address: bool = False):

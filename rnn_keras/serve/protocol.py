@@ -58,8 +58,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose next request does not begin, or whose response is not read.
 
     uvicorn waits without limit for the end of the headers, and keeps what has arrived; its own
-    limit between requests (`timeout_keep_alive`) ends with the first byte. It also waits without limit
-    for a client that does not read.
+    limit between requests (`timeout_keep_alive`) ends with the first byte. It also waits without
+    limit for a client that does not read.
 
     Args:
         timeout: seconds until the head of a request must have arrived, after the connection or
