@@ -40,8 +40,8 @@ class WordPieces:
     """Splits words into pieces, the longest match first.
 
     Args:
+        vocabulary: the pieces.
         table: lookup table of ids by token; unknown tokens have the id `vocabulary.unk_id`.
-        table: from tokens to their ids, those that are not in it to `vocabulary.unk_id`.
     """
 
     def __init__(self, vocabulary: Vocabulary, table):

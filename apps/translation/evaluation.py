@@ -32,7 +32,7 @@ PICTURED = 4  # sentences with a picture of the attention
 BATCH = 64  # sentences translated at a time
 
 # The sentences of Dive into Deep Learning, section 10.7, with tokenized references.
-DOCUMENTED = {
+TEXTBOOK_SENTENCES = {
     "Go.": "va !",
     "I lost.": "j'ai perdu .",
     "He's calm.": "il est calme .",
@@ -83,12 +83,14 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         "source_tokens": len(source.vocabulary),
         "target_tokens": len(target.vocabulary),
         "signatures": scores[ours].signatures,
-        "documented": documented(graph.functions["translate"], config, corpus.train),
+        "textbook_sentences": score_textbook_sentences(
+            graph.functions["translate"], config, corpus.train
+        ),
     }
     remarks = []
-    if metrics["documented"]:
+    if metrics["textbook_sentences"]:
         remarks = ["", "Textbook sentences (D2L), a smoke test, as most are training sentences:",
-                   markdown_table(metrics["documented"])]  # fmt: skip
+                   markdown_table(metrics["textbook_sentences"])]  # fmt: skip
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(scorer, sentences, shown)
     drawn = {
@@ -143,10 +145,12 @@ def perplexity(model: keras.Model, pairs: TokenizedPairs) -> float:
     return model.evaluate(pairs.batches(), verbose=0, return_dict=True)["perplexity"]
 
 
-def documented(function: Callable, config: TranslationConfig, train: Pairs) -> list[dict]:
+def score_textbook_sentences(
+    function: Callable, config: TranslationConfig, train: Pairs
+) -> list[dict]:
     """The four textbook sentences (D2L) and their BLEU (k=2), if any of them was trained on."""
     known = set(train.keys)
-    is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
+    is_known = [text in known for text in plain(list(TEXTBOOK_SENTENCES), lowercase=True)]
     if (config.source, config.target) != ("en", "fr") or not any(is_known):
         return []
     return [
@@ -158,7 +162,7 @@ def documented(function: Callable, config: TranslationConfig, train: Pairs) -> l
             "BLEU, k=2": bleu(spaced(translation.lower()), reference, k=2),
         }
         for (sentence, reference), trained_on, translation in zip(
-            DOCUMENTED.items(), is_known, translate(function, list(DOCUMENTED))
+            TEXTBOOK_SENTENCES.items(), is_known, translate(function, list(TEXTBOOK_SENTENCES))
         )
     ]
 

@@ -39,10 +39,10 @@ def sections(
     }
     if config.attention != "none":
         found["Attention"] = "![](plots/attention.png)"
-    if metrics["documented"]:
-        found["Documented sentences"] = (
+    if metrics["textbook_sentences"]:
+        found["Textbook sentences"] = (
             "Most of them are trained on: a smoke test, and no measure of quality.\n\n"
-            + markdown_table(metrics["documented"])
+            + markdown_table(metrics["textbook_sentences"])
         )
     return found
 
@@ -85,6 +85,6 @@ def _figures(config, metrics):
 Both are computed by sacreBLEU with all {metrics["pairs"]:,} references of {metrics["sentences"]:,}
 sentences: the first on lower-cased tokens of Moses, as figures for Multi30k are published (on
 characters where a language is written without blanks); the second on the translations as they are
-written. The documented BLEU is the mean over sentences, the best reference of each. `exact` is the
+written. The textbook BLEU is the mean over sentences, the best reference of each. `exact` is the
 part of sentences that are one of their references, {case}normalised. The perplexity of the
 references is {metrics["test_perplexity"]:.2f} per token."""

@@ -63,7 +63,7 @@ class TranslationScorer:
             self.anchor_name: anchor,
             "sacreBLEU": detokenised,
             "chrF": self._chrf(translations),
-            "mean documented BLEU, k=2": float(of_sentence[2]),
+            "mean textbook BLEU, k=2": float(of_sentence[2]),
             "k=4": float(of_sentence[4]),
             "exact": float(np.mean(self.exact(translations))),
         }
