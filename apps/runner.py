@@ -104,36 +104,36 @@ def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
     config = trained.config
     if data is None:
         data = load_data(task, config, run)
-    found = task.evaluate(trained, data)
+    evaluation = task.evaluate(trained, data)
     best = best_row(read_history(run.history), *task.monitor(config))
     # Runs inside the run count too, such as a pretraining.
     epochs = [row for file in run.path.rglob(run.history.name) for row in read_history(file)]
     metrics = {
-        **found.metrics,
+        **evaluation.metrics,
         "best_epoch": best["epoch"],
         "kept": describe_kept(best, config.epochs),
         "training_minutes": sum(row["seconds"] for row in epochs) / 60,
         "weights": trained.model.count_params(),
-        "scores": found.scores,
+        "scores": evaluation.scores,
     }
     run.write_json("metrics.json", metrics)
-    for name, draw in found.plots.items():
+    for name, draw in evaluation.plots.items():
         draw(run.plots / f"{name}.png")
-    for name, text in found.files.items():
+    for name, text in evaluation.files.items():
         run.write_text(name, text)
-    run.write_text("README.md", _card(run, config, found, metrics))
+    run.write_text("README.md", _card(run, config, evaluation, metrics))
     append_result(
         runs_root() / task.name / "results.csv",
         command=cli.command_line(task.name, task.presets, config, omit=("seed", "run")),
         seed=config.seed,
         minutes=metrics["training_minutes"],
         machine=run.machine,
-        scores=found.results,
+        scores=evaluation.results,
     )
-    print("\n".join([markdown_table(found.scores), *found.remarks]), flush=True)
-    for warning in found.warnings:
+    print("\n".join([markdown_table(evaluation.scores), *evaluation.remarks]), flush=True)
+    for warning in evaluation.warnings:
         print(warning, file=sys.stderr)
-    return found
+    return evaluation
 
 
 @reports("export")
@@ -179,17 +179,17 @@ def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-def _card(run: Run, config: TrainingConfig, found: Evaluation, metrics: dict[str, Any]) -> str:
+def _card(run: Run, config: TrainingConfig, evaluation: Evaluation, metrics: dict[str, Any]) -> str:
     return model_card(
-        found.title,
-        what=found.what,
+        evaluation.title,
+        what=evaluation.what,
         command=run.command,
         training=f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
         f"minutes on {run.machine}. Kept: {metrics['kept']}.",
         config=config.to_json(),
-        data=found.data,
-        scores=found.scores,
-        limits=found.limits,
-        picture=found.picture,
-        sections=found.sections,
+        data=evaluation.data,
+        scores=evaluation.scores,
+        limits=evaluation.limits,
+        picture=evaluation.picture,
+        sections=evaluation.sections,
     )

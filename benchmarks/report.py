@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.common.files import replacing, write_text
+from apps.common.files import atomic_path, write_text
 
 RESULTS = Path(__file__).parent / "results"
 MIB = 2**20
@@ -83,8 +83,8 @@ class Report:
 
     def save_plot(self, figure) -> None:
         """Write a Matplotlib figure next to the JSON file."""
-        with replacing(self.output.with_suffix(".png")) as beside:
-            figure.savefig(beside, dpi=120)
+        with atomic_path(self.output.with_suffix(".png")) as temporary:
+            figure.savefig(temporary, dpi=120)
 
     def print_tables(self, *tables: str) -> None:
         """Print the machine, the Markdown tables and where the files are."""

@@ -33,8 +33,8 @@ class SampleText(keras.callbacks.Callback):
                 top_p=np.array([1.0], np.float32),
                 seed=np.array([self._config.seed % 2**31], np.int32),
             )["text"]
-        print(_indented(self._config.sample + text.numpy()[0].decode()), flush=True)
+        print(_indent(self._config.sample + text.numpy()[0].decode()), flush=True)
 
 
-def _indented(text):
+def _indent(text):
     return "\n".join("  | " + line for line in text.strip().splitlines())

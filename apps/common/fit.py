@@ -11,7 +11,7 @@ import keras
 from apps.common import state
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import Row, Scalars, best_row, describe, write_history
 from apps.common.progress import Progress
 from apps.common.run import Run
@@ -111,8 +111,8 @@ def fit(
                 _check_finite(row, monitor, epoch)
                 rows.append(row)
                 if best_row(rows, monitor, mode) is row:
-                    with replacing(run.best) as beside:
-                        model.save(beside)
+                    with atomic_path(run.best) as temporary:
+                        model.save(temporary)
             # Resuming starts from this state: a kill before it repeats the epoch to the same
             # bits, and the files written after it are rewritten from it.
             state.save(run.state, model, rows)

@@ -66,13 +66,13 @@ class WordPieces:
         rest = tf.where(tf.strings.length(words) > LONGEST_WORD, "", words)
         first, rest = self._longest_match(rest, "")
 
-        def further(pieces, rest):
+        def step(pieces, rest):
             piece, rest = self._longest_match(rest, JOINER)
             return tf.concat([pieces, tf.expand_dims(piece, 1)], 1), rest
 
         pieces, _ = tf.while_loop(
             lambda _, rest: tf.reduce_any(rest != ""),
-            further,
+            step,
             (tf.expand_dims(first, 1), rest),
             shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None])),
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import best_row, read_history
 from apps.common.run import Run
 
@@ -22,9 +22,9 @@ def new_figure(width: float, height: float):
 def save_figure(figure, path: Path) -> None:
     """Write a figure as a PNG file, atomically."""
     # Matplotlib's default font has no Han, Thai and more; it draws such characters as boxes.
-    with replacing(path) as beside, warnings.catch_warnings():
+    with atomic_path(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=120)
+        figure.savefig(temporary, dpi=120)
 
 
 def legend_below(figure, axes, columns: int = 2) -> None:

@@ -139,7 +139,7 @@ class Run:
         except OSError as error:
             raise InputError(f"cannot open the run {str(name)!r}: {error.strerror}") from error
         if not found:
-            names = existing(folder)
+            names = run_names(folder)
             known = (
                 f"the runs in {folder} are: {', '.join(names)}"
                 if names
@@ -282,7 +282,7 @@ class Run:
         return values
 
 
-def existing(folder: Path) -> list[str]:
+def run_names(folder: Path) -> list[str]:
     """The names of the runs in `folder`, sorted."""
     return sorted(file.parent.name for file in folder.glob("*/config.json"))
 

@@ -13,7 +13,7 @@ _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @contextmanager
-def reading(path: Path, wanted: str) -> Iterator[None]:
+def one_line_read_errors(path: Path, wanted: str) -> Iterator[None]:
     """Turn the errors of reading `path` into an `InputError` of one line.
 
     Args:
@@ -39,10 +39,10 @@ def read_text(path: Path) -> str:
         InputError: it is not UTF-8.
     """
     with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        return decoded(file.read(), path)
+        return decode_utf8(file.read(), path)
 
 
-def decoded(data: bytes, path: Path) -> str:
+def decode_utf8(data: bytes, path: Path) -> str:
     """Decode the UTF-8 content of `path`; a byte order mark is dropped.
 
     Raises:

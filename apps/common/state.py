@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import Row
 from rnn_keras.training import reset_states
 
@@ -22,9 +22,9 @@ def save(path: Path, model: keras.Model, rows: Sequence[Row]) -> None:
         model: a built model with a built optimizer.
         rows: the epochs so far.
     """
-    with replacing(path) as beside:
+    with atomic_path(path) as temporary:
         np.savez(
-            beside,
+            temporary,
             history=np.array(json.dumps(rows)),
             **{f"variable_{i}": v.numpy() for i, v in enumerate(_variables(model))},
         )

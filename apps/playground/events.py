@@ -31,12 +31,12 @@ def one_line_errors(inputs: Sequence[gr.components.Component]) -> Callable[[Call
     def decorate(function):
         @functools.wraps(function)
         def answer(*values):
-            with _telling(function, inputs, values):
+            with _show_errors(function, inputs, values):
                 return function(*map(validated, inputs, values))
 
         @functools.wraps(function)
         def pieces(*values):
-            with _telling(function, inputs, values):
+            with _show_errors(function, inputs, values):
                 yield from function(*map(validated, inputs, values))
 
         return pieces if inspect.isgeneratorfunction(function) else answer
@@ -45,7 +45,7 @@ def one_line_errors(inputs: Sequence[gr.components.Component]) -> Callable[[Call
 
 
 @contextmanager
-def _telling(function, inputs, values):
+def _show_errors(function, inputs, values):
     try:
         yield
     except InputError as error:

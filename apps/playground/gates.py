@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from rnn_keras.layers import record_gates, use_plan
 
 LAYERS, UNITS, STEPS = 6, 24, 64  # shown at most
@@ -26,7 +26,7 @@ Layer = tuple[str, Mapping[str, np.ndarray], Sequence[str]]
 
 
 @contextmanager
-def recording() -> Iterator[dict]:
+def record_sequence() -> Iterator[dict]:
     """`record_gates` without compilation, which would take longer than one sequence."""
     with use_plan("graph"), record_gates() as seen:
         yield seen
@@ -100,9 +100,9 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
         )
         bottom.tick_params(length=0)
     # Matplotlib's default font has no Han, Thai and more; it draws such characters as boxes.
-    with replacing(path) as beside, warnings.catch_warnings():
+    with atomic_path(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=133)
+        figure.savefig(temporary, dpi=133)
 
 
 def _scale(symbol, values):

@@ -99,22 +99,22 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
 
 def _tab(page, app, runs, root):
     with gr.Tab(app.TITLE, id=app.APP):
-        advice = gr.Markdown(_how_to_make_one(app, root), visible=not runs.names())
+        advice = gr.Markdown(_no_run_text(app, root), visible=not runs.names())
         with gr.Column(visible=bool(runs.names())) as questions:
             name = app.tab(runs)
     page.load(
-        functools.partial(_as_of_now, runs), None, [advice, questions, name],
+        functools.partial(_update_tab, runs), None, [advice, questions, name],
         queue=False, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
 
 
-def _as_of_now(runs):
+def _update_tab(runs):
     names = runs.names()
     choice = gr.Dropdown(names, value=names[0] if names else None)
     return gr.Markdown(visible=not names), gr.Column(visible=bool(names)), choice
 
 
-def _how_to_make_one(app, root):
+def _no_run_text(app, root):
     return f"""## No run yet
 There is no exported run of this application in `{root}`. This makes one:
 ```

@@ -47,7 +47,7 @@ class Runs:
         return Run(self._app, self._folder / name)
 
 
-def once(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
+def cached_by_run(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
     """`load` with a cache of the last few runs; a new export invalidates an entry."""
 
     @functools.lru_cache(KEPT)

@@ -74,7 +74,7 @@ class TokenizedReviews:
 
         def generate():
             for rows in batches:
-                yield self._padded(texts, rows), self.labels[rows, None].astype("float32")
+                yield self._pad(texts, rows), self.labels[rows, None].astype("float32")
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
@@ -87,14 +87,14 @@ class TokenizedReviews:
         """The log-odds `(n,)` of being positive that a model gives to each review."""
         logits = np.empty(len(self.ids))
         for rows in self._rows(self.ids, None):
-            logits[rows] = model.predict_on_batch(self._padded(self.ids, rows))[:, 0]
+            logits[rows] = model.predict_on_batch(self._pad(self.ids, rows))[:, 0]
         return logits
 
     def _rows(self, texts, random):
         lengths = [len(ids) for ids in texts]
         return bucket_by_length(lengths, self._config.batch_size, self._config.bucket, random)
 
-    def _padded(self, texts, rows):
+    def _pad(self, texts, rows):
         return pad([texts[row] for row in rows], self._config.bucket)
 
 

@@ -116,14 +116,14 @@ def _worst(test: Reviews, probability: np.ndarray) -> list[dict]:
         {
             "probability": float(probability[row]),
             "is": ("negative", "positive")[test.labels[row]],
-            "review": _shortened(test.texts[row]),
+            "review": _shorten(test.texts[row]),
         }
         for row in np.argsort(-error, kind="stable")[:WORST]
         if error[row] > 0.5
     ]
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """The beginning and the end, with Markdown's special characters escaped."""
     text = " ".join(text.replace("<br />", " ").split())
     if len(text) > SHOWN:

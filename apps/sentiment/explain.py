@@ -63,7 +63,7 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
         return "no judgement: there is no word in this text"
     lines = [f"{reading.probability:.3f}  {verdict(reading)}{_remark(reading)}"]
     if color and parts:
-        lines.append("  " + _colored(parts))
+        lines.append("  " + _highlight(parts))
     if parts:
         named = ", ".join(f"{text} {effect:+.2f}" for text, effect in strongest(parts, count))
         lines.append(f"  moved by: {named}")
@@ -82,7 +82,7 @@ def _remark(reading):
     return f"  ({'; '.join(remarks)})" if remarks else ""
 
 
-def _colored(parts):
+def _highlight(parts):
     """Backgrounds of the 256-colour palette: the stronger the effect, the deeper."""
     greens, reds = (None, 194, 157, 120), (None, 224, 217, 210)
     largest = max(abs(effect) for _, effect in parts) or 1.0

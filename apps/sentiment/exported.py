@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, padded
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, pad_rows
 from rnn_keras.export import LiteRTModel, SavedModel
 
 CHUNK = 64  # rows of one call
@@ -54,7 +54,7 @@ class Classifier:
         """The model's result for a text."""
         whole = self._tokenizer.split(tf.constant([text]))
         tokens = self._tokenizer.crop(whole)
-        ids = padded(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
+        ids = pad_rows(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
         logit = float(self.logits(ids[None])[0])
         return Reading(
             tokens=[token.decode() for token in tokens.flat_values.numpy()],

@@ -138,40 +138,40 @@ class _Writer:
         return Reviews(list(texts), np.array(list(texts.values()), np.int32))
 
     def _review(self, label, for_test):
-        def accepted(write):
+        def accept(write):
             while True:
-                sentences = _typeset(self._filled(write()))
+                sentences = _typeset(self._fill(write()))
                 if all(is_for_test(sentence) == for_test for sentence in sentences):
                     return sentences
 
         before, after = self._pick(((0, 0), (1, 0), (0, 1), (1, 1), (2, 0)))
-        parts = [accepted(lambda: self._pick(FILLERS)) for _ in range(before + after)]
-        parts.insert(before, accepted(lambda: self._opinion(label)))
+        parts = [accept(lambda: self._pick(FILLERS)) for _ in range(before + after)]
+        parts.insert(before, accept(lambda: self._opinion(label)))
         return " ".join(sentence for sentences in parts for sentence in sentences)
 
     def _opinion(self, label):
-        (template,) = self._weighted(OPINIONS)
+        (template,) = self._weighted_choice(OPINIONS)
         for slot, meaning in (("{own}", label), ("{other}", POSITIVE + NEGATIVE - label)):
             while slot in template:
                 template = template.replace(slot, self._clause(meaning), 1)
         return template
 
     def _clause(self, meaning):
-        opposite, template = self._weighted(CLAUSES)
+        opposite, template = self._weighted_choice(CLAUSES)
         word_means = POSITIVE + NEGATIVE - meaning if opposite else meaning
         noun, words = self._pick(NOUNS), WORDS[word_means]
         if self._random.random() < 0.3:
             words = [w for w in TWO_EDGED if noun in TWO_EDGED[w][word_means].split()] or words
         return template.replace("{noun}", noun).replace("{word}", self._pick(words))
 
-    def _filled(self, template):
+    def _fill(self, template):
         words = template.split()
         return " ".join(self._pick(SLOTS[w[1:-1]]) if w[0] == "{" else w for w in words)
 
     def _pick(self, choices):
         return self._random.choice(choices)
 
-    def _weighted(self, choices):
+    def _weighted_choice(self, choices):
         """A random choice by weights, the first entry of each, which is left out."""
         weights = [weight for weight, *_ in choices]
         ((_, *chosen),) = self._random.choices(choices, weights)

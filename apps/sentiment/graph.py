@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from apps.sentiment.text import PAD_ID, Tokenizer, padded
+from apps.sentiment.text import PAD_ID, Tokenizer, pad_rows
 
 
 class SentimentGraph:
@@ -45,7 +45,7 @@ class SentimentGraph:
             `probability` and its `logit`, both `(batch,)` float32.
         """
         tokens = self._tokenizer.crop(self._tokenizer.split(text))
-        return self.score(padded(self._tokenizer.ids(tokens), PAD_ID))
+        return self.score(pad_rows(self._tokenizer.ids(tokens), PAD_ID))
 
     def tokenize(self, text):
         """The tokens of each text that the model reads.
@@ -57,8 +57,8 @@ class SentimentGraph:
         whole = self._tokenizer.split(text)
         tokens = self._tokenizer.crop(whole)
         return {
-            "tokens": padded(tokens, ""),
-            "ids": padded(self._tokenizer.ids(tokens), PAD_ID),
+            "tokens": pad_rows(tokens, ""),
+            "ids": pad_rows(self._tokenizer.ids(tokens), PAD_ID),
             "length": tf.cast(whole.row_lengths(), tf.int32),
         }
 

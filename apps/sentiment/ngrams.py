@@ -11,7 +11,7 @@ from keras import ops
 from sklearn.linear_model import LogisticRegression
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.ids import known_ids
 from apps.common.progress import reports
 from apps.common.run import Run
@@ -167,8 +167,8 @@ def fit(
 def save(run: Run, model: keras.Model) -> None:
     """Write what `fit` added to the network to `ngrams.npz`, atomically."""
     weights = model.get_layer("ngrams").get_weights() + model.get_layer("weigh").get_weights()
-    with replacing(run.path / FILE) as beside:
-        np.savez(beside, *weights)
+    with atomic_path(run.path / FILE) as temporary:
+        np.savez(temporary, *weights)
 
 
 def load(run: Run, network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:

@@ -66,14 +66,14 @@ class PredictOptions:
         Raises:
             InputError: the file cannot be read, or has no line.
         """
-        from apps.common.sources import read_text, reading
+        from apps.common.sources import one_line_read_errors, read_text
 
         # Bytes of an argument that are not UTF-8 become U+FFFD.
         texts = [
             t.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for t in self.texts
         ]
         if self.file is not None:
-            with reading(self.file, "a file with a text per line"):
+            with one_line_read_errors(self.file, "a file with a text per line"):
                 content = read_text(self.file)
             if not content:
                 raise InputError(f"{self.file} is empty: it needs a text per line")

@@ -100,7 +100,7 @@ class Tokenizer:
         return rows
 
 
-def padded(rows, value):
+def pad_rows(rows, value):
     """Ragged `(batch, words)` as `(batch, longest)`, at least one step long."""
     dense = rows.to_tensor(value)
     missing = tf.cast(tf.equal(tf.shape(dense)[1], 0), tf.int32)

@@ -57,14 +57,14 @@ def baselines(
     if 1 < season <= config.lookback:
         points[f"seasonal naive ({season})"] = seasonal
     points[LINEAR] = _ridge(scaling, train, validation)
-    points = {name: _clipped(point, scaling) for name, point in points.items()}
+    points = {name: _clip(point, scaling) for name, point in points.items()}
     return {
         name: _with_quantiles(point, scaling, train, config.levels)
         for name, point in points.items()
     }
 
 
-def _clipped(point, scaling):
+def _clip(point, scaling):
     return lambda window: _numpy(scaling.clip(point(window)))
 
 

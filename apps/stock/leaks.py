@@ -13,9 +13,9 @@ from apps.stock.data import Data, statistics
 from apps.stock.metrics import Forecasts, Truth, nearest_lag
 from apps.stock.panel import Panel
 
-AHEAD = 5  # rows by which a column may anticipate the target
-TELLS = 0.7  # correlation with a future change; the mere sign of a normal variable has 0.8
-MORE = 0.2  # by which it must exceed the correlation of the target's own past
+MAX_SHIFT = 5  # rows by which a column may anticipate the target
+LEAK_CORRELATION = 0.7  # with a future change; the mere sign of a normal variable has 0.8
+MARGIN = 0.2  # by which it must exceed the correlation of the target's own past
 IMPLAUSIBLE = 0.56  # share of right signs at one step
 
 
@@ -52,7 +52,7 @@ def check_windows(
         windows: first rows by part, in the order of the parts.
         times: `(rows,)`, the time of each row.
     """
-    found = []
+    alarms = []
     parts = list(windows)
     length = config.lookback + config.horizon
     for early, late in zip(parts[:-1], parts[1:]):
@@ -61,11 +61,11 @@ def check_windows(
         gap = 0 if config.reach_back else config.horizon
         inside = int((ends + gap >= begin).sum())
         if inside:
-            found.append(
+            alarms.append(
                 f"{inside:,} {early} windows reach into the {late} part or its gap of {gap} rows: "
                 "they are not one after the other, as if windows were shuffled before the split"
             )
-    return found
+    return alarms
 
 
 def check_columns(panel: Panel, horizon: int) -> list[str]:
@@ -73,24 +73,24 @@ def check_columns(panel: Panel, horizon: int) -> list[str]:
 
     Such as tomorrow's price, return or direction, shifted into today's row.
     """
-    found = []
+    alarms = []
     values, series = panel.values, panel.series
     change = np.diff(values, axis=0, prepend=values[:1])
     for target in range(panel.targets):
-        for ahead in range(1, min(horizon, AHEAD) + 1):
+        for ahead in range(1, min(horizon, MAX_SHIFT) + 1):
             rows = np.arange(1, len(values) - ahead)
             rows = rows[series[rows - 1] == series[rows + ahead]]
             future = change[rows + ahead, target]
-            own = _tells(values[rows, target], change[rows, target], future)
+            own = _correlation(values[rows, target], change[rows, target], future)
             for column in range(len(panel.columns)):
-                other = _tells(values[rows, column], change[rows, column], future)
-                if column != target and other > TELLS and other > own + MORE:
-                    found.append(
+                other = _correlation(values[rows, column], change[rows, column], future)
+                if column != target and other > LEAK_CORRELATION and other > own + MARGIN:
+                    alarms.append(
                         f"column {panel.columns[column]} tells the change of "
                         f"{panel.columns[target]} {ahead} rows later (correlation {other:.2f}): "
                         "it holds the target"
                     )
-    return found
+    return alarms
 
 
 def check_filled(panel: Panel) -> list[str]:
@@ -98,15 +98,15 @@ def check_filled(panel: Panel) -> list[str]:
     rows = np.where(panel.blank, 0, np.arange(len(panel.blank))[:, None])
     known = np.maximum.accumulate(rows, axis=0)  # for each cell, the last row that was not blank
     wrong = panel.values != np.take_along_axis(panel.values, known, axis=0)
-    found = []
+    alarms = []
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        found.append(
+        alarms.append(
             f"{wrong.sum()} gaps are filled from the future: {panel.columns[column]} of "
             f"{str(panel.dates[row])[:10]} is not the last known value"
         )
     if panel.dates.dtype.kind != "M":
-        return found
+        return alarms
     # Monday is day 0 of the week, and 1970-01-01 was a Thursday.
     day = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7
     y, rows = panel.values[:, 0], np.arange(1, len(day) - 1)
@@ -115,8 +115,8 @@ def check_filled(panel: Panel) -> list[str]:
         monday = (y[weekend] == y[weekend + 1]) & (y[weekend - 1] == y[weekend + 1])
         friday = y[np.maximum(weekend - 2, 0)] == y[weekend]
         if (monday & ~friday).mean() > 0.5:
-            found.append("gaps are filled from the future: weekends hold the values of Monday")
-    return found
+            alarms.append("gaps are filled from the future: weekends hold the values of Monday")
+    return alarms
 
 
 def check_accuracy(measures: Mapping[str, Sequence[float]], prices: bool) -> list[str]:
@@ -147,7 +147,7 @@ def is_lagged_copy(forecasts: Forecasts, truth: Truth) -> bool:
     return nearest_lag(forecasts, truth) > 0
 
 
-def _tells(level: np.ndarray, change: np.ndarray, future: np.ndarray) -> float:
+def _correlation(level: np.ndarray, change: np.ndarray, future: np.ndarray) -> float:
     """The larger absolute correlation with `future`, of values or of their changes."""
     if len(future) < 3 or np.ptp(future) == 0:
         return 0.0

@@ -100,12 +100,12 @@ def _direction(point, truth, step):
     date, so the number of trials is that of the separate spans of time.
     """
     last = truth.recent[:, -1]
-    said, was = np.sign(point[:, step] - last), np.sign(truth.actual[:, step] - last)
-    counted = (said != 0) & (was != 0)
+    forecast, actual = np.sign(point[:, step] - last), np.sign(truth.actual[:, step] - last)
+    counted = (forecast != 0) & (actual != 0)
     trials = len(np.unique(truth.times[counted.any(axis=1)])) // (step + 1)
     if trials == 0:
         return math.nan, math.nan, math.nan
-    right = float((said == was)[counted].mean())
+    right = float((forecast == actual)[counted].mean())
     interval = stats.binomtest(round(right * trials), trials).proportion_ci(method="wilson")
     return right, float(interval.low), float(interval.high)
 

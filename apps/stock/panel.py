@@ -91,12 +91,12 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
     frame.insert(0, "_series", tickers)
     frame.insert(1, "_date", np.arange(len(frame)) if table.dates is None else table.dates)
     frame = frame[frame["_series"].notna()]
-    frame = _in_order(frame, table, notes)
-    frame = _without_duplicates(frame, table, notes)
+    frame = _sort_by_date(frame, table, notes)
+    frame = _drop_duplicates(frame, table, notes)
     blank = frame[wanted].isna()
-    frame = _filled(frame, blank, table, notes)
+    frame = _fill_blanks(frame, blank, table, notes)
     if columns is None:
-        frame = _without_constants(frame, wanted, targets, table, notes)
+        frame = _drop_constants(frame, wanted, targets, table, notes)
     wanted = [name for name in wanted if name in frame]
     if config.scaling == "returns":
         _require_positive(frame, wanted[:targets], table)
@@ -156,7 +156,7 @@ def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
     return table.tickers.where(wanted)
 
 
-def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+def _sort_by_date(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
     ordered = frame.sort_values(["_series", "_date"], kind="stable")
     steps = frame.groupby("_series")["_date"].diff()
     back = steps < (0 if table.dates is None else pd.Timedelta(0))
@@ -165,7 +165,7 @@ def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFra
     return ordered
 
 
-def _without_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+def _drop_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
     equal = frame.duplicated()
     if equal.any():
         notes.append(f"{equal.sum()} repeated rows dropped, first: line {equal.idxmax()}")
@@ -182,7 +182,7 @@ def _without_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> 
     return frame
 
 
-def _filled(
+def _fill_blanks(
     frame: pd.DataFrame, blank: pd.DataFrame, table: Table, notes: list[str]
 ) -> pd.DataFrame:
     if not blank.any(axis=None):
@@ -215,7 +215,7 @@ def _first(cells: pd.DataFrame) -> tuple[int, str]:
     return line, str(cells.loc[line].idxmax())
 
 
-def _without_constants(
+def _drop_constants(
     frame: pd.DataFrame, columns: list[str], targets: int, table: Table, notes: list[str]
 ) -> pd.DataFrame:
     for name in columns[targets:]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 
 SHOWN = 3  # horizons of known rows drawn before a forecast
 FEWEST = 15  # least number of known rows drawn
@@ -64,8 +64,8 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         axes.grid(alpha=0.3)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -87,5 +87,5 @@ def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

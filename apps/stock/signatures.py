@@ -3,7 +3,7 @@
 import numpy as np
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.config import StockConfig
@@ -18,8 +18,8 @@ def write_examples(run: Run, config: StockConfig, data: Data) -> None:
     """Writes some test windows to the run, to compare exports on real values."""
     starts = data.windows["test"]
     windows, _ = arrays(config, data, starts[:: max(1, len(starts) // (COUNT - 1))])
-    with replacing(run.path / FILE) as beside:
-        np.savez(beside, window=windows)
+    with atomic_path(run.path / FILE) as temporary:
+        np.savez(temporary, window=windows)
 
 
 def signatures(trained: Trained) -> Signatures:

@@ -71,7 +71,7 @@ def _builtin() -> pd.DataFrame:
 
 
 def _ticker_column(frame: pd.DataFrame) -> str | None:
-    found = [name for name in TICKER_NAMES if name in frame and _is_text(_typed(frame[name]))]
+    found = [name for name in TICKER_NAMES if name in frame and _is_text(_cast(frame[name]))]
     return found[0] if found else None
 
 
@@ -86,7 +86,7 @@ def _is_numeric(column: pd.Series) -> bool:
     return column.isna().all() or numeric_share(column) >= 0.5
 
 
-def _typed(column: pd.Series) -> pd.Series:
+def _cast(column: pd.Series) -> pd.Series:
     """Text as numbers, if all cells are plain ones."""
     if not _is_text(column) or not column.dropna().str.fullmatch(PLAIN).all():
         return column
@@ -102,13 +102,13 @@ def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series
     parts = [name for name in DATE_PARTS if name in frame]
     if parts[:2] == ["year", "month"] and "date" not in frame:
         return parse_date_parts(pd.DataFrame({name: frame.pop(name) for name in parts}), source)
-    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(_typed(frame[name]))]
+    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(_cast(frame[name]))]
     first = frame.columns[0] if len(frame.columns) else None
     if "date" in named and "time" in named:  # Stooq, within the day
         texts = frame.pop("date").astype(str) + " " + frame.pop("time").astype(str)
         return parse_dates(texts, source, notes)
     if named:
-        return parse_dates(_typed(frame.pop(named[0])), source, notes)
+        return parse_dates(_cast(frame.pop(named[0])), source, notes)
     texts = [name for name, column in frame.items() if _is_text(column) and not _is_numeric(column)]
     if first in texts:  # perhaps tickers, and then dates
         dated = (name for name in texts if is_date(str(frame[name].iloc[0])))

@@ -85,17 +85,17 @@ class TokenizedPairs:
 
         def generate():
             for rows in batches:
-                target = self._padded(self._targets, rows)
+                target = self._pad(self._targets, rows)
                 started = np.roll(target, 1, axis=1)
                 started[:, 0] = BOS_ID
                 started[started == EOS_ID] = 0
-                yield (self._padded(self._sources, rows), started), target
+                yield (self._pad(self._sources, rows), started), target
 
         ids = tf.TensorSpec((None, None), tf.int32)
         dataset = tf.data.Dataset.from_generator(generate, output_signature=((ids, ids), ids))
         return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
 
-    def _padded(self, ids, rows):
+    def _pad(self, ids, rows):
         return pad([ids[row] for row in rows], self._config.bucket)
 
 

@@ -141,7 +141,7 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, E, states, memory, training=False):
         """As `ContextDecoder.call`; the weights are `(rows, time, source)`."""
         time = ops.shape(E)[1]
-        S, *asked = self.query_rnn(E, initial_state=list(states[: self.count]), training=training)
+        S, *bottom = self.query_rnn(E, initial_state=list(states[: self.count]), training=training)
         Q = over_rows(self.query, S) if self.query else S / self.units**0.5
         context, weights = self.score(
             [by_sentence(Q, memory["values"]), memory["values"], memory["keys"]],
@@ -150,9 +150,9 @@ class AttentionDecoder(keras.layers.Layer):
         )
         context, weights = by_row(context, time), by_row(weights, time)
         X = ops.concatenate([S, context], axis=-1)
-        S, *read = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
+        S, *upper = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
         output = over_rows(self.read, ops.concatenate([S, context, E], axis=-1))
-        return self.drop_output(output, training=training), asked + read, weights
+        return self.drop_output(output, training=training), bottom + upper, weights
 
 
 def over_rows(function, X):

@@ -159,7 +159,7 @@ def score_textbook_sentences(
             "trained on": "yes" if trained_on else "no",
             "reference": reference,
             "translation": translation,
-            "BLEU, k=2": bleu(spaced(translation.lower()), reference, k=2),
+            "BLEU, k=2": bleu(space_marks(translation.lower()), reference, k=2),
         }
         for (sentence, reference), trained_on, translation in zip(
             TEXTBOOK_SENTENCES.items(), is_known, translate(function, list(TEXTBOOK_SENTENCES))
@@ -167,7 +167,7 @@ def score_textbook_sentences(
     ]
 
 
-def spaced(text: str) -> str:
+def space_marks(text: str) -> str:
     """The textbook's tokens: words, and a blank before each mark that ends a sentence."""
     return re.sub(r"\s*([,.!?])", r" \1", text)
 

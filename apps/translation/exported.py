@@ -105,21 +105,22 @@ class ExportedTranslator:
             outputs = self._call("step", ids=tokens, **memory, **dict(zip(states, carried)))
             return outputs["logits"], [outputs[name] for name in states]
 
-        found = search(self.config, step, list(states.values()), ids, beam, alpha, nbest)
-        attention = self._align(ids, found.tokens) if self.attends else None
-        texts = self._texts(text, ids, found.tokens, attention)
+        hypotheses = search(self.config, step, list(states.values()), ids, beam, alpha, nbest)
+        attention = self._align(ids, hypotheses.tokens) if self.attends else None
+        texts = self._texts(text, ids, hypotheses.tokens, attention)
 
         def translation(row, n):
-            length = found.lengths[row, n]
-            tokens = self._target.tokens(found.tokens[row, n, :length].numpy())
-            looked = None
+            length = hypotheses.lengths[row, n]
+            tokens = self._target.tokens(hypotheses.tokens[row, n, :length].numpy())
+            token_attention = None
             if attention is not None:
                 source = self._source.tokens(ids[row].numpy()[ids[row] != PAD_ID])
                 weights = attention[row, n, :length, : len(source)].numpy()
-                looked = Attention(source, tokens, weights)
-            return Translation(texts[row, n].numpy().decode(), float(found.scores[row, n]), looked)
+                token_attention = Attention(source, tokens, weights)
+            score = float(hypotheses.scores[row, n])
+            return Translation(texts[row, n].numpy().decode(), score, token_attention)
 
-        exists = found.scores.numpy() > tf.float32.min
+        exists = hypotheses.scores.numpy() > tf.float32.min
         return [
             [translation(row, n) for n in range(nbest) if exists[row, n]]
             for row in range(len(sentences))

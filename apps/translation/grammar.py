@@ -63,8 +63,8 @@ class _Writer:
         write = self._random.choices((self._deed, self._move, self._state), (5, 2, 2))[0]
         english, french, is_question = write()
         mark = "?" if is_question else "."
-        english = _spelled(english, ENGLISH_SPELLING)
-        french = _spelled(f"est-ce que {french}" if is_question else french, FRENCH_SPELLING)
+        english = _spell(english, ENGLISH_SPELLING)
+        french = _spell(f"est-ce que {french}" if is_question else french, FRENCH_SPELLING)
         # French has a no-break space before a question mark.
         return english + mark, french + "\u00a0" * is_question + mark
 
@@ -208,7 +208,7 @@ def _begins_with_vowel(word):
     return re.match(VOWEL, word) is not None
 
 
-def _spelled(words, rules):
+def _spell(words, rules):
     """A clause without the marks at its end."""
     text = " ".join(words.split())
     for pattern, replacement in rules:

@@ -36,10 +36,10 @@ def _tables():
             decomposed[code] = parts + [0] * (_MOST_PARTS - len(parts))
             if unicodedata.normalize("NFC", character) == character:
                 composed[_pair(*(int(part, 16) for part in mapping.split()))] = code
-    return [_sorted(table) for table in (decomposed, classes, composed)]
+    return [_sort_table(table) for table in (decomposed, classes, composed)]
 
 
-def _sorted(table):
+def _sort_table(table):
     keys = np.array(sorted(table))
     return keys, np.array([table[key] for key in keys.tolist()], np.int32)
 
@@ -70,10 +70,10 @@ def compose(text):
     codes = tf.strings.unicode_decode(text, "UTF-8")
     # Nothing below U+0300 is changed.
     plain = tf.reduce_all(codes.flat_values < 0x300)
-    return tf.cond(plain, lambda: text, lambda: _composed(_ordered(_decomposed(codes))))
+    return tf.cond(plain, lambda: text, lambda: _compose_marks(_sort_marks(_decompose(codes))))
 
 
-def _decomposed(codes):
+def _decompose(codes):
     """Each code fully decomposed; Hangul stays, as no mark combines between its parts."""
     flat = codes.flat_values
     is_known, parts = _lookup(_tables()[0], flat)
@@ -83,7 +83,7 @@ def _decomposed(codes):
     return codes.with_flat_values(tf.ragged.boolean_mask(parts, is_part)).merge_dims(1, 2)
 
 
-def _ordered(codes):
+def _sort_marks(codes):
     """The marks after a letter sorted by their combining class."""
     flat = codes.flat_values
     combining = _combining(flat)
@@ -104,10 +104,10 @@ def _starts(codes, combining):
     return (combining == 0) | tf.concat([[True], row[1:] != row[:-1]], 0)[: tf.size(row)]
 
 
-def _composed(codes):
+def _compose_marks(codes):
     """Every letter composed with its marks, one mark per step."""
 
-    def further(flat, splits, _):
+    def step(flat, splits, _):
         codes = tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
         letter, mark, composite = _compositions(codes)
         flat = tf.tensor_scatter_nd_update(flat, letter, composite)
@@ -118,7 +118,7 @@ def _composed(codes):
 
     flat, splits, _ = tf.while_loop(
         lambda flat, splits, more: more,
-        further,
+        step,
         (codes.flat_values, codes.row_splits, tf.size(codes.flat_values) > 1),
         shape_invariants=(tf.TensorShape([None]), tf.TensorShape([None]), tf.TensorShape([])),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apps.common.config import flag
 from apps.common.errors import InputError
-from apps.common.sources import decoded, read_text, reading, tfds_builder
+from apps.common.sources import decode_utf8, one_line_read_errors, read_text, tfds_builder
 from apps.translation.config import TranslationConfig
 from apps.translation.text import plain
 
@@ -91,7 +91,7 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
         refuse_flags(config, "reverse", "test_set")
         return _from_tfds(config.data.removeprefix("tfds:"), config.source, config.target)
     path = Path(config.data)
-    with reading(path, _WANTED):
+    with one_line_read_errors(path, _WANTED):
         if not path.exists():
             raise FileNotFoundError(path)
         if path.is_dir():
@@ -109,7 +109,7 @@ def refuse_flags(config: TranslationConfig, *fields: str) -> None:
             raise InputError(f"{flag(name)} is for {meant_for[name]}, not for {config.data}")
 
 
-def _checked(numbered, where) -> Pairs:
+def _make_pairs(numbered, where) -> Pairs:
     """Pairs of the lines `(number, source, target)` that are not blank."""
     stripped = ((number, source.strip(), target.strip()) for number, source, target in numbered)
     rows = [row for row in stripped if row[1] or row[2]]
@@ -133,7 +133,7 @@ def _lines(text):
 
 
 def _table(path, reverse):
-    content = _unzipped(path) if path.suffix == ".zip" else read_text(path)
+    content = _unzip(path) if path.suffix == ".zip" else read_text(path)
     separator = next((s for s in _SEPARATORS if s in content.lstrip().partition("\n")[0]), "\t")
     rows = []
     for number, line in enumerate(_lines(content), 1):
@@ -146,10 +146,10 @@ def _table(path, reverse):
             )
         second = rest.partition(separator)[0]
         rows.append((number, second, first) if reverse else (number, first, second))
-    return _checked(rows, path)
+    return _make_pairs(rows, path)
 
 
-def _unzipped(path):
+def _unzip(path):
     try:
         with zipfile.ZipFile(path) as archive:
             # The archives of manythings.org also contain an _about.txt.
@@ -160,7 +160,7 @@ def _unzipped(path):
             ]
             if len(found) != 1:
                 raise InputError(f"{path} must hold one .txt or .tsv, it has {len(found)}")
-            return decoded(archive.read(found[0]), path)
+            return decode_utf8(archive.read(found[0]), path)
     except zipfile.BadZipFile as error:
         raise InputError(f"cannot read {path}: {error}") from error
 
@@ -201,7 +201,7 @@ def _parallel(folder, stem, config):
             "each line needs its translation in the same line of the other file"
         )
     where = f"{files[0]} and {files[1].name}"
-    return _checked(zip(range(1, len(sources) + 1), sources, targets), where)
+    return _make_pairs(zip(range(1, len(sources) + 1), sources, targets), where)
 
 
 def _language_file(folder, stem, language):
@@ -225,7 +225,7 @@ def _from_tfds(name, source, target):
             (number, *(example[key].decode("utf-8", "replace") for key in (source, target)))
             for number, example in enumerate(examples, 1)
         )
-        parts[part] = _checked(rows, f"tfds:{name} {part}")
+        parts[part] = _make_pairs(rows, f"tfds:{name} {part}")
     if "train" not in parts:
         raise InputError(f"tfds:{name} has no train split")
     return parts

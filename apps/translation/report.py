@@ -62,7 +62,7 @@ def worst(
     translations: Sequence[str],
 ) -> list[dict]:
     """The translations of the lowest BLEU that are not exact."""
-    scores, exact = scorer.of_sentences(translations), scorer.exact(translations)
+    scores, exact = scorer.sentence_bleu(translations), scorer.exact(translations)
     rows = [row for row in np.argsort(scores, kind="stable") if not exact[row]][:WORST]
     return [
         {

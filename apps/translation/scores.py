@@ -80,7 +80,7 @@ class TranslationScorer:
         references = [self._reference_tokens[row] for row in rows]
         return corpus_bleu(tokens, references, tokenize="none", force=True).score
 
-    def of_sentences(self, translations: Sequence[str]) -> np.ndarray:
+    def sentence_bleu(self, translations: Sequence[str]) -> np.ndarray:
         """The BLEU of each sentence alone, by sacreBLEU, `(n,)`, from 0 to 100."""
         metric = sacrebleu.BLEU(**self._sacrebleu, effective_order=True)
         return np.array(

@@ -51,7 +51,7 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     replaceable = config.tokens == "word" and config.attention != "none"
     never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (not replaceable)
 
-    def allowed(tokens, states):
+    def masked_step(tokens, states):
         logits, states = step(tokens, states)
         token = tf.range(logits.shape[1])
         is_never = tf.reduce_any(tf.expand_dims(token, 1) == never, axis=1)
@@ -60,16 +60,16 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     start = tf.ones_like(words) * BOS_ID
     limits = {"max_length": longest, "end_id": EOS_ID, "alpha": alpha}
     if beam == 1:
-        found = decoding.greedy_search(allowed, start, states, **limits)
+        hypotheses = decoding.greedy_search(masked_step, start, states, **limits)
     else:
         limits |= {"beam_width": beam, "nbest": nbest}
-        found = decoding.beam_search(allowed, start, states, **limits)
+        hypotheses = decoding.beam_search(masked_step, start, states, **limits)
     is_empty = tf.reshape(words == 0, [-1, 1])
     no_words = tf.where(tf.range(nbest) == 0, 0.0, tf.float32.min)
     return decoding.Hypotheses(
-        tf.where(tf.expand_dims(is_empty, 2), EOS_ID, found.tokens),
-        tf.where(is_empty, 0, found.lengths),
-        tf.where(is_empty, no_words, found.scores),
+        tf.where(tf.expand_dims(is_empty, 2), EOS_ID, hypotheses.tokens),
+        tf.where(is_empty, 0, hypotheses.lengths),
+        tf.where(is_empty, no_words, hypotheses.scores),
     )
 
 

@@ -67,7 +67,7 @@ def split_words(text, lowercase: bool):
 
 def join_words(words):
     """The strings `(batch,)` that `split_words` split, normalised, of ragged `(batch, words)`."""
-    return _glued(tf.strings.reduce_join(words, axis=-1, separator=" "))
+    return _attach(tf.strings.reduce_join(words, axis=-1, separator=" "))
 
 
 def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
@@ -93,7 +93,7 @@ def without_joiners(tokens: Sequence[str]) -> list[str]:
     return [token.replace(JOINER, "") for token in tokens]
 
 
-def _glued(text):
+def _attach(text):
     return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
 
 
@@ -126,7 +126,7 @@ class Tokenizer:
             default_value=UNKNOWN_ID,
         )
         self._pieces = WordPieces(vocabulary, self.table) if config.tokens == "wordpiece" else None
-        self._written = [_written(token) for token in vocabulary.tokens]
+        self._token_text = [_token_text(token) for token in vocabulary.tokens]
 
     def split(self, text):
         """All tokens of strings `(batch,)`: ragged `(batch, tokens)` strings."""
@@ -153,10 +153,10 @@ class Tokenizer:
             Strings `(...)`.
         """
         ended = tf.cumsum(tf.cast(tf.equal(ids, EOS_ID), tf.int32), axis=-1) > 0
-        written = tf.gather(tf.constant(self._written), ids)
+        written = tf.gather(tf.constant(self._token_text), ids)
         written = tf.where(tf.equal(ids, UNKNOWN_ID), tf.strings.join([" ", unknown]), written)
         written = tf.where(ended, "", written)
-        return _glued(tf.strings.reduce_join(written, axis=-1))
+        return _attach(tf.strings.reduce_join(written, axis=-1))
 
     def unknown(self, text) -> list[list[str]]:
         """The distinct words of each of strings `(batch,)` that are read as `<unk>`."""
@@ -175,7 +175,7 @@ class Tokenizer:
         return self.vocabulary.decode(ids)
 
 
-def _written(token):
+def _token_text(token):
     """The text of a token, as it follows those before it."""
     if token in SPECIALS and token != UNKNOWN:
         return ""

@@ -111,14 +111,14 @@ class TranslateOptions:
         Raises:
             InputError: the file cannot be read, or has no line.
         """
-        from apps.common.sources import read_text, reading
+        from apps.common.sources import one_line_read_errors, read_text
 
         # The stray bytes of an argument that is not UTF-8 become U+FFFD.
         sentences = [
             s.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for s in self.sentences
         ]
         if self.file is not None:
-            with reading(self.file, "a file with a sentence per line"):
+            with one_line_read_errors(self.file, "a file with a sentence per line"):
                 content = read_text(self.file)
             if not content:
                 raise InputError(f"{self.file} is empty: it needs a sentence per line")

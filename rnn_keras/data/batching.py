@@ -40,7 +40,7 @@ def bucket_by_length(
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, got {batch_size}")
     ties = np.arange(len(lengths)) if random is None else random.permutation(len(lengths))
-    sides = np.atleast_2d(_rounded_up(lengths, multiple).T)
+    sides = np.atleast_2d(_round_up(lengths, multiple).T)
     rows = np.lexsort((ties, *sides[::-1]))  # the last key counts first
     left_over = len(rows) % batch_size
     batches = [rows[:left_over]] if left_over else []
@@ -70,14 +70,14 @@ def pad(rows: Sequence[np.ndarray], multiple: int = 1, value: int = 0) -> np.nda
                [4, 0, 0, 0]])
     """
     longest = max(map(len, rows), default=0)
-    width = max(int(_rounded_up(longest, multiple)), multiple)
+    width = max(int(_round_up(longest, multiple)), multiple)
     padded = np.full((len(rows), width), value, rows[0].dtype if len(rows) else np.int32)
     for line, row in zip(padded, rows):
         line[: len(row)] = row
     return padded
 
 
-def _rounded_up(lengths, multiple: int):
+def _round_up(lengths, multiple: int):
     if multiple < 1:
         raise ValueError(f"multiple must be positive, got {multiple}")
     return -(-lengths // multiple) * multiple

@@ -121,15 +121,15 @@ class Vocabulary:
         """
         path = Path(path)
         text = "".join(_escape(token) + "\n" for token in self.tokens)
-        beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            beside.write_bytes(text.encode("utf-8"))
-            beside.replace(path)
+            temporary.write_bytes(text.encode("utf-8"))
+            temporary.replace(path)
         except OSError as error:
             error.filename = str(path)  # a full disk names no file
             raise
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":

@@ -5,7 +5,7 @@ import tensorflow as tf
 from rnn_keras.decoding.hypotheses import (
     IMPOSSIBLE,
     any_batch,
-    checked,
+    check_limits,
     empty,
     merge_best,
     penalized_score,
@@ -48,12 +48,12 @@ def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=
     """
     if not 1 <= nbest <= beam_width:
         raise ValueError(f"`nbest` must be from 1 to `beam_width`, got {nbest} of {beam_width}.")
-    max_length, alpha = checked(max_length, alpha)
+    max_length, alpha = check_limits(max_length, alpha)
     end_id = tf.cast(end_id, tf.int32)
     batch = tf.shape(tokens)[0]
     first_row = beam_width * tf.expand_dims(tf.range(batch), 1)
 
-    def reordered(state, parents):
+    def reorder(state, parents):
         """The state of each hypothesis from that of its parent."""
         rows = tf.reshape(first_row + parents, [-1])
         return tf.nest.map_structure(lambda x: tf.gather(x, rows), state)
@@ -74,7 +74,7 @@ def beam_search(step, tokens, state, max_length, end_id, *, beam_width=5, alpha=
         reachable = penalized_score(log_p, max_length, alpha)
         dead = complete | (reachable <= best.keys[:, -1:])
         log_p = tf.where(dead, IMPOSSIBLE, log_p)
-        return t + 1, (token, reordered(state, parents), log_p, sequences, best)
+        return t + 1, (token, reorder(state, parents), log_p, sequences, best)
 
     width = [batch, beam_width]
     hypothesis = tf.broadcast_to(tf.range(beam_width), width)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.decoding.hypotheses import checked, empty, merge_best, take, write_step
+from rnn_keras.decoding.hypotheses import check_limits, empty, merge_best, take, write_step
 
 
 def exhaustive_search(
@@ -33,7 +33,7 @@ def exhaustive_search(
         ValueError: the tree is too large, a value is out of range, or the logits have no static
             vocabulary size.
     """
-    _, alpha = checked(max_length, alpha)
+    _, alpha = check_limits(max_length, alpha)
     batch = tf.shape(tokens)[0]
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     log_p = tf.zeros_like(token, tf.float32)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from rnn_keras.decoding.hypotheses import (
     Hypotheses,
     any_batch,
-    checked,
+    check_limits,
     penalized_score,
     top_k_log_probs,
     write_step,
@@ -33,7 +33,7 @@ def greedy_search(step, tokens, state, max_length, end_id, *, alpha=0.75):
     Raises:
         ValueError: a value is out of range, or the logits have no static vocabulary size.
     """
-    max_length, alpha = checked(max_length, alpha)
+    max_length, alpha = check_limits(max_length, alpha)
     end_id = tf.cast(end_id, tf.int32)
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     sequence = tf.fill([tf.shape(token)[0], 1, tf.reduce_max(max_length)], end_id)

@@ -55,7 +55,7 @@ def penalized_score(log_p, length, alpha=0.75):
     return log_p / tf.pow(tf.cast(length, tf.float32), alpha)
 
 
-def checked(max_length, alpha):
+def check_limits(max_length, alpha):
     """The limits of a search as columns: `(batch or 1, 1)` int32 and float32.
 
     Raises:

@@ -126,7 +126,7 @@ def run(options):
                 version=options.version,
                 examples=examples,
             )
-            tell("SavedModel" if options.check else report.directory, report)
+            print_report("SavedModel" if options.check else report.directory, report)
         if options.litert or both:
             vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
             report = export.litert(
@@ -137,10 +137,10 @@ def run(options):
                 vocabulary,
                 examples=examples,
             )
-            tell("LiteRT" if options.check else report.file, report)
+            print_report("LiteRT" if options.check else report.file, report)
 
 
-def tell(what, report):
+def print_report(what, report):
     """Prints the size and the differences of an export."""
     differences = ", ".join(f"{name} {value:.1e}" for name, value in report.differences.items())
     print(

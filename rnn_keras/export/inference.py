@@ -46,7 +46,7 @@ def for_inference(model, open_time=False):
     """
     config = keras.saving.serialize_keras_object(model)
     fixed = open_time and not any(x.shape[1:2] == (None,) for x in model.inputs)
-    changed = _changed(config, fixed)
+    changed = _change_config(config, fixed)
     if changed == config:
         return model
     changed.pop("compile_config", None)
@@ -62,15 +62,15 @@ def for_inference(model, open_time=False):
     return rebuilt
 
 
-def _changed(config, open_time):
+def _change_config(config, open_time):
     """A copy of a serialized object with the changes of `for_inference`, at any depth."""
     if isinstance(config, (list, tuple)):
-        return [_changed(part, open_time) for part in config]
+        return [_change_config(part, open_time) for part in config]
     if not isinstance(config, dict):
         return config
     if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
         return {**config, "config": {**config["config"], "name": "float32"}}
-    changed = {key: _changed(value, open_time) for key, value in config.items()}
+    changed = {key: _change_config(value, open_time) for key, value in config.items()}
     replacement = REPLACEMENTS.get((config.get("module"), config.get("class_name")))
     if replacement:
         changed |= {

@@ -166,12 +166,12 @@ def _outputs(file, examples):
             f"{sorted(examples)}"
         )
     return {
-        name: [_called_twice(model, name, example) for example in examples_of]
+        name: [_call_twice(model, name, example) for example in examples_of]
         for name, examples_of in examples.items()
     }
 
 
-def _called_twice(model, name, example):
+def _call_twice(model, name, example):
     first, again = (model.run(name, **example) for _ in range(2))
     if not all(np.array_equal(first[key], again[key], equal_nan=True) for key in first):
         raise ExportError(

@@ -140,7 +140,7 @@ class Export:
             )
         original = as_functional(model)
         self.model = for_inference(from_keras(original), open_time="step" in signatures)
-        below = _below(self.model)
+        below = _id_bound(self.model)
         functions = {"serving_default": serving_default(self.model, original)}
         examples = by_signature(examples)
         if unknown := set(examples) - set(SIGNATURES):
@@ -151,17 +151,17 @@ class Export:
             functions["step"] = step(self.model, original)
             examples = checked_examples(examples, {"step": functions["step"]})
             if "serving_default" in examples and "step" not in examples:
-                examples["step"] = _streamed(self.model, functions, examples["serving_default"])
+                examples["step"] = _split_steps(self.model, functions, examples["serving_default"])
         for name, function in functions.items():
             if name not in examples:
                 examples[name] = random_examples(function, below=below)
-        expected = _answers(original, functions["serving_default"], examples["serving_default"])
+        expected = _reference(original, functions["serving_default"], examples["serving_default"])
         self.functions = {name: functions[name] for name in signatures}
         self.examples = {name: examples[name] for name in signatures}
         self.expected = {name: expected[name] for name in signatures if name in expected}
 
 
-def _streamed(model, functions, examples):
+def _split_steps(model, functions, examples):
     """Pieces of the examples of the whole sequence, with the model's states before each piece."""
     names = [spec.name for spec in functions["serving_default"].input_signature]
     renamed = state_inputs(model, names)
@@ -173,7 +173,7 @@ def _streamed(model, functions, examples):
     ]
 
 
-def _answers(original, whole, examples):
+def _reference(original, whole, examples):
     """The original model's outputs by signature, if float32; `whole` must give the same."""
     dtypes = {layer.compute_dtype for layer in original._flatten_layers()}
     if dtypes & {"float16", "bfloat16", "float64"}:
@@ -193,7 +193,7 @@ def _answers(original, whole, examples):
     return expected
 
 
-def _below(model):
+def _id_bound(model):
     """The upper bound of ids: the size of the smallest vocabulary that may look them up."""
     sizes = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
     return min(sizes, default=2)

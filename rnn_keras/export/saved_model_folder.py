@@ -80,7 +80,7 @@ def write_saved_model(
         new = folder / "new"
         save_traced(functions, trackables, "graph", new, default=next(iter(functions)))
         check_graph(new)
-        actual = replayed(new, examples, folder)
+        actual = replay_outputs(new, examples, folder)
         expected = expected_outputs(functions, examples, expected)
         differences = max_differences(expected, actual, tolerance)
         (new / EXTRA).mkdir()
@@ -124,7 +124,7 @@ def check_graph(directory):
         )
 
 
-def replayed(directory, examples, folder):
+def replay_outputs(directory, examples, folder):
     """The outputs of a SavedModel's signatures in a fresh process without this package.
 
     Args:

@@ -26,10 +26,10 @@ def check_streamable(model, below=2):
         ValueError: the outputs differ; the message names the first layer where they do.
     """
     inputs = _random_inputs(model, below)
-    if _goes_on(model, inputs):
+    if _can_stream(model, inputs):
         return
     for layer in model.layers:
-        if not _goes_on(keras.Model(model.input, layer.output), inputs):
+        if not _can_stream(keras.Model(model.input, layer.output), inputs):
             raise ValueError(
                 f"`{model.name}` cannot stream, because the layer `{layer.name}` "
                 f"({type(layer).__name__}) needs the whole sequence: its output piece by piece "
@@ -63,7 +63,7 @@ def stream(model, inputs):
             return
 
 
-def _goes_on(model, inputs):
+def _can_stream(model, inputs):
     try:
         with use_plan("reference"), carried_states():
             whole = named_outputs(model, inputs)

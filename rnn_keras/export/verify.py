@@ -102,11 +102,11 @@ def checked_examples(examples, functions):
         if not examples[name]:
             raise ValueError(f"`examples` of {name} are empty: give at least one.")
         specs = functions[name].input_signature
-        checked[name] = [_checked(example, specs) for example in examples[name]]
+        checked[name] = [_check_example(example, specs) for example in examples[name]]
     return checked
 
 
-def _checked(example, specs):
+def _check_example(example, specs):
     names = [spec.name for spec in specs]
     if example.keys() != set(names):
         raise ValueError(

@@ -96,7 +96,7 @@ def _to_ours(layer):
         inner = [_to_ours(part) for part in layer.layers]
         if inner == [None] * len(inner):
             return None
-        layers = [new or _again(old) for old, new in zip(layer.layers, inner)]
+        layers = [new or _unbuilt_copy(old) for old, new in zip(layer.layers, inner)]
         return DeepRNN(**{**layer.get_config(), "layers": layers})
     if isinstance(layer, RecurrentLayer) or not isinstance(layer, keras.layers.RNN):
         return None
@@ -107,11 +107,11 @@ def _to_ours(layer):
             "of these, or write its equation as the cell of a RecurrentLayer.",
         )
     if type(layer.cell) is not keras.layers.StackedRNNCells:
-        return _made(layer, OUR_LAYERS, layer.cell, **_options(layer))
+        return _make(layer, OUR_LAYERS, layer.cell, **_options(layer))
     options = _options(layer)
     inside = {name: options.pop(name) for name in ("unroll", "zero_output_for_mask")}
     return DeepRNN(
-        [_made(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
+        [_make(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
         dtype=layer.dtype_policy,
         **options,
     )
@@ -134,7 +134,7 @@ def _to_builtin(layer):
     if stacked:
         cells = [_cell(layer, cell) for cell in cells]
         return keras.layers.RNN(cells, dtype=layer.dtype_policy, **_options(layer))
-    return _made(layer, KERAS_LAYERS, layer.cell, **_options(layer))
+    return _make(layer, KERAS_LAYERS, layer.cell, **_options(layer))
 
 
 def _stack(deep):
@@ -166,13 +166,13 @@ def _sequential(deep):
         )
     model = keras.Sequential(name=deep.name)
     for layer, dropout in zip(deep.layers, [*deep.dropouts, None]):
-        new = _to_builtin(layer) or _again(layer)
+        new = _to_builtin(layer) or _unbuilt_copy(layer)
         for part in new._flatten_layers():
             if hasattr(part, "return_state"):  # always set in a DeepRNN
                 part.return_state = False
         model.add(new)
         if deep.dropout and dropout is not None:
-            model.add(_again(dropout))
+            model.add(_unbuilt_copy(dropout))
     return model
 
 
@@ -182,7 +182,7 @@ def _both_directions(layer, wrapper, exchange):
     new = [exchange(part) for part in old]
     if new == [None, None] and type(layer) is wrapper:
         return None
-    forward, backward = (b or _again(a) for a, b in zip(old, new))
+    forward, backward = (b or _unbuilt_copy(a) for a, b in zip(old, new))
     return wrapper(
         forward,
         merge_mode=layer.merge_mode,
@@ -195,10 +195,10 @@ def _both_directions(layer, wrapper, exchange):
 def _cell(layer, cell, dropout=0.0):
     """Keras's cell for `cell`, whose input is dropped at a further rate."""
     dropout = 1 - (1 - getattr(cell, "dropout", 0.0)) * (1 - dropout)
-    return _made(layer, KERAS_CELLS, cell, name=cell.name, dropout=dropout)
+    return _make(layer, KERAS_CELLS, cell, name=cell.name, dropout=dropout)
 
 
-def _made(layer, classes, cell, **options):
+def _make(layer, classes, cell, **options):
     """The layer or cell of `classes` for `cell`, with its options; `layer` contains it."""
     if type(cell) not in classes:
         raise refusal(
@@ -230,7 +230,7 @@ def _options(layer):
     return {name: getattr(layer, name) for name in names}
 
 
-def _again(layer):
+def _unbuilt_copy(layer):
     """An unbuilt copy."""
     return type(layer).from_config(layer.get_config())
 

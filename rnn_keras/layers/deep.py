@@ -76,7 +76,7 @@ class DeepRNN(keras.layers.Layer):
         check_rate("dropout", dropout)
         last = len(layers) - 1
         self.layers = [
-            _rebuilt(
+            _rebuild(
                 layer,
                 return_sequences=return_sequences if i == last else True,
                 return_state=True,
@@ -183,7 +183,7 @@ class DeepRNN(keras.layers.Layer):
         return cls(**{**config, "layers": layers})
 
 
-def _rebuilt(layer, **changes):
+def _rebuild(layer, **changes):
     """A new layer with the options of the given one, except for `changes`."""
     config = keras.saving.serialize_keras_object(layer)
     inner = config["config"]

@@ -80,8 +80,8 @@ def _over_time(layer, sequences, state, mask):
     # results: these are the gates, in the order in which Keras packs their weights.
     probe, gates, candidates = type(cell).from_config(cell.get_config()), [], []
     if probe.gate_names:
-        probe.recurrent_activation = _keeping(probe.recurrent_activation, gates)
-    probe.activation = _keeping(probe.activation, candidates)
+        probe.recurrent_activation = _store_results(probe.recurrent_activation, gates)
+    probe.activation = _store_results(probe.activation, candidates)
 
     step = vars(cell).get("step", probe.step)  # a step set on the cell itself
     x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
@@ -105,7 +105,7 @@ def _over_time(layer, sequences, state, mask):
     }
 
 
-def _keeping(function, values):
+def _store_results(function, values):
     def kept(a):
         values.append(function(a))
         return values[-1]

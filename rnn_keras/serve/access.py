@@ -22,14 +22,14 @@ class AccessLog:
             return
         start, status = time.perf_counter(), 499  # the client disconnected before the response
 
-        async def noting_status(message):
+        async def record_status(message):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, noting_status)
+            await self.app(scope, receive, record_status)
         finally:
             host, port = scope.get("client") or ("-", "-")
             path = (scope.get("raw_path") or b"")[:200].decode("ascii", "backslashreplace")

@@ -51,7 +51,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_):
-        async with store.watched(poll_seconds):
+        async with store.watch(poll_seconds):
             yield
         runner.close()
 

@@ -49,7 +49,7 @@ class Gate:
         self.inside = 0
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def enter(self) -> Iterator[None]:
         """Context of an active request.
 
         Raises:
@@ -99,7 +99,7 @@ async def read_body(receive: Receive, declared: str | None, limits: Limits) -> b
     return bytes(body)
 
 
-async def while_wanted(answer: Awaitable[Result], receive: Receive, limits: Limits) -> Result:
+async def await_answer(answer: Awaitable[Result], receive: Receive, limits: Limits) -> Result:
     """The result of `answer`, which is cancelled when the client disconnects or time runs out.
 
     Args:

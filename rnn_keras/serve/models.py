@@ -182,7 +182,7 @@ class ModelStore(Mapping[str, Model]):
                 logger.error("cannot look for versions of %s: %s", model.name, error)
 
     @asynccontextmanager
-    async def watched(self, seconds: float) -> AsyncIterator[None]:
+    async def watch(self, seconds: float) -> AsyncIterator[None]:
         """Search for new versions, now and every `seconds` seconds within the `with` block."""
         await self.refresh()
         task = asyncio.create_task(self._watch(seconds))

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from rnn_keras.serve import metrics
 from rnn_keras.serve.batching import Runner
 from rnn_keras.serve.errors import ServingError, invalid, shown
-from rnn_keras.serve.limits import Gate, Limits, read_body, while_wanted
+from rnn_keras.serve.limits import Gate, Limits, await_answer, read_body
 from rnn_keras.serve.models import Model, ModelStore, not_found
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature, parse_request
@@ -44,9 +44,9 @@ class Predict:
                 raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
             declared = request.headers.get("content-length")
             body = await read_body(receive, declared, self.limits)
-            with self.gate.entered():
+            with self.gate.enter():
                 answer = self.answer(body, model, version)
-                content = await while_wanted(answer, receive, self.limits)
+                content = await await_answer(answer, receive, self.limits)
         await Response(content, media_type="application/json")(scope, receive, send)
 
     async def answer(self, body: bytes, model: Model, version: int | None) -> bytes:
