@@ -196,7 +196,7 @@ def _evaluate(
 
 def _check_finite(figures: Row, name: str, epoch: int) -> None:
     if name not in figures:
-        raise ValueError(f"there is no figure {name!r} to go by, only {', '.join(figures)}")
+        raise ValueError(f"there is no metric {name!r}, only {', '.join(figures)}")
     if not math.isfinite(figures[name]):
         became = "NaN" if math.isnan(figures[name]) else "infinite"
         raise NotFiniteError(

@@ -60,7 +60,7 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
         color: whether to print the text with the words in the colours of a terminal.
     """
     if not reading.tokens:
-        return "no judgement: there is no word in this text"
+        return "no prediction: there is no word in this text"
     lines = [f"{reading.probability:.3f}  {verdict(reading)}{_remark(reading)}"]
     if color and parts:
         lines.append("  " + _highlight(parts))
@@ -73,7 +73,7 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
 def _remark(reading):
     count = len(reading.tokens)
     if reading.unknown == count:
-        return "  (it knows none of the words, so this says little)"
+        return "  (all words are unknown, so this means little)"
     remarks = []
     if reading.length > count:
         remarks.append(f"read the first and the last {count // 2} of {reading.length:,} tokens")

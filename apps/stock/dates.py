@@ -189,8 +189,8 @@ def _unambiguous(
     ]
     if len(ordered) != 1:
         raise InputError(
-            f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} does not tell day from month, and "
-            "neither do the other dates; write them as 2024-01-31"
+            f"{source}, line {texts.index[0]}: day and month of {texts.iloc[0]!r} are ambiguous, "
+            "as in the other dates; write them as 2024-01-31"
         )
     notes.append(
         f"dates such as {texts.iloc[0]!r} are read as {_spoken(ordered[0])}, by which the rows are "

@@ -49,7 +49,7 @@ def evaluate(trained: Trained, data: Data) -> Evaluation:
     )
     unit = _unit(panel)
     return Evaluation(
-        headline=f"MASE {figures[own]['mase']:.3f}, of {best} {figures[best]['mase']:.3f}",
+        headline=f"MASE {figures[own]['mase']:.3f}, {best} {figures[best]['mase']:.3f}",
         scores=[report.score_row(name, each, config.levels) for name, each in figures.items()],
         metrics={
             "model": own,
@@ -120,7 +120,7 @@ def _describe_data(config: StockConfig, data: Data, forecaster: Forecaster) -> s
     return (
         f"`{config.data}`: {len(panel.values):,} rows of {len(panel.names)} series, in the "
         f"order of time: {windows['train']:,} windows to train on, {windows['validation']:,} to "
-        f"choose the epoch by, {windows['test']:,} to test on, {gap}."
+        f"validate on, {windows['test']:,} to test on, {gap}."
         + "".join(f"\n- {note}" for note in notes)
     )
 

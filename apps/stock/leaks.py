@@ -86,7 +86,7 @@ def check_columns(panel: Panel, horizon: int) -> list[str]:
                 other = _correlation(values[rows, column], change[rows, column], future)
                 if column != target and other > LEAK_CORRELATION and other > own + MARGIN:
                     alarms.append(
-                        f"column {panel.columns[column]} tells the change of "
+                        f"column {panel.columns[column]} predicts the change of "
                         f"{panel.columns[target]} {ahead} rows later (correlation {other:.2f}): "
                         "it holds the target"
                     )

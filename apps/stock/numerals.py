@@ -90,7 +90,7 @@ def decimal_sign(
     whole, part = re.sub("[.,]", "", cell), cell.replace(",", ".")
     raise InputError(
         f"{source}, line {line}: {name} {cell!r} can be {whole} or {part}, and no other number "
-        "tells which; choose --decimal . or --decimal ,"
+        "decides; choose --decimal . or --decimal ,"
     )
 
 

@@ -241,8 +241,8 @@ def _require_positive(frame: pd.DataFrame, names: list[str], table: Table) -> No
         bad = frame.index[frame[name] <= 0]
         if len(bad):
             raise InputError(
-                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, of which "
-                "there is no return; for what is no price train with --scaling window"
+                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, but "
+                "returns need values above 0; train on other data with --scaling window"
             )
 
 

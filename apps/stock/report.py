@@ -122,8 +122,8 @@ def verdict(
         )
     if lagged_copy:
         words.append(
-            "Warning: its one-step forecasts are nearer to a value already known than to the one "
-            "they forecast, a lagged copy; a plot of them looks right and says nothing."
+            "Warning: its one-step forecasts are nearer to a known value than to the actual one, "
+            "a lagged copy; a plot of them looks right, but they have no skill."
         )
     if alarms:
         words.insert(0, f"NOT TO BE TRUSTED, {len(alarms)} leak alarm{'s' * (len(alarms) > 1)}:")

@@ -35,7 +35,7 @@ def _describe(config: StockConfig, data: Data) -> str:
     windows = {part: len(starts) for part, starts in data.windows.items()}
     return (
         f"{len(data.panel.values):,} rows of {len(data.panel.names)} series; windows: "
-        f"{windows['train']:,} to train on, {windows['validation']:,} to choose by, "
+        f"{windows['train']:,} to train on, {windows['validation']:,} to validate on, "
         f"{windows['test']:,} to test on"
     )
 

@@ -32,7 +32,7 @@ def sections(
         errors: the result of `worst`.
     """
     found = {
-        "What the figures are": _figures(config, metrics),
+        "Metrics": _figures(config, metrics),
         "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
         "Worst sentences": "The translations of the lowest BLEU (of beam search).\n\n"
         + markdown_table(errors),

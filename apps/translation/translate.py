@@ -204,7 +204,7 @@ def _note(source):
         more = ", ..." if len(source.unknown) > NAMED else ""
         notes.append(f"unknown words: {', '.join(source.unknown[:NAMED])}{more}")
     if not source.knows_any:
-        notes.append("it knows nothing of this, so its translation means little")
+        notes.append("all words are unknown, so the translation means little")
     if source.length > source.read:
         notes.append(f"only the first {source.read:,} of {source.length:,} tokens were read")
     return "; ".join(notes)

@@ -62,7 +62,7 @@ def record(layer, sequences, state, mask):
     """
     if not hasattr(sequences, "numpy"):
         raise ValueError(
-            f"record_gates tells of eager calls, but {layer.name} is called in a graph; "
+            f"record_gates records eager calls, but {layer.name} is called in a graph; "
             "call the model itself, model(x)."
         )
     seen, name, call = _recording.get(), layer.name, 1

@@ -163,7 +163,7 @@ def _split(outputs: Feeds, rows: list[int]) -> list[Feeds]:
     if len(rows) == 1:
         return [outputs]
     if any(len(array) != sum(rows) for array in outputs.values()):
-        raise ServingError("INTERNAL", "the model does not answer by rows")
+        raise ServingError("INTERNAL", "the model does not return one row per input row")
     return [
         {name: array[end - size : end] for name, array in outputs.items()}
         for end, size in zip(itertools.accumulate(rows), rows)

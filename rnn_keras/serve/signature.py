@@ -153,7 +153,9 @@ class Signature:
             return _json({"outputs": values if len(values) > 1 else next(iter(values.values()))})
         sizes = {name: np.shape(array)[:1] for name, array in outputs.items()}
         if len(set(sizes.values())) != 1 or () in sizes.values():
-            raise invalid(f"signature {self.name} does not answer by rows: use 'inputs'")
+            raise invalid(
+                f"signature {self.name} does not return one row per input row: use 'inputs'"
+            )
         if len(values) == 1:
             return _json({"predictions": next(iter(values.values()))})
         return _json({"predictions": [dict(zip(values, row)) for row in zip(*values.values())]})
