@@ -42,7 +42,7 @@ def contenders(arguments: argparse.Namespace):
     project = keras.layers.Dense(arguments.vocabulary, kernel_initializer="random_normal")
 
     def decode(tokens, H, memory):
-        """Logits and state after `tokens` `(rows,)`; the rows of a sentence are neighbours."""
+        """Logits and state after `tokens` `(rows,)`; the rows of a sentence are consecutive."""
         queries = tf.reshape(H, [tf.shape(memory)[0], -1, units])
         weights = tf.nn.softmax(tf.matmul(queries, memory, transpose_b=True))
         context = tf.reshape(tf.matmul(weights, memory), [-1, units])

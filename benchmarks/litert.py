@@ -76,7 +76,7 @@ def measure_streaming(seconds: float, threads: int) -> Row:
     return {"streaming": sizes, "seconds": times}
 
 
-def judge(row: Row) -> dict[str, tuple[float, float | None]]:
+def target_ratios(row: Row) -> dict[str, tuple[float, float | None]]:
     """The values of a row that have a target: by name the value and its target, None for none."""
     median = {who: timing["median"] for who, timing in row["seconds"].items()}
     if "streaming" in row:
@@ -97,7 +97,7 @@ def tables(rows: list[Row]) -> list[str]:
     for row in (row for row in good if "layer" in row):
         times = [f"{1e6 * row['seconds'][who]['median']:,.0f}" for who in WHO]
         sizes = [f"{row['bytes'][who] / 1e3:,.0f}" for who in WHO]
-        ratios = [number(figure) for figure, _ in judge(row).values()]
+        ratios = [number(figure) for figure, _ in target_ratios(row).values()]
         body.append([title(row), *times, *sizes, *ratios])
     head = [
         "model", *(f"µs: {who}" for who in WHO), *(f"kB: {who}" for who in WHO),
@@ -121,7 +121,7 @@ def tables(rows: list[Row]) -> list[str]:
     return found + [
         f"MISSED {title(row)}: {what} is {figure:.2f}, the target at most {target:g}"
         for row in good
-        for what, (figure, target) in judge(row).items()
+        for what, (figure, target) in target_ratios(row).items()
         if target is not None and figure > target
     ]
 
@@ -211,7 +211,7 @@ def progress(row: Row) -> str:
     """A row in one line."""
     if "error" in row:
         return f"{title(row)}: {row['error']}"
-    figures = ", ".join(f"{what} {figure:.2f}" for what, (figure, _) in judge(row).items())
+    figures = ", ".join(f"{what} {figure:.2f}" for what, (figure, _) in target_ratios(row).items())
     return f"{title(row)}: {figures}"
 
 

@@ -108,7 +108,7 @@ class Workload:
 
     @classmethod
     def of(cls, name: str, base: Path, wanted: str | None) -> "Workload":
-        """The workload of a signature; None stands for `serving_default`, or the first.
+        """The workload of a signature; None means `serving_default`, or the first.
 
         Raises:
             InputError: there is no such signature.

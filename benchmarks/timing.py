@@ -96,12 +96,12 @@ def _turn(call: Call, seconds: float, clock: Callable[[], float]) -> list[float]
     The first call is slowed by the caches and the spinning threads of the contender before it; it
     counts only if the turn has no other.
     """
-    taken = []
-    while not taken or sum(taken) < seconds:
+    durations = []
+    while not durations or sum(durations) < seconds:
         began = clock()
         call()
-        taken.append(clock() - began)
-    return taken[1:] or taken
+        durations.append(clock() - began)
+    return durations[1:] or durations
 
 
 @contextmanager

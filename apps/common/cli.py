@@ -46,10 +46,10 @@ def parse(
     Args:
         app: the application's name, such as `char_lm`.
         presets: by name, one line about the preset and its configuration.
-        argv: the arguments; None stands for the process's own.
+        argv: the arguments; None means the process's own.
         default: the preset that is used when none is given.
         description: what the command does, for `--help`.
-        root: the folder of all runs; None stands for `runs_root()`.
+        root: the folder of all runs; None means `runs_root()`.
 
     Returns:
         The configuration, and the run to continue with `--resume` or None for a new run.

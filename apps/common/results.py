@@ -37,7 +37,7 @@ def append_result(
         minutes: wall time of the training.
         machine: `describe_machine()`.
         scores: metrics by name, a column each, baselines included.
-        date: ISO date; None stands for today.
+        date: ISO date; None means today.
     """
     row = {
         "command": command,

@@ -76,11 +76,11 @@ class Run:
 
         Args:
             app: the application's name.
-            config: its configuration; `config.run` names the run, None stands for
+            config: its configuration; `config.run` names the run, None means
                 `<preset>-<date>-<time>`.
             command: the command line that makes the run (`cli.command_line`).
             data_sha256: a digest of the data, compared on resume.
-            root: the folder of all runs; None stands for `runs_root()`.
+            root: the folder of all runs; None means `runs_root()`.
 
         Raises:
             InputError: a run of that name exists, or the directory cannot be made.
@@ -126,7 +126,7 @@ class Run:
             app: the application's name.
             name: the run's name, or the path of its directory.
             trained: whether the run must have a model already (`best.keras`).
-            root: the folder of all runs; None stands for `runs_root()`.
+            root: the folder of all runs; None means `runs_root()`.
 
         Raises:
             InputError: there is no such run (the message lists the existing ones), it cannot be

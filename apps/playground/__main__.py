@@ -23,7 +23,7 @@ class PlaygroundOptions:
     """
 
     runs: Path | None = None
-    """The folder of all runs; None stands for RNN_KERAS_RUNS, or saved_models."""
+    """The folder of all runs; None means RNN_KERAS_RUNS, or saved_models."""
 
     host: str = "127.0.0.1"
     """The address to listen at. There is no password: with any address other than 127.0.0.1,

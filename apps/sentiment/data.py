@@ -94,9 +94,9 @@ def _shares(reviews, fraction, seed):
     for label in (0, 1):
         rows = np.flatnonzero(reviews.labels == label)
         runs = -(-len(rows) // size)
-        drawn = random.permutation(runs) / runs
+        draws = random.permutation(runs) / runs
         for i, row in enumerate(rows):
-            shares.setdefault(_key(reviews.texts[row]), drawn[i // size])
+            shares.setdefault(_key(reviews.texts[row]), draws[i // size])
     return [shares[_key(text)] for text in reviews.texts]
 
 

@@ -18,7 +18,7 @@ def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
     starts = data.windows["train"]
     order = np.random.default_rng((config.seed, epoch)).permutation(len(starts))
     batch = min(config.batch_size, len(starts))
-    scaling = scaling_of(config, data)
+    scaling = build_scaling(config, data)
     return dataset(config, data, starts[order], batch, drop_remainder=True).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
@@ -26,7 +26,7 @@ def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
 
 def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
     """The validation batches of an epoch: all validation windows."""
-    scaling = scaling_of(config, data)
+    scaling = build_scaling(config, data)
     return dataset(config, data, data.windows["validation"], config.batch_size).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
@@ -40,7 +40,7 @@ def initial_quantiles(config: StockConfig, data: Data) -> list[list[float]] | No
     """
     if len(config.levels) == 1 or not config.residual:
         return None
-    scaling = scaling_of(config, data)
+    scaling = build_scaling(config, data)
     starts = data.windows["train"]
     starts = starts[:: max(1, len(starts) // INITIAL_WINDOWS)]
     futures = [
@@ -85,6 +85,6 @@ def dataset(
     return batches.map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def scaling_of(config: StockConfig, data: Data) -> Scaling:
+def build_scaling(config: StockConfig, data: Data) -> Scaling:
     """The scaling of these data, without a model."""
     return Scaling.of(config, data.panel.targets, data.statistics)

@@ -160,14 +160,14 @@ def _mixed(forms: list[str], texts: pd.Series, source: str) -> str:
             like = others.index[others.isna() & dates.notna()]
             if len(like):
                 return (
-                    f"{what} is {_spoken(other)}, but {texts[like[0]]!r} in line {like[0]} is "
-                    f"{_spoken(form)}; write them as 2024-01-31"
+                    f"{what} is {_label(other)}, but {texts[like[0]]!r} in line {like[0]} is "
+                    f"{_label(form)}; write them as 2024-01-31"
                 )
     like = dates.first_valid_index()
     return f"{what} is not a date like {texts[like]!r} in line {like}"
 
 
-def _spoken(form: str) -> str:
+def _label(form: str) -> str:
     """Such as `month/day/year`."""
     for code, word in SPOKEN.items():
         form = form.replace(code, word)
@@ -193,7 +193,7 @@ def _unambiguous(
             "as in the other dates; write them as 2024-01-31"
         )
     notes.append(
-        f"dates such as {texts.iloc[0]!r} are read as {_spoken(ordered[0])}, by which the rows are "
+        f"dates such as {texts.iloc[0]!r} are read as {_label(ordered[0])}, by which the rows are "
         "in order"
     )
     return different[ordered[0]]

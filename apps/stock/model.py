@@ -74,7 +74,7 @@ class MeanSquared(keras.losses.Loss):
         return ops.square(ops.expand_dims(y_true, -1) - y_pred)[..., 0]
 
 
-def loss_of(config: StockConfig) -> keras.losses.Loss:
+def build_loss(config: StockConfig) -> keras.losses.Loss:
     """The loss of `config.loss`."""
     return Pinball(config.levels) if config.loss == "pinball" else MeanSquared()
 

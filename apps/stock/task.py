@@ -27,7 +27,7 @@ def build(config: StockConfig, data: Data) -> keras.Model:
 def compile_model(network: keras.Model, config: StockConfig, batches_per_epoch: int) -> None:
     """The optimizer and the loss."""
     network.compile(
-        adamw(config, batches_per_epoch, config.weight_decay), loss=model.loss_of(config)
+        adamw(config, batches_per_epoch, config.weight_decay), loss=model.build_loss(config)
     )
 
 

@@ -28,7 +28,7 @@ def describe(attention: Attention) -> str:
     """A line per token: a strip with a cell per source token, and the tokens of most weight."""
     width = max((len(token) for token in attention.target), default=0)
     return "\n".join(
-        f"  {token:{width}}  {_strip(row)}{_named(attention.source, row)}"
+        f"  {token:{width}}  {_strip(row)}{_top_sources(attention.source, row)}"
         for token, row in zip(attention.target, attention.weights)
     )
 
@@ -40,6 +40,6 @@ def _strip(row):
     return f"|{''.join(SHADES[shade] for shade in shades)}|  "
 
 
-def _named(source, row):
+def _top_sources(source, row):
     order = np.argsort(-row, kind="stable")[:NAMED]
     return ", ".join(f"{source[i]} {row[i]:.2f}" for i in order if row[i] >= LEAST)

@@ -48,7 +48,7 @@ def load(config: TranslationConfig) -> Corpus:
     """
     given = _builtin(config) if config.data == "builtin" else pairs.read(config)
     parts, about = _given_splits(given)
-    parts, drawn = _sample_missing_splits(config, parts)
+    parts, sampled = _sample_missing_splits(config, parts)
     parts["train"], shortened = _drop_long_pairs(config, parts["train"])
     for name, part in parts.items():
         if not len(part):
@@ -59,7 +59,7 @@ def load(config: TranslationConfig) -> Corpus:
     return Corpus(
         *(parts[name] for name in pairs.PARTS),
         digest.hexdigest(),
-        (about + drawn + shortened).strip(),
+        (about + sampled + shortened).strip(),
     )
 
 
@@ -78,11 +78,11 @@ def _builtin(config):
 
 def _given_splits(given):
     """The parts that the source has, without sources of later parts; and a text for the card."""
-    parts, left_out, taken = {}, [], set()
+    parts, left_out, later_keys = {}, [], set()
     for name in reversed(pairs.PARTS):  # so that the test part stays unchanged
         if name in given:
-            parts[name] = _select(given[name], lambda key: key not in taken)
-            taken.update(parts[name].keys)
+            parts[name] = _select(given[name], lambda key: key not in later_keys)
+            later_keys.update(parts[name].keys)
             if dropped := len(given[name]) - len(parts[name]):
                 left_out.append(f"{dropped:,} of {name}")
     own = " and ".join(name for name in pairs.PARTS[1:] if name in given)

@@ -93,7 +93,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
                    markdown_table(metrics["textbook_sentences"])]  # fmt: skip
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(scorer, sentences, shown)
-    drawn = {
+    charts = {
         "lengths": partial(
             plot_by_length, rows=lengths, count="sentences", what="source", score="BLEU"
         )
@@ -101,7 +101,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
     if config.attention != "none":
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
         maps = attention_maps(graph, source, target, pictured)
-        drawn["attention"] = partial(plots.attention_maps, maps=maps)
+        charts["attention"] = partial(plots.attention_maps, maps=maps)
     errors = report.worst(scorer, sentences, references, translations[ours])
     return Evaluation(
         headline=f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}",
@@ -117,7 +117,7 @@ def evaluate(trained: Trained, data: Tokenized) -> Evaluation:
         f"scores below, of {metrics['sentences']:,} distinct sources. {corpus.about}",
         limits=report.LIMITS,
         sections=report.sections(config, metrics, lengths, errors),
-        plots=drawn,
+        plots=charts,
         remarks=remarks,
     )
 

@@ -35,8 +35,8 @@ class TranslatorGraph:
         memory, states = tf.function(
             model.encode, input_signature=ids, autograph=False
         ).get_concrete_function().structured_outputs  # fmt: skip
-        self._memory = {name: _named(name, spec) for name, spec in memory.items()}
-        self._states = {f"state_{i}": _named(f"state_{i}", spec) for i, spec in enumerate(states)}
+        self._memory = {name: _spec(name, spec) for name, spec in memory.items()}
+        self._states = {f"state_{i}": _spec(f"state_{i}", spec) for i, spec in enumerate(states)}
         carried = [*self._states.values(), *self._memory.values()]
         last = [tf.TensorSpec([None], tf.int32, "ids")]
         pair = [*ids, tf.TensorSpec([None, None], tf.int32, "target_ids")]
@@ -131,7 +131,7 @@ class TranslatorGraph:
         Args:
             ids: int32 `(rows,)`, the tokens before; `BOS_ID` at first.
             *carried: the states, each `(rows, units)`; the memory of the `rows / k` sentences,
-                where the k rows of one are neighbours.
+                with k consecutive rows each.
 
         Returns:
             `logits`, float32 `(rows, vocabulary)`, and the new states by their names.
@@ -192,7 +192,7 @@ class TranslatorGraph:
         return self._model.decode(tokens, states, memory)[2]
 
 
-def _named(name, spec):
+def _spec(name, spec):
     return tf.TensorSpec(spec.shape, spec.dtype, name)
 
 

@@ -33,10 +33,10 @@ def run_script(doing, script, *arguments):
     else:
         how = "failed"
     # A script that fails in an orderly way prints why to stdout; stderr also has TensorFlow's logs.
-    words = result.stdout.strip() or _last_words(result.stderr)
+    words = result.stdout.strip() or _last_lines(result.stderr)
     raise ExportError(f"{doing} {how}: {words or 'without a word'}")
 
 
-def _last_words(text, lines=3):
-    spoken = [line.strip() for line in text.splitlines() if not _LOG_LINE.match(line)]
-    return " | ".join([line for line in spoken if line][-lines:])
+def _last_lines(text, lines=3):
+    messages = [line.strip() for line in text.splitlines() if not _LOG_LINE.match(line)]
+    return " | ".join([line for line in messages if line][-lines:])

@@ -106,8 +106,8 @@ def _over_time(layer, sequences, state, mask):
 
 
 def _store_results(function, values):
-    def kept(a):
+    def store(a):
         values.append(function(a))
         return values[-1]
 
-    return kept
+    return store

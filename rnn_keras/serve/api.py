@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid, shown
+from rnn_keras.serve.errors import ServingError, clean, invalid
 from rnn_keras.serve.hosts import AllowedHosts
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
@@ -139,7 +139,7 @@ def create_app(
 def _malformed(request: Request) -> JSONResponse:
     # TensorFlow Serving's message, for any part of an address that does not match.
     return _error_response(
-        invalid(f"Malformed request: {request.method} {shown(request.scope['path'])}")
+        invalid(f"Malformed request: {request.method} {clean(request.scope['path'])}")
     )
 
 

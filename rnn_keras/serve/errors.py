@@ -52,6 +52,6 @@ def first_line(message: str) -> str:
     return message.removeprefix("Graph execution error:").strip().partition("\n")[0]
 
 
-def shown(name: str) -> str:
+def clean(name: str) -> str:
     """A name from a request, shortened and in valid UTF-8, for a message."""
     return name[:200].encode(errors="backslashreplace").decode()

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from fastapi.datastructures import Headers
 from fastapi.responses import JSONResponse
 
-from rnn_keras.serve.errors import shown
+from rnn_keras.serve.errors import clean
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
@@ -39,7 +39,7 @@ class AllowedHosts:
         if host is None or self._allows(host):
             await self.app(scope, receive, send)
             return
-        message = f"the host {shown(host)!r} is not allowed: start the server with --allowed-hosts"
+        message = f"the host {clean(host)!r} is not allowed: start the server with --allowed-hosts"
         await JSONResponse({"error": message}, 403)(scope, receive, send)
 
     def _allows(self, host: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_keras.serve import metrics
-from rnn_keras.serve.errors import ServingError, first_line, shown
+from rnn_keras.serve.errors import ServingError, clean, first_line
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.sources import versions
 
@@ -200,7 +200,7 @@ class ModelStore(Mapping[str, Model]):
 
 def not_found(name: str, version: int | None) -> ServingError:
     """The error for a model or version that is not served, in TensorFlow Serving's words."""
-    wanted = f"Latest({shown(name)})" if version is None else f"Specific({shown(name)}, {version})"
+    wanted = f"Latest({clean(name)})" if version is None else f"Specific({clean(name)}, {version})"
     return ServingError("NOT_FOUND", f"Servable not found for request: {wanted}")
 
 

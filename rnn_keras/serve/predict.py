@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid, shown
+from rnn_keras.serve.errors import ServingError, clean, invalid
 from rnn_keras.serve.limits import Gate, Limits, await_answer, read_body
 from rnn_keras.serve.models import Model, ModelStore, not_found
 from rnn_keras.serve.servable import Servable
@@ -81,7 +81,7 @@ class Predict:
         name = wanted.get("signature_name") or DEFAULT_SIGNATURE
         if (signature := servable.signatures.get(name)) is None:
             raise invalid(
-                f'Serving signature name: "{shown(name)}" not found in signature def; '
+                f'Serving signature name: "{clean(name)}" not found in signature def; '
                 f"there are {', '.join(sorted(servable.signatures))}"
             )
         return signature, signature.feeds(wanted, self.limits), "instances" in wanted

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.serve.errors import invalid, shown
+from rnn_keras.serve.errors import clean, invalid
 from rnn_keras.serve.json_tensor import from_json, is_base64, to_json
 from rnn_keras.serve.limits import Limits
 
@@ -133,7 +133,7 @@ class Signature:
 
     def _check_names(self, value, place):
         if not isinstance(value, dict) or value.keys() != self.inputs.keys():
-            got = shown(", ".join(sorted(value))) if isinstance(value, dict) else "no object"
+            got = clean(", ".join(sorted(value))) if isinstance(value, dict) else "no object"
             raise invalid(
                 f"{place} must be an object with the keys {', '.join(self.inputs)}, got {got}"
             )
@@ -165,7 +165,7 @@ def _object(pairs):
     found = {}
     for key, value in pairs:
         if key in found:
-            raise invalid(f"JSON Parse error: the key {shown(key)} is repeated")
+            raise invalid(f"JSON Parse error: the key {clean(key)} is repeated")
         found[key] = value
     return found
 

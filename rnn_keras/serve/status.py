@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from rnn_keras.serve.errors import ServingError, shown
+from rnn_keras.serve.errors import ServingError, clean
 from rnn_keras.serve.models import Model, not_found
 
 
@@ -18,11 +18,11 @@ def status_message(name: str, model: Model | None, version: int | None) -> dict[
     if version is not None:
         if version not in states:
             raise ServingError(
-                "NOT_FOUND", f"Could not find version {version} of model {shown(name)}"
+                "NOT_FOUND", f"Could not find version {version} of model {clean(name)}"
             )
         states = {version: states[version]}
     if not states:
-        raise ServingError("NOT_FOUND", f"Could not find any versions of model {shown(name)}")
+        raise ServingError("NOT_FOUND", f"Could not find any versions of model {clean(name)}")
     return {
         "model_version_status": [
             {
