@@ -31,7 +31,7 @@ class CharLMConfig(TrainingConfig):
     """Size of the hidden state of each layer."""
 
     input: Literal["embedding", "onehot"] = "embedding"
-    """How a character enters the network."""
+    """Input representation of a character."""
 
     embedding: int = 64
     """Size of the embedding."""

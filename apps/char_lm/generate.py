@@ -87,7 +87,7 @@ def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, or what was exported is damaged.
+        InputError: the run is not exported, or the export is damaged.
     """
     if options.source == "saved_model":
         return _from_saved_model(load_export(run, options.source, "generate"), options)

@@ -44,7 +44,7 @@ def plot_loss(
 
     Args:
         run: a run with at least one epoch.
-        unit: what the loss is measured in, such as `nats per character`.
+        unit: unit of the loss, such as `nats per character`.
         monitor: the metric that selected the best epoch, which is marked.
         mode: whether the lowest or the highest is best.
     """

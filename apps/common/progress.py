@@ -22,9 +22,9 @@ class Progress:
     only the innermost reports.
 
     Args:
-        task: what is being done, such as "reading pairs".
+        task: name of the task, such as "reading pairs".
         total: the number to do; None if it is unknown, then the elapsed time is shown.
-        unit: what is counted, such as "pairs".
+        unit: unit of the count, such as "pairs".
 
     Attributes:
         done: the number done; set or add to it.
@@ -105,7 +105,7 @@ def chunks(items: Sequence, task: str, unit: str, size: int) -> Iterator[Sequenc
 
 
 def _duration(seconds: float) -> str:
-    """Such as `2 h 5 min`, `3 min 20 s` or `12 s`."""
+    """A duration in words, such as `2 h 5 min`, `3 min 20 s` or `12 s`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

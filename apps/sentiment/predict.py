@@ -89,7 +89,7 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, a text file cannot be
+        InputError: the run is not exported, the export is damaged, a text file cannot be
             read, or the plot cannot be written.
     """
     texts = options.read()

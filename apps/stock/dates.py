@@ -168,7 +168,7 @@ def _mixed(forms: list[str], texts: pd.Series, source: str) -> str:
 
 
 def _label(form: str) -> str:
-    """Such as `month/day/year`."""
+    """A form in words, such as `month/day/year`."""
     for code, word in SPOKEN.items():
         form = form.replace(code, word)
     return form.partition(" %")[0]

@@ -62,7 +62,7 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
         levels; a model of the mean has the one level 0.5.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, the data cannot be
+        InputError: the run is not exported, the export is damaged, the data cannot be
             used or have too few rows, or the forecast is not finite.
     """
     try:

@@ -24,7 +24,7 @@ JOINER = "￭"
 
 _WITHOUT_BLANKS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _ALONE = rf"[\p{{P}}\p{{S}}{_WITHOUT_BLANKS}]\p{{M}}*"
-# What is no letter, digit or mark of any kind; the two joiners of Indic and Persian letters stay.
+# All but letters, digits and marks of any kind; the two joiners of Indic and Persian letters stay.
 _BLANK = rf"{JOINER}|\x{{fffd}}|[^\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}}\x{{200c}}\x{{200d}}]+"
 _LEFT, _RIGHT = "\x01", "\x02"  # around separate tokens; in a text they count as blanks
 CHUNK = 10_000  # sentences that are tokenized at a time

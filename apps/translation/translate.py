@@ -127,14 +127,14 @@ class TranslateOptions:
 
 
 def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
-    """What to print about each sentence: its translations in lines, and a note, empty if none.
+    """The text to print for each sentence: its translations in lines, and a note, empty if none.
 
     Args:
         run: an exported run; `best.keras` is not read.
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, a file cannot be read
+        InputError: the run is not exported, the export is damaged, a file cannot be read
             or written, or the run does not support the options.
     """
     sentences = options.read()
