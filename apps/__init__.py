@@ -1,1 +1,1 @@
-"""The applications: each trains, judges itself against a baseline, exports and serves."""
+"""Four applications: each is trained, compared with baselines, exported and served."""

@@ -1,4 +1,4 @@
-"""The commands of every application, without TensorFlow until there is something to do.
+"""The commands of every application; TensorFlow is imported after the arguments are parsed.
 
     python -m apps.APP.train [PRESET] [--flags]
     python -m apps.APP.evaluate RUN
@@ -34,8 +34,7 @@ class ExportOptions:
     run: cli.RunArgument
 
     quantization: Quantization = "none"
-    """Weights of the LiteRT file: none keeps float32, dynamic makes them int8, float16 halves
-    them."""
+    """Weights of the LiteRT file: float32 (none), int8 (dynamic) or float16."""
 
 
 def train(app: str, config: TrainingConfig, run: Run | None = None) -> Run:
@@ -98,6 +97,6 @@ def export_command(app: str, argv: Sequence[str] | None = None) -> None:
 
 
 def _load(app: str) -> tuple[ModuleType, "Task"]:
-    """The runner and the task, which import TensorFlow; before that, quietly, by ourselves."""
+    """The runner and the task; TensorFlow, which they need, is imported without its messages."""
     import_tensorflow()
     return import_module("apps.runner"), import_module(f"apps.{app}.task").TASK

@@ -1,6 +1,6 @@
-"""Trains, evaluates and exports a task: the one way through every application.
+"""Trains, evaluates and exports any task.
 
-`apps.commands` has the same three functions by the application's name, and their command lines.
+`apps.commands` has the same three functions by application name, and their command lines.
 """
 
 import sys
@@ -24,7 +24,7 @@ Quantization = Literal["none", "dynamic", "float16"]
 
 
 def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
-    """Trains a model, or continues to train one; then evaluates and exports it.
+    """Trains a model, or resumes its training; then evaluates and exports it.
 
     Args:
         task: the application.
@@ -35,8 +35,8 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
         The run, complete.
 
     Raises:
-        InputError: the data cannot be used or are not those of `run`, the loss is not finite any
-            more, or the export failed.
+        InputError: the data cannot be used or are not those of `run`, the loss is not finite, or
+            the export failed.
     """
     environment.prepare(config)
     data = load_data(task, config, run)
@@ -74,7 +74,7 @@ def load_data(task: Task, config: TrainingConfig, run: Run | None) -> Data:
     """The data of `config`.
 
     Raises:
-        InputError: they cannot be used, or are not what `run` was trained on.
+        InputError: they cannot be used, or differ from what `run` was trained on.
     """
     data = task.load_data(config, run)
     if run is not None and run.data_sha256 != data.sha256:
@@ -104,36 +104,36 @@ def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
     config = trained.config
     if data is None:
         data = load_data(task, config, run)
-    found = task.evaluate(trained, data)
+    evaluation = task.evaluate(trained, data)
     best = best_row(read_history(run.history), *task.monitor(config))
-    # Also of runs inside the run, such as a pretraining.
+    # Runs inside the run count too, such as a pretraining.
     epochs = [row for file in run.path.rglob(run.history.name) for row in read_history(file)]
     metrics = {
-        **found.metrics,
+        **evaluation.metrics,
         "best_epoch": best["epoch"],
         "kept": describe_kept(best, config.epochs),
         "training_minutes": sum(row["seconds"] for row in epochs) / 60,
         "weights": trained.model.count_params(),
-        "scores": found.scores,
+        "scores": evaluation.scores,
     }
     run.write_json("metrics.json", metrics)
-    for name, draw in found.plots.items():
+    for name, draw in evaluation.plots.items():
         draw(run.plots / f"{name}.png")
-    for name, text in found.files.items():
+    for name, text in evaluation.files.items():
         run.write_text(name, text)
-    run.write_text("README.md", _card(run, config, found, metrics))
+    run.write_text("README.md", _card(run, config, evaluation, metrics))
     append_result(
         runs_root() / task.name / "results.csv",
         command=cli.command_line(task.name, task.presets, config, omit=("seed", "run")),
         seed=config.seed,
         minutes=metrics["training_minutes"],
         machine=run.machine,
-        scores=found.results,
+        scores=evaluation.results,
     )
-    print("\n".join([markdown_table(found.scores), *found.remarks]), flush=True)
-    for warning in found.warnings:
+    print("\n".join([markdown_table(evaluation.scores), *evaluation.remarks]), flush=True)
+    for warning in evaluation.warnings:
         print(warning, file=sys.stderr)
-    return found
+    return evaluation
 
 
 @reports("export")
@@ -150,7 +150,7 @@ def export(task: Task, run: Run, quantization: Quantization = "none") -> dict[st
     Returns:
         What `export.json` holds: for `saved_model` and `litert` the `file`, its `bytes`, and
         `max_difference` from the Keras model by signature; the `quantization`; and the
-        application's own facts.
+        application's own entries.
 
     Raises:
         InputError: the run's files do not fit together, or the export failed.
@@ -179,17 +179,17 @@ def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-def _card(run: Run, config: TrainingConfig, found: Evaluation, metrics: dict[str, Any]) -> str:
+def _card(run: Run, config: TrainingConfig, evaluation: Evaluation, metrics: dict[str, Any]) -> str:
     return model_card(
-        found.title,
-        what=found.what,
+        evaluation.title,
+        what=evaluation.what,
         command=run.command,
         training=f"{metrics['weights']:,} weights, trained in {metrics['training_minutes']:.1f} "
         f"minutes on {run.machine}. Kept: {metrics['kept']}.",
         config=config.to_json(),
-        data=found.data,
-        scores=found.scores,
-        limits=found.limits,
-        picture=found.picture,
-        sections=found.sections,
+        data=evaluation.data,
+        scores=evaluation.scores,
+        limits=evaluation.limits,
+        picture=evaluation.picture,
+        sections=evaluation.sections,
     )

@@ -1,4 +1,4 @@
-"""What an application is: a record of plain functions, which `apps.runner` calls in this order."""
+"""An application as a record of plain functions, which `apps.runner` calls in this order."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Trained:
     """A finished run in memory.
 
     Attributes:
-        run: where it is from.
+        run: its directory.
         config: its configuration.
-        model: the model with the weights that were kept.
-        assets: what else turns data into numbers, such as the vocabulary.
+        model: the model of the kept epoch.
+        assets: the preprocessing, such as the vocabulary.
     """
 
     run: Run
@@ -42,16 +42,16 @@ class Evaluation:
     Attributes:
         headline: the result in a few words, such as `perplexity 4.21`.
         scores: a row per model, baselines included, such as `{"model": ..., "perplexity": ...}`.
-        metrics: figures for `metrics.json`; the runner adds those that every run has.
-        results: figures for a row of `results.csv`.
+        metrics: entries of `metrics.json`; the runner adds those that every run has.
+        results: metrics for a row of `results.csv`.
         title: heading of the card.
         what: what the model does, a sentence or two.
         data: what it was trained and tested on.
-        limits: what not to expect of it.
+        limits: known limitations.
         picture: path of the plot below the scores, such as `plots/loss.png`.
-        sections: more of the card, Markdown by heading.
+        sections: further sections of the card, Markdown by heading.
         plots: by name, a function that draws `plots/NAME.png` to the path it gets.
-        files: further texts of the run directory by file name.
+        files: further text files of the run directory, by file name.
         remarks: printed below the scores.
         warnings: printed to stderr.
     """
@@ -79,7 +79,7 @@ class Signatures:
     Attributes:
         saved_model: arguments of `rnn_keras.export.write_saved_model` except the directory.
         litert: arguments of `rnn_keras.export.write_litert` except file and quantization.
-        facts: what `export.json` holds besides sizes and differences.
+        facts: further entries of `export.json`.
     """
 
     saved_model: Mapping[str, Any]
@@ -110,11 +110,11 @@ class Task:
         evaluate: `(trained, data) -> Evaluation`.
         signatures: `trained -> Signatures`, from the run directory alone.
         next_command: `run -> str`, what to try after training.
-        monitor: `config -> (figure, mode)`, which figure selects the best epoch.
-        notes: `data -> lines`, what was done to the data; printed before training.
+        monitor: `config -> (metric, mode)`, the metric that selects the best epoch.
+        notes: `data -> lines`, how the data was cleaned; printed before training.
         callbacks: `(config, data) -> callbacks` of the training.
         before_fit: `(model, config, data, run)`, such as pretraining.
-        after_fit: `(config, data, run)`, such as what is fitted to the trained network.
+        after_fit: `(config, data, run)`, such as fitting a model to the network's outputs.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What `benchmarks.layers` compares, and how many operations it takes: no framework here."""
+"""The networks of `benchmarks.layers` and their operation counts, without any framework."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -42,17 +42,17 @@ SHAPES = tuple(
 
 @dataclass(frozen=True)
 class Case:
-    """A network, under the name that each framework has for it.
+    """A network, with its class in each framework.
 
     Attributes:
         ours: class in `rnn_keras.layers`.
         keras: class in `keras.layers`.
         torch: class in `torch.nn`.
-        gates: matrices `(inputs, units)`, and as many `(units, units)`, that a cell holds.
-        options: options of `ours` and `keras` alike.
+        gates: number of matrices `(inputs, units)`, and of matrices `(units, units)`, in a cell.
+        options: options of both `ours` and `keras`.
         bidirectional: whether a second one reads the sequence backwards.
-        depth: number of layers on top of one another.
-        note: where the comparison is not like with like.
+        depth: number of stacked layers.
+        note: how the comparison is not like with like.
     """
 
     ours: str
@@ -79,10 +79,10 @@ CASES = {
 }
 
 COUNTED = (
-    "Counted are matrix products only, 2 operations per multiply-add: forward X W_x and H W_h "
-    "over all time steps, the first (zero) state included; for a training step also the "
-    "gradients of H, W_h and W_x, and of X where a layer below made it. The gradient of the "
-    "input itself is taken by no contender, activations and other elementwise work count nothing."
+    "Only matrix products count, 2 operations per multiply-add: forward X W_x and H W_h over all "
+    "time steps, the first (zero) state included; for a training step also the gradients of H, "
+    "W_h and W_x, and of X above the first layer. No contender computes the gradient of the "
+    "input; activations and other elementwise operations do not count."
 )
 
 
@@ -103,6 +103,6 @@ def flops(case: Case, shape: Shape, *, training: bool) -> int:
         of_layer = x + h
         if training:
             of_layer += h + h + x  # the gradients of H, W_h, W_x
-            of_layer += x if layer > 0 else 0  # that of X, which the layer below made
+            of_layer += x if layer > 0 else 0  # that of X, the output of the layer below
         total += of_layer * (1 + case.bidirectional)
     return total

@@ -1,4 +1,4 @@
-"""The layers that are compared, each as a function that does one forward or training step."""
+"""The compared layers, each as a function that runs one forward or training step."""
 
 import functools
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def build_ours(case: Case, shape: Shape) -> keras.Model:
 
 
 def build_keras(case: Case, shape: Shape) -> keras.Model:
-    """The same from `keras.layers`."""
+    """The same network of `keras.layers`."""
     cell = getattr(keras.layers, case.keras)
     layers = [cell(shape.units, return_sequences=True, **case.options) for _ in range(case.depth)]
     if case.bidirectional:
@@ -67,12 +67,12 @@ def build_keras(case: Case, shape: Shape) -> keras.Model:
 
 
 def supports_jit(model: keras.Model) -> bool:
-    """Whether Keras would compile the model by XLA when asked to."""
+    """Whether Keras would compile the model by XLA on request."""
     return all(layer.supports_jit for layer in model._flatten_layers())
 
 
 def fit_mode(model: keras.Model) -> str:
-    """The mode in which `Model.fit` runs the model: what Keras makes of `jit_compile="auto"`."""
+    """The mode in which `Model.fit` runs the model by default (`jit_compile="auto"`)."""
     model.compile(jit_compile="auto")
     return "jit" if model.jit_compile else "graph"
 
@@ -117,7 +117,7 @@ def torch_call(case: Case, shape: Shape, X: np.ndarray, training: bool) -> Call:
 
 
 def matmul_call(size: int = MATMUL_SIZE) -> Call:
-    """A product of two square matrices, compiled by XLA as the fastest one here; see the floor."""
+    """A product of two square matrices, compiled by XLA, the fastest one here; see the floor."""
     A = tf.random.normal((size, size))
     product = tf.function(tf.matmul, jit_compile=True)
     return synchronous(lambda: product(A, A))
@@ -129,7 +129,7 @@ def matmul_rate(seconds: float, size: int = MATMUL_SIZE) -> float:
 
 
 def synchronous(call: Callable) -> Call:
-    """The same call, returning when a GPU, too, is done."""
+    """The same call, which returns only when a GPU is done, too."""
 
     def waiting():
         result = call()
@@ -153,6 +153,6 @@ def disagreement(actual, expected) -> float:
         if a.shape != b.shape:
             raise ValueError(f"shapes {a.shape} and {b.shape} differ")
         difference = np.max(np.abs(a - b)) / max(np.max(np.abs(b)), np.finfo(b.dtype).tiny)
-        # NaN compares as False with everything, and must not pass for agreement.
+        # NaN compares as False with everything, and must not count as agreement.
         worst = max(worst, float("inf") if np.isnan(difference) else float(difference))
     return worst

@@ -28,7 +28,7 @@ def parse(argv=None) -> argparse.Namespace:
 def contenders(arguments: argparse.Namespace):
     """By name, a call that decodes all sentences and returns `(tokens, scores)`, NumPy arrays.
 
-    The end token is never likely, so that every contender has the same number of steps to make.
+    The end token is never likely, so that every contender runs the same number of steps.
     """
     import keras
     import numpy as np
@@ -42,7 +42,7 @@ def contenders(arguments: argparse.Namespace):
     project = keras.layers.Dense(arguments.vocabulary, kernel_initializer="random_normal")
 
     def decode(tokens, H, memory):
-        """Logits and state after `tokens` `(rows,)`; the rows of a sentence are neighbours."""
+        """Logits and state after `tokens` `(rows,)`; the rows of a sentence are consecutive."""
         queries = tf.reshape(H, [tf.shape(memory)[0], -1, units])
         weights = tf.nn.softmax(tf.matmul(queries, memory, transpose_b=True))
         context = tf.reshape(tf.matmul(weights, memory), [-1, units])
@@ -75,14 +75,14 @@ def contenders(arguments: argparse.Namespace):
 
 
 def predict_loop(model, memory, width: int, steps: int):
-    """Beam search as tutorials write it: a `predict` per sentence and step, the rest in NumPy."""
+    """Beam search as in tutorials: a `predict` per sentence and step, the rest in NumPy."""
     import numpy as np
 
     results = []
     for source in memory:
         H, past, log_p = source[None, 0], np.full((1, 1), START, "int32"), np.zeros(1, "float32")
         for _ in range(steps):
-            # All hypotheses in one call, each with its own memory; some call for each.
+            # All hypotheses in one call, each with its own memory; some tutorials call for each.
             each = np.repeat(source[None], len(H), axis=0)
             logits, H = model.predict([past[:, -1], H, each], verbose=0)
             logits = logits - logits.max(axis=1, keepdims=True)

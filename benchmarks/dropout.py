@@ -1,4 +1,4 @@
-"""What a dropout mask per time step costs beside an LSTM, and one for all steps does not."""
+"""The cost of an LSTM with a dropout mask per time step, and with one mask for all steps."""
 
 from apps.common import cli
 from benchmarks.report import Report, markdown, milliseconds, parser

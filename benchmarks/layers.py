@@ -1,4 +1,4 @@
-"""`python -m benchmarks.layers`: each layer beside Keras's, PyTorch's and the floor."""
+"""`python -m benchmarks.layers`: each layer compared with Keras, PyTorch and the floor."""
 
 import argparse
 import sys
@@ -31,11 +31,11 @@ def measure(name: str, pass_: str, shape: Shape, seconds: float, probe: MemoryPr
         name: one of `CASES`.
         pass_: "training" or "forward".
         shape: the sizes.
-        seconds: time it at least so long.
-        probe: measures the peak memory; None leaves that out.
+        seconds: minimum time to measure it.
+        probe: measures the peak memory; None skips that.
 
     Returns:
-        The row, with "error" instead of figures if ours and Keras's do not agree.
+        The row, with "error" instead of times if ours and Keras's do not agree.
     """
     from benchmarks import contenders
 
@@ -118,7 +118,7 @@ def tables(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Bars of the ratios: axes per pass and rival, a group per layer."""
+    """Bar charts of the ratios: axes per pass and rival, a group per layer."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.litert`: our LiteRT files beside those of TensorFlow's converter."""
+"""`python -m benchmarks.litert`: our LiteRT files compared with those of TensorFlow's converter."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ from benchmarks.timing import first_calls, interleave
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = "Size and latency at batch 1 of LiteRT files, ours beside those of stock Keras layers."
+    text = "Size and latency at batch 1 of LiteRT files, ours and those of stock Keras layers."
     options = parser("litert", text, seconds=5)
     options.add_argument("--layers", nargs="*", choices=list(LAYERS), default=list(LAYERS))
     options.add_argument("--units", nargs="+", type=int, default=[128, 512])
@@ -39,7 +39,7 @@ def measure(layer: str, units: int, output: str, seconds: float, threads: int) -
     """One row: both sides, both quantizations, of one model.
 
     Returns:
-        The row, with "error" instead of times if a file does not compute what the model does.
+        The row, with "error" instead of times if a file's results differ from the model's.
     """
     import numpy as np
 
@@ -76,8 +76,8 @@ def measure_streaming(seconds: float, threads: int) -> Row:
     return {"streaming": sizes, "seconds": times}
 
 
-def judge(row: Row) -> dict[str, tuple[float, float | None]]:
-    """What of a row has a target, by name the figure and its target; None if there is none."""
+def target_ratios(row: Row) -> dict[str, tuple[float, float | None]]:
+    """The values of a row that have a target: by name the value and its target, None for none."""
     median = {who: timing["median"] for who, timing in row["seconds"].items()}
     if "streaming" in row:
         return {"µs per character": (1e6 * median["char LM none"], 1e6 * STREAMING_TARGET)}
@@ -91,13 +91,13 @@ def judge(row: Row) -> dict[str, tuple[float, float | None]]:
 
 
 def tables(rows: list[Row]) -> list[str]:
-    """The rows in Markdown: times and sizes, streaming, errors, and what misses its target."""
+    """The rows in Markdown: times and sizes, streaming, errors, and missed targets."""
     good = [row for row in rows if "seconds" in row]
     body = []
     for row in (row for row in good if "layer" in row):
         times = [f"{1e6 * row['seconds'][who]['median']:,.0f}" for who in WHO]
         sizes = [f"{row['bytes'][who] / 1e3:,.0f}" for who in WHO]
-        ratios = [number(figure) for figure, _ in judge(row).values()]
+        ratios = [number(figure) for figure, _ in target_ratios(row).values()]
         body.append([title(row), *times, *sizes, *ratios])
     head = [
         "model", *(f"µs: {who}" for who in WHO), *(f"kB: {who}" for who in WHO),
@@ -121,7 +121,7 @@ def tables(rows: list[Row]) -> list[str]:
     return found + [
         f"MISSED {title(row)}: {what} is {figure:.2f}, the target at most {target:g}"
         for row in good
-        for what, (figure, target) in judge(row).items()
+        for what, (figure, target) in target_ratios(row).items()
         if target is not None and figure > target
     ]
 
@@ -154,7 +154,7 @@ def title(row: Row) -> str:
 
 
 def plot(rows: list[Row]):
-    """Bars of the time over that of the stock float file, a group per model."""
+    """Bar chart of the time over that of the stock float file, a group per model."""
     from matplotlib.figure import Figure
 
     rows = [row for row in rows if "seconds" in row and "layer" in row]
@@ -163,7 +163,7 @@ def plot(rows: list[Row]):
     names = {
         who: who.replace("none", "float32").replace("dynamic", "dynamic-range int8") for who in WHO
     }
-    contenders = [who for who in WHO if who != STOCK]  # which is 1
+    contenders = [who for who in WHO if who != STOCK]  # whose bar is 1
     for i, who in enumerate(contenders):
         times = [row["seconds"][who]["median"] / row["seconds"][STOCK]["median"] for row in rows]
         shade = str(0.2 + 0.3 * i)
@@ -211,7 +211,7 @@ def progress(row: Row) -> str:
     """A row in one line."""
     if "error" in row:
         return f"{title(row)}: {row['error']}"
-    figures = ", ".join(f"{what} {figure:.2f}" for what, (figure, _) in judge(row).items())
+    figures = ", ".join(f"{what} {figure:.2f}" for what, (figure, _) in target_ratios(row).items())
     return f"{title(row)}: {figures}"
 
 

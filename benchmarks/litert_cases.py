@@ -1,4 +1,4 @@
-"""What `benchmarks.litert` compares, and what is good enough: no framework here."""
+"""The models and targets of `benchmarks.litert`, without any framework."""
 
 TIME, INPUTS = 64, 32
 # By name: the class in `keras.layers`, and its options.

@@ -17,14 +17,14 @@ from rnn_keras.data import Vocabulary
 
 
 def build(layer: str, units: int, output: str, *, fixed: bool) -> keras.Model:
-    """A model of one recurrent layer of Keras's own.
+    """A model of one recurrent layer of Keras.
 
     Args:
         layer: one of `LAYERS`.
         units: its size.
         output: "sequences" or "last".
-        fixed: whether batch and length are 1 and `TIME`, which is all that stock conversion can
-            do, or open.
+        fixed: whether batch and length are fixed to 1 and `TIME`, as stock conversion requires, or
+            open.
     """
     name, options = LAYERS[layer]
     recurrent = getattr(keras.layers, name)(
@@ -41,7 +41,7 @@ def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
         The files by name, "ours none", ..., an input, and the Keras model's output for it.
 
     Raises:
-        RuntimeError: the stock conversion failed; with the end of what it said.
+        RuntimeError: the stock conversion failed; with the end of its output.
     """
     keras.utils.set_random_seed(0)
     model = build(layer, units, output, fixed=False)
@@ -75,11 +75,11 @@ def caller(file: Path, x, threads: int) -> Callable:
 
 
 def streaming(units: int, vocabulary_size: int, folder: Path, threads: int) -> dict[str, Callable]:
-    """One character of a char LM at a time: the application's `step`, which takes one character,
-    and the one of `export.litert`, which takes any number.
+    """One character of a char LM at a time: the `step` of the application, for one character, and
+    the `step` of `export.litert`, for any number.
 
     Returns:
-        By name, functions that read the same character again, from the states that they left.
+        By name, functions that read the same character again, from the states of the last call.
     """
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary.from_tokens([chr(33 + i) for i in range(vocabulary_size - 1)])
@@ -104,7 +104,7 @@ def streaming(units: int, vocabulary_size: int, folder: Path, threads: int) -> d
 
 
 def streaming_caller(file: Path, ids, threads: int) -> Callable:
-    """A function that runs `step` on the same ids again, from the states that it left."""
+    """A function that runs `step` on the same ids again, from the states of the last call."""
     model = export.LiteRTModel(file, threads)
     states = {
         name: np.zeros((1, shape[1]), np.float32)

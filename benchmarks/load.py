@@ -1,7 +1,7 @@
-"""A load generator for HTTP: connections that each send the next request once the last is answered.
+"""A load generator for HTTP: each connection sends its next request after the last response.
 
-It knows just enough of HTTP/1.1 to cost little beside the server: requests are made beforehand,
-and of an answer only the status and the length are read.
+It supports only the part of HTTP/1.1 that keeps it cheap compared with the server: requests are
+prepared in advance, and only the status and the length of a response are read.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d+).*?\r\ncontent-length: *(\d+)\r\n.*?\r\n\r\n", re.S | re.I)
-LOST = 0  # in place of a status: the connection broke before the answer
+LOST = 0  # instead of a status: the connection broke before the response
 
 
 @dataclass
 class Answers:
-    """What came of a load.
+    """The responses to a load.
 
     Attributes:
-        statuses: how many answers had each HTTP status; `LOST` counts those that never came.
-        seconds: of each answer, in the order of their coming.
-        wall: seconds from the first request to the last answer.
+        statuses: number of responses by HTTP status; `LOST` counts missing ones.
+        seconds: latency of each response, in the order of arrival.
+        wall: seconds from the first request to the last response.
     """
 
     statuses: Counter = field(default_factory=Counter)
@@ -35,21 +35,21 @@ class Answers:
 
     @property
     def errors(self) -> int:
-        """The answers that are not 200."""
+        """The number of responses whose status is not 200."""
         return self.statuses.total() - self.statuses[200]
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return len(self.seconds) / self.wall
 
     def percentile(self, percent: float) -> float:
-        """Seconds within which so many percent of the answers came."""
+        """The latency in seconds that `percent` percent of the responses do not exceed."""
         return float(np.percentile(self.seconds, percent))
 
 
 def post(path: str, body: bytes) -> bytes:
-    """A request as it goes over the wire."""
+    """A request as bytes."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -94,12 +94,12 @@ async def generate(
     """Load a server on the loopback address.
 
     Args:
-        port: where it listens.
-        requests: what `post` returned; they are sent in turn, again and again.
-        connections: at the same time. One that breaks is opened anew, which is tried for as
-            long as the load lasts, so that a server may restart.
-        seconds: for how long, or None.
-        count: how many requests, or None.
+        port: the port of the server.
+        requests: results of `post`; they are sent in turn, again and again.
+        connections: number of parallel connections. A broken one is opened anew until the load
+            ends, so that a server may restart.
+        seconds: duration, or None.
+        count: number of requests, or None.
     """
     answers, turns, loop = Answers(), itertools.cycle(requests), asyncio.get_running_loop()
     left = itertools.count() if count is None else iter(range(count))
@@ -136,7 +136,7 @@ def _process(pipe, arguments, options):
 
 
 def in_a_process(*arguments, **options) -> Answers:
-    """`generate` in a process of its own, so that it shares no lock with who calls."""
+    """`generate` in a separate process, so that it shares no lock with the caller."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_process, args=(there, arguments, options))

@@ -15,12 +15,12 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_memory(call: Call) -> int | None:
-    """Bytes by which the resident memory of this process rises at most during `call`.
+    """The largest rise of this process's resident memory during `call`, in bytes.
 
-    Meaningful only where freed memory goes back to the system: `MemoryProbe` sees to that.
+    Meaningful only if freed memory goes back to the system, as in `MemoryProbe`.
 
     Returns:
-        The largest of three calls; None on a platform that does not tell.
+        The largest of three calls; None on a platform without /proc.
     """
     if not _CLEAR.exists():
         return None
@@ -37,11 +37,11 @@ def peak_memory(call: Call) -> int | None:
 
 
 class MemoryProbe:
-    """A process of its own in which contenders are measured, to be used in a `with` block.
+    """A separate process that measures contenders, for a `with` block.
 
-    TensorFlow's CPU allocator keeps what was freed, so a second step in the same process seems
-    to need nothing. In this process it uses the system's allocator instead, which costs time;
-    hence not where time is measured.
+    TensorFlow's CPU allocator keeps freed memory, so a second step in the same process seems to
+    need none. This process uses the system's allocator instead, which costs time; hence times
+    are measured elsewhere.
 
     Args:
         threads: number of threads of each framework.
@@ -66,7 +66,7 @@ class MemoryProbe:
 
         Args:
             build: a function of a module that can be imported without TensorFlow, or lazily.
-            *arguments: what it takes; must be picklable.
+            *arguments: its arguments; must be picklable.
         """
         return self._executor.submit(_measure, build, arguments).result()
 

@@ -3,7 +3,7 @@
 import importlib
 import json
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from benchmarks.report import RESULTS
 
 
@@ -13,8 +13,8 @@ def main() -> None:
         report = json.loads(file.read_text("utf-8"))
         module = importlib.import_module(report["command"].split()[2])
         if hasattr(module, "plot"):
-            with replacing(file.with_suffix(".png")) as beside:
-                module.plot(report["rows"]).savefig(beside, dpi=120)
+            with atomic_path(file.with_suffix(".png")) as temporary:
+                module.plot(report["rows"]).savefig(temporary, dpi=120)
             print(file.with_suffix(".png").name)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share around the measurement: options, files, tables."""
+"""Shared parts of the benchmarks: options, files, tables."""
 
 import argparse
 import datetime
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.common.files import replacing, write_text
+from apps.common.files import atomic_path, write_text
 
 RESULTS = Path(__file__).parent / "results"
 MIB = 2**20
-# A load average beyond which a run warns. PyTorch's OpenMP threads spin at barriers: where a core
-# is taken by another process, a step of 2 ms was seen to take 1,000.
+# A load average beyond which a run warns. PyTorch's OpenMP threads spin at barriers: with another
+# process on a core, a step of 2 ms took 1,000 ms.
 BUSY = 0.7
 
 Row = dict[str, Any]
@@ -35,23 +35,21 @@ def parser(name: str, description: str, *, seconds: float) -> argparse.ArgumentP
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    made.add_argument(
-        "--seconds", type=float, default=seconds, help="time each row at least so long"
-    )
+    made.add_argument("--seconds", type=float, default=seconds, help="minimum time per row")
     made.add_argument("--threads", type=int, default=2, help="threads of each framework")
     made.add_argument(
-        "--output", type=Path, default=RESULTS / f"{name}.json", help="JSON; the plot goes beside"
+        "--output", type=Path, default=RESULTS / f"{name}.json", help="JSON, the plot next to it"
     )
     return made
 
 
 class Report:
-    """The JSON file of one run; it is written anew after each row, so none is lost.
+    """The JSON file of one run, rewritten after each row, so that none is lost.
 
     Args:
         arguments: the parsed options.
         name: the module, such as `layers`.
-        **facts: what else the file says once.
+        **facts: further entries of the file.
     """
 
     def __init__(self, arguments: argparse.Namespace, name: str, **facts: Any):
@@ -65,8 +63,8 @@ class Report:
         self.output = arguments.output
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         if load and load > BUSY:
-            print(f"warning: the machine is busy (load average {load:.1f}): no figure below will "
-                  "mean anything, PyTorch's least of all.", file=sys.stderr)  # fmt: skip
+            print(f"warning: the machine is busy (load average {load:.1f}): the times below "
+                  "are unreliable, PyTorch's most of all.", file=sys.stderr)  # fmt: skip
         self.header = {
             "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -84,9 +82,9 @@ class Report:
         write_text(self.output, json.dumps({**self.header, "rows": self.rows}, indent=1) + "\n")
 
     def save_plot(self, figure) -> None:
-        """Write a Matplotlib figure beside the JSON file."""
-        with replacing(self.output.with_suffix(".png")) as beside:
-            figure.savefig(beside, dpi=120)
+        """Write a Matplotlib figure next to the JSON file."""
+        with atomic_path(self.output.with_suffix(".png")) as temporary:
+            figure.savefig(temporary, dpi=120)
 
     def print_tables(self, *tables: str) -> None:
         """Print the machine, the Markdown tables and where the files are."""
@@ -97,7 +95,7 @@ class Report:
 
 
 def draw_bars(axes, values: dict[str, float]) -> None:
-    """A horizontal bar for each value, the first on top, with its figure at its end."""
+    """A horizontal bar for each value, the first on top, with its value at its end."""
     bars = axes.barh(list(values), list(values.values()))
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
     axes.margins(x=0.12)
@@ -126,7 +124,7 @@ def milliseconds(timing: dict[str, float] | None) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """With so many digits after the point; a dash for None."""
+    """With `digits` digits after the point; a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

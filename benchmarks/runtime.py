@@ -1,4 +1,4 @@
-"""The process that measures: threads, seeds, and which frameworks there are."""
+"""Sets up the measuring process: threads, seeds, available frameworks."""
 
 import importlib.util
 
@@ -19,7 +19,7 @@ def prepare(threads: int) -> None:
     tf = import_tensorflow()
     import keras
 
-    # Each contender is a function of its own, which TensorFlow takes for needless retracing.
+    # Each contender is a separate function, which TensorFlow reports as needless retracing.
     tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -29,5 +29,5 @@ def prepare(threads: int) -> None:
 
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-    # What a library does once per process belongs to no contender's first call.
+    # Initialisation of the libraries must not count as a contender's first call.
     tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(()))

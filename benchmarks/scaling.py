@@ -21,7 +21,7 @@ FULL, TRUNCATED, KERAS = "ours", f"ours, truncated at {TAU}", "Keras"
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = f"Time and memory of an LSTM's training step; what is not swept stays at {MIDDLE}."
+    text = f"Time and memory of an LSTM's training step; axes that are not swept stay at {MIDDLE}."
     options = parser("scaling", text, seconds=5)
     for axis, values in SWEEPS.items():
         options.add_argument(
@@ -33,8 +33,8 @@ def parse(argv=None) -> argparse.Namespace:
 def contest(shape: Shape, truncated: bool) -> Contest:
     """Ours and Keras's over the whole sequence, and with `truncated` ours in chunks of `TAU`.
 
-    Each is compiled as `Model.fit` would. A call takes the gradient for the whole sequence, or
-    for one chunk after the other, the state carried on; no optimizer.
+    Each is compiled as `Model.fit` would. A call computes the gradient for the whole sequence, or
+    for one chunk after the other with the state carried over; no optimizer.
     """
     import numpy as np
 
@@ -53,7 +53,7 @@ def contest(shape: Shape, truncated: bool) -> Contest:
 
 
 def truncated_call(X, units: int):
-    """Truncated BPTT over `X`: a gradient per chunk, which the carried state cuts off."""
+    """Truncated BPTT over `X`: a gradient per chunk; the carried state cuts it off."""
     import tensorflow as tf
 
     from benchmarks.contenders import synchronous
@@ -86,8 +86,8 @@ def measure(axis: str, value: int, seconds: float, probe: MemoryProbe | None) ->
     Args:
         axis: "time", "batch" or "units".
         value: of that axis; the others stay at `MIDDLE`.
-        seconds: time it at least so long.
-        probe: measures the peak memory; None leaves that out.
+        seconds: minimum time to measure it.
+        probe: measures the peak memory; None skips that.
     """
     shape, truncated = MIDDLE._replace(**{axis: value}), axis == "time"
     calls = contest(shape, truncated).calls
@@ -116,7 +116,7 @@ def exponent(values: list[float], costs: list[float | None]) -> float | None:
 
 
 def series(rows: list[Row], axis: str, name: str) -> tuple[list, list, list]:
-    """Of one contender along one axis: values, median seconds, peak bytes (None: unknown)."""
+    """Values, median seconds and peak bytes (None: unknown) of one contender along one axis."""
     found = [row for row in rows if row["axis"] == axis and name in row["seconds"]]
     return (
         [row["shape"][axis] for row in found],
@@ -126,7 +126,7 @@ def series(rows: list[Row], axis: str, name: str) -> tuple[list, list, list]:
 
 
 def tables(rows: list[Row]) -> list[str]:
-    """Every row, then how time and memory grow."""
+    """Every row, then the growth of time and memory."""
     names = [FULL, TRUNCATED, KERAS]
     body = [
         [row["axis"], str(row["shape"][row["axis"]]),
@@ -142,7 +142,7 @@ def tables(rows: list[Row]) -> list[str]:
                 cells = [number(exponent(values, costs)) for costs in (seconds, peaks)]
                 growth.append([axis, name, *cells])
     return [
-        f"One training step of an LSTM; what is not swept: {MIDDLE} (batch x time x inputs x "
+        f"One training step of an LSTM; axes not swept: {MIDDLE} (batch x time x inputs x "
         "units). Milliseconds, median (interquartile range), and peak memory.",
         markdown(["axis", "value", *names, *(f"MiB: {name}" for name in names)], body),
         "Growth as value^p over the upper half of the sweep (p = 1 is linear, 0 is flat):",
@@ -151,7 +151,7 @@ def tables(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Time at the left, memory at the right, a row per axis."""
+    """Time on the left, memory on the right, a row per axis."""
     from matplotlib.figure import Figure
 
     axes_names = list(dict.fromkeys(row["axis"] for row in rows))

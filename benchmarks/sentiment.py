@@ -44,7 +44,7 @@ def build_keras(config: SentimentConfig, vocab_size: int):
 
 
 def batches(config: SentimentConfig, vocabulary, reviews, count: int):
-    """By kind, `count` batches of an epoch: bucketed, and padded to the longest review allowed."""
+    """By kind, `count` batches of an epoch: bucketed, and padded to `config.max_length`."""
     import numpy as np
 
     from apps.sentiment.text import Tokenizer
@@ -52,7 +52,7 @@ def batches(config: SentimentConfig, vocabulary, reviews, count: int):
 
     ids = Tokenizer(vocabulary, config).encode(reviews.texts)
     rows = bucket_by_length([len(row) for row in ids], config.batch_size, config.bucket)[1:]
-    # From the shortest to the longest, so that they stand for the whole epoch.
+    # From the shortest to the longest, to represent the whole epoch.
     middles = (np.arange(count) + 0.5) * len(rows) / count
     bucketed = [rows[int(middle)] for middle in middles]
     shuffled = np.random.default_rng(0).permutation(np.concatenate(bucketed))
@@ -76,7 +76,7 @@ def contest(config: SentimentConfig, count: int) -> Contest:
     AdamW, the average of the weights.
 
     Raises:
-        ValueError: the two models do not compute the same.
+        ValueError: the results of the two models differ.
     """
     import keras
 
@@ -102,7 +102,7 @@ def contest(config: SentimentConfig, count: int) -> Contest:
             compile_model(model, config, len(data))
             calls[f"{side}, {kind}"] = synchronous(_steps(model, data))
     names = list(calls)
-    return Contest(calls, {"ours": names[0], "Keras": names[-1]})  # each as it comes
+    return Contest(calls, {"ours": names[0], "Keras": names[-1]})  # by default
 
 
 def _steps(model, data):
@@ -114,7 +114,7 @@ def _steps(model, data):
 
 
 def measure(cell: str, arguments: argparse.Namespace) -> Row:
-    """One row: `base` with one cell or the other, without pretraining or adversarial steps."""
+    """One row: the preset `base` with a given cell, without pretraining or adversarial steps."""
     config = replace(
         PRESETS["base"][1],
         data=arguments.data,

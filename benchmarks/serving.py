@@ -20,12 +20,12 @@ WARM_UP = 2.0  # seconds
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = "The REST server under load from another process, beside calling the SavedModel"
+    text = "The REST server under load from another process, and direct calls of the SavedModel"
     options = parser("serving", text, seconds=5)
     options.add_argument("sources", nargs="+", metavar="RUN", help="as for rnn_keras.serve")
     options.add_argument("--signature", help="default: serving_default, or the only one")
     options.add_argument(
-        "--requests", type=int, help="measure memory over so many requests instead"
+        "--requests", type=int, help="measure memory over this number of requests instead"
     )
     arguments = options.parse_args(argv)
     if arguments.requests and arguments.output == RESULTS / "serving.json":
@@ -34,7 +34,7 @@ def parse(argv=None) -> argparse.Namespace:
 
 
 def measure(workload: Workload, seconds: float, threads: int) -> Iterator[Row]:
-    """Rows of direct calls, and of each way of serving at each concurrency."""
+    """Rows of direct calls, and of each server mode at each concurrency."""
     threads = ["--threads", str(threads)]
     for batch in 1, len(workload.rows):
         row = figures(workload.call(batch, seconds))
@@ -66,7 +66,7 @@ def figures(answers: Answers) -> Row:
 
 
 def memory(workload: Workload, count: int) -> Iterator[Row]:
-    """Rows of the server's resident memory, after each tenth of `count` requests."""
+    """Rows of the server's resident memory after each tenth of `count` requests."""
     with server(f"{workload.name}={workload.base}") as (process, port):
         for tenth in range(1, 11):
             answers = in_a_process(port, workload.requests, max(CONCURRENCY), count=count // 10)
@@ -78,13 +78,13 @@ def memory(workload: Workload, count: int) -> Iterator[Row]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process holds (Linux)."""
+    """Resident memory of a process in bytes (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return 1024 * int(status.partition("VmRSS:")[2].split()[0])
 
 
 def cpu_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has used (Linux)."""
+    """Processor time of a process in seconds (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -119,7 +119,7 @@ def memory_table(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Requests per second, a panel per model and a bar per row; or memory over requests."""
+    """Bar chart of requests per second, a panel per model; or memory over requests."""
     from matplotlib.figure import Figure
 
     models = list(dict.fromkeys(row["model"] for row in rows))

@@ -1,4 +1,4 @@
-"""What the serving benchmark loads: a server in a process, and requests for its model."""
+"""The workload of the serving benchmark: a server process, and requests for its model."""
 
 import contextlib
 import itertools
@@ -26,16 +26,16 @@ SENTENCES = [
     "I would have left if my friends had not stayed; in the end all of us were sorry we had.",
     "Wonderful!",
 ]
-# Settings that a request for text has; the rest of the inputs is text, or random numbers.
+# Settings of a request for text; the other inputs are text, or random numbers.
 SETTINGS = {"length": 50, "temperature": 0.8, "top_k": 0, "top_p": 1.0}
 
 
 @contextlib.contextmanager
 def server(source: str, *flags: str) -> Iterator[tuple[subprocess.Popen, int]]:
-    """`python -m rnn_keras.serve` in a process, and the port where it answers.
+    """`python -m rnn_keras.serve` in a process, and its port.
 
     Raises:
-        InputError: it ended instead.
+        InputError: it ended early.
     """
     command = [sys.executable, "-m", "rnn_keras.serve", source, "--port", "0"]
     with subprocess.Popen(
@@ -96,7 +96,7 @@ class Workload:
         servable: the model itself, in this process.
         signature: the signature.
         rows: JSON values by input.
-        requests: the same as they go over the wire.
+        requests: the same rows as HTTP requests.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Workload:
 
     @classmethod
     def of(cls, name: str, base: Path, wanted: str | None) -> "Workload":
-        """The workload of a signature; None stands for `serving_default`, or the first.
+        """The workload of a signature; None means `serving_default`, or the first.
 
         Raises:
             InputError: there is no such signature.
@@ -133,7 +133,7 @@ class Workload:
         return cls(name, base, servable, signature, rows, requests)
 
     def call(self, batch: int, seconds: float) -> Answers:
-        """Calls of the model in this process, with `batch` rows in each."""
+        """Calls the model in this process, with `batch` rows in each call."""
         from rnn_keras.serve.limits import Limits
 
         feeds = [

@@ -1,8 +1,8 @@
-"""A script of its own: what TensorFlow's converter makes of a Keras model as it is.
+"""A separate script: TensorFlow's converter on an unchanged Keras model.
 
     python -m benchmarks.stock_litert MODEL.keras FILE.tflite QUANTIZATION [FILE QUANTIZATION ...]
 
-A process of its own because the converter leaks memory and can crash.
+It runs in a process of its own because the converter leaks memory and can crash.
 """
 
 import sys

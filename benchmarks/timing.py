@@ -15,11 +15,11 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Contest:
-    """What is compared.
+    """The compared contenders.
 
     Attributes:
-        calls: by name, a function that does the work once, complete on return.
-        fit: by side ("ours", "Keras"), the name of what `Model.fit` would run here.
+        calls: by name, a function that runs once and returns when its result is complete.
+        fit: by side ("ours", "Keras"), the name of the contender that `Model.fit` would run here.
     """
 
     calls: dict[str, Call]
@@ -49,7 +49,7 @@ class Timing:
 def first_calls(
     calls: Mapping[str, Call], clock: Callable[[], float] = time.perf_counter
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """The seconds of each contender's first call (trace and compile), and what it returned."""
+    """The seconds of each contender's first call (trace and compile), and its result."""
     seconds, results = {}, {}
     for name, call in calls.items():
         began = clock()
@@ -66,16 +66,16 @@ def interleave(
     turn: float = 0.03,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
-    """Time the contenders in turns, so that a change of the machine's speed meets all of them.
+    """Time the contenders in turns, so that changes of the machine's speed affect all of them.
 
-    In each round every contender has one turn, in an order drawn anew (with a fixed seed), so
-    that none always follows the same other one.
+    In each round every contender has one turn, in a random order (with a fixed seed), so that none
+    always follows the same other one.
 
     Args:
         calls: the contenders, each called before (see `first_calls`).
-        seconds: rounds go on for at least so long, for all contenders together.
-        min_rounds: and there are at least so many.
-        turn: a contender goes on calling for so many seconds in its turn.
+        seconds: minimum duration of all rounds together.
+        min_rounds: minimum number of rounds.
+        turn: seconds of calls of a contender in its turn.
         clock: seconds as a float.
     """
     shuffle = random.Random(0).shuffle
@@ -93,15 +93,15 @@ def interleave(
 def _turn(call: Call, seconds: float, clock: Callable[[], float]) -> list[float]:
     """The seconds of each call in a turn.
 
-    The first one, which meets the caches and the spinning threads that the contender before it
-    left, counts only when the turn has no other.
+    The first call is slowed by the caches and the spinning threads of the contender before it; it
+    counts only if the turn has no other.
     """
-    taken = []
-    while not taken or sum(taken) < seconds:
+    durations = []
+    while not durations or sum(durations) < seconds:
         began = clock()
         call()
-        taken.append(clock() - began)
-    return taken[1:] or taken
+        durations.append(clock() - began)
+    return durations[1:] or durations
 
 
 @contextmanager

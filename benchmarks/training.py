@@ -1,4 +1,4 @@
-"""`python -m benchmarks.training`: the char LM's whole training step beside the Keras model's."""
+"""`python -m benchmarks.training`: the char LM's training step compared with the Keras model's."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ from benchmarks.timing import Contest, first_calls, interleave
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = "Characters per second of the char LM's training step, beside the same from keras.layers"
+    text = "Characters per second of the char LM's training step, compared with keras.layers"
     options = parser("training", text, seconds=30)
     streams = [name for name, (_, config) in PRESETS.items() if config.protocol == "stream"]
     options.add_argument("--presets", nargs="+", choices=streams, default=["tiny", "base"])
@@ -61,7 +61,7 @@ def contest(preset: str) -> Contest:
     clipping, AdamW, the average of the weights where the preset has one, the carried state.
 
     Raises:
-        ValueError: the two models do not compute the same.
+        ValueError: the results of the two models differ.
     """
     import keras
 
@@ -117,9 +117,9 @@ def measure(preset: str, seconds: float, probe: MemoryProbe | None) -> Row:
     """One row.
 
     Args:
-        preset: of the char LM.
-        seconds: time it at least so long.
-        probe: measures the peak memory; None leaves that out.
+        preset: preset of the char LM.
+        seconds: minimum time to measure it.
+        probe: measures the peak memory; None skips that.
     """
     config = PRESETS[preset][1]
     found = contest(preset)
@@ -163,7 +163,7 @@ def tables(rows: list[Row]) -> list[str]:
 
 
 def plot(rows: list[Row]):
-    """Bars of characters per second, a panel per preset."""
+    """Bar chart of characters per second, a panel per preset."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 2.6 * len(rows)), layout="constrained")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.translation`: target tokens per second of training, beside keras.layers."""
+"""`python -m benchmarks.translation`: target tokens per second of training, ours and Keras's."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ KERAS, DEFAULT = "Keras", "Keras, its default GRU"
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = "Target tokens per second of the translator's training, beside the same of keras.layers"
+    text = "Target tokens per second of the translator's training, compared with keras.layers"
     options = parser("translation", text, seconds=60)
     options.add_argument(
         "--data",
@@ -30,7 +30,7 @@ def parse(argv=None) -> argparse.Namespace:
 def keras_layers(cell: str) -> dict:
     """By side, the recurrent layer of `keras.layers`; `Bidirectional` is Keras's there as well.
 
-    The first GRU has our equation (`reset_after=False`), the other is what Keras makes by default.
+    The first GRU has our equation (`reset_after=False`), the second is Keras's default.
     """
     import keras
 
@@ -43,13 +43,13 @@ def keras_layers(cell: str) -> dict:
 
 
 def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
-    """Our model and the same of `keras.layers`, and the target tokens of a call.
+    """Our model and the one of `keras.layers`, and the target tokens of a call.
 
     A call is `count` training steps as `Model.fit` runs them: forward, loss, backward, clipping,
     AdamW, the average of the weights.
 
     Raises:
-        ValueError: models of the same equation do not compute the same.
+        ValueError: the results of models of the same equation differ.
     """
     import keras
 
@@ -67,7 +67,7 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
         for texts in (pairs.sources, pairs.targets)
     ]
     epoch = list(TokenizedPairs(config, *tokenizers, pairs).batches(0).as_numpy_iterator())
-    # From the shortest to the longest, so that they stand for the whole epoch.
+    # From the shortest to the longest, to represent the whole epoch.
     epoch.sort(key=lambda batch: batch[1].shape[1])
     data = [epoch[int((i + 0.5) * len(epoch) / count)] for i in range(count)]
     tokens = sum(int((target != PAD_ID).sum()) for _, target in data)
@@ -101,7 +101,7 @@ def _steps(model, data):
 
 
 def measure(cell: str, arguments: argparse.Namespace) -> Row:
-    """One row: the preset `base` with one cell or the other."""
+    """One row: the preset `base` with one of the cells."""
     config = replace(PRESETS["base"][1], data=arguments.data, cell=cell)
     found, tokens = contest(config, arguments.batches)
     first, _ = first_calls(found.calls)

@@ -23,8 +23,8 @@ __all__ = [*_SUBMODULES, *_FUNCTIONS]
 
 
 def __getattr__(name):
-    # On first use, so that `import rnn_keras` costs nothing: Keras takes seconds, and imports
-    # matplotlib if it can.
+    # On first use, so that `import rnn_keras` is fast: Keras takes seconds, and imports matplotlib
+    # if it is installed.
     if name in _SUBMODULES:
         return importlib.import_module(f"rnn_keras.{name}")
     if name in _FUNCTIONS:

@@ -1,4 +1,4 @@
-"""The documented equations in float64 NumPy: one gate per line, one Python loop over time.
+"""The textbook equations in float64 NumPy: one gate per line, one Python loop over time.
 
 Row vectors: `X` is (batch, time, inputs), every state (batch, units). A gate's weights are
 `(W_x, W_h, b)` of shapes (inputs, units), (units, units) and (units,). Every function returns the

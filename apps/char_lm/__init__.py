@@ -1,1 +1,1 @@
-"""The character language model: from a text to a model that continues it."""
+"""The character language model: trained on a text, it generates a continuation of a prompt."""

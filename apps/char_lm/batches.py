@@ -32,7 +32,7 @@ def train(config: CharLMConfig, corpus: Corpus, epoch: int) -> tf.data.Dataset:
 
 
 def validation(config: CharLMConfig, corpus: Corpus) -> tf.data.Dataset:
-    """The batches that an epoch is judged on; `evaluate` scores every character of the tail."""
+    """The validation batches of an epoch; `evaluate` scores every character of the tail."""
     if config.protocol == "d2l":
         windows = sliding_windows(corpus.validation_ids, config.steps)
         return tf.data.Dataset.from_tensor_slices(windows).batch(config.batch_size)

@@ -7,31 +7,31 @@ from apps.common.config import TrainingConfig
 
 DESCRIPTION = "Train a character language model, compare it with n-grams, and export it."
 D2L_STEPS = 32
-MAX_LENGTH = 10_000  # characters that a call of the exported `generate` may ask for
+MAX_LENGTH = 10_000  # limit of a call of the exported `generate`, in characters
 
 
 @dataclass(frozen=True, kw_only=True)
 class CharLMConfig(TrainingConfig):
-    """The flags of the character language model, beside those of every application."""
+    """The flags of the character language model, in addition to those of every application."""
 
     protocol: Literal["stream", "d2l"] = "stream"
-    """stream: truncated BPTT over contiguous streams, judged on the last part of the text.
+    """stream: truncated BPTT over contiguous streams, validated on the end of the text.
     d2l: the windows of "Dive into Deep Learning" 1.0 for The Time Machine."""
 
     validation_fraction: float = 0.1
-    """Part of the text, at its end, that is held out (stream)."""
+    """Fraction of the text, at its end, held out for validation (stream)."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "lstm"
     """Recurrent layer."""
 
     layers: int = 1
-    """Recurrent layers on top of one another."""
+    """Number of stacked recurrent layers."""
 
     units: int = 512
     """Size of the hidden state of each layer."""
 
     input: Literal["embedding", "onehot"] = "embedding"
-    """How a character enters the network."""
+    """Input representation of a character."""
 
     embedding: int = 64
     """Size of the embedding."""
@@ -52,7 +52,7 @@ class CharLMConfig(TrainingConfig):
     """Prompt of the text that is generated after each epoch."""
 
     sample_length: int = 200
-    """Characters of that text."""
+    """Length of that text in characters."""
 
     def __post_init__(self):
         """Check the fields."""

@@ -17,10 +17,10 @@ from apps.task import Evaluation, Trained
 PRIMING, CHUNK = 1024, 1000  # characters: of history before the first one scored; per call
 
 LIMITS = (
-    "The model continues text in the manner of what it was trained on, a character at a time; it "
-    "does not know what it says. The held-out part also chose the epoch whose weights were kept, "
-    "so its score is slightly flattering. Characters not seen in training are read as one "
-    "unknown character and are never written."
+    "The model continues text in the style of its training data, character by character, without "
+    "understanding it. The held-out part also selected the epoch whose weights were kept, so its "
+    "score is slightly optimistic. Characters not seen in training are read as one unknown "
+    "character and are never generated."
 )
 
 
@@ -29,7 +29,7 @@ def evaluate(trained: Trained, corpus: Corpus) -> Evaluation:
 
     With the protocol `stream`, each character is predicted from all the text before it: the state
     is carried through, and starts from the last characters of the training part, which the n-grams
-    see too. With `d2l`, in windows of 32 that start from the zero state, for the n-grams as well.
+    use as context too. With `d2l`, windows of 32 start from the zero state, also for the n-grams.
     """
     config = trained.config
     nats = _nats(config, trained.model, corpus)

@@ -1,7 +1,6 @@
 """Continues a prompt: `python -m apps.char_lm.generate RUN "prompt" [--length 200 ...]`.
 
-It needs nothing but what `apps.char_lm.export` wrote, and the run's `config.json`, by which it is
-known to be a run.
+It reads only the files of `apps.char_lm.export` and the run's `config.json`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,19 +34,19 @@ class GenerateOptions:
     """Characters to generate."""
 
     temperature: float = 0.8
-    """Below 1 more predictable, above 1 more surprising; 0 always takes the most likely one."""
+    """Below 1 more predictable, above 1 more random; 0 always takes the most likely character."""
 
     top_k: int = 0
-    """Draw from the k most likely characters only; 0 from all."""
+    """Sample from the k most likely characters; 0 samples from all."""
 
     top_p: float = 1.0
-    """Draw from the most likely characters that together have this probability only."""
+    """Sample from the most likely characters that together have this probability."""
 
     seed: int = 0
     """The same seed gives the same text."""
 
     source: Source = "saved_model"
-    """What to run: the SavedModel, or the LiteRT file, which prints as it goes."""
+    """Exported file to run; the LiteRT file prints each character as it is generated."""
 
     def __post_init__(self):
         """Check the values."""
@@ -76,19 +75,19 @@ class GenerateOptions:
 
     @property
     def text(self) -> str:
-        """The prompt; the stray bytes of an argument that is not UTF-8 are U+FFFD in it."""
+        """The prompt; bytes of the argument that are not UTF-8 become U+FFFD."""
         return self.prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
-    """The continuation of the prompt, in pieces as they are made.
+    """The continuation of the prompt, in pieces as they are generated.
 
     Args:
         run: an exported run; neither `best.keras` nor `vocab.txt` is read.
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, or what was exported is damaged.
+        InputError: the run is not exported, or the export is damaged.
     """
     if options.source == "saved_model":
         return _from_saved_model(load_export(run, options.source, "generate"), options)
@@ -136,7 +135,7 @@ def _from_litert(model, vocabulary, options):
 
 @command
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command: prints the prompt and what follows it."""
+    """The command: prints the prompt and its continuation."""
     options = tyro.cli(
         GenerateOptions,
         args=argv,

@@ -1,4 +1,4 @@
-"""The functions of the character language model that are exported, and that training samples with.
+"""Graph functions of the character language model, for export and for samples in training.
 
 Characters are Unicode code points; bytes that are not UTF-8 are read as U+FFFD. `<unk>` is never
 generated.
@@ -16,7 +16,7 @@ from rnn_keras.data import Vocabulary
 
 
 def start_token(vocabulary: Vocabulary) -> str:
-    """What an empty prompt is read as: a line feed if the model knows it, else its first character.
+    """The token read for an empty prompt: a line feed if there is one, else the first character.
 
     Raises:
         ValueError: the vocabulary has no character.
@@ -48,16 +48,16 @@ class CharLMGraph:
 
     Attributes:
         streaming: the model of `build_streaming`.
-        functions: all functions by name, `tf.function`s that return dictionaries. Batches are of
-            any size but none; a state is `(batch, units)` float32 under its name of `state_names`.
+        functions: all functions by name, `tf.function`s that return dictionaries. A batch has at
+            least one row; a state is `(batch, units)` float32 under its name of `state_names`.
             Ids outside the vocabulary are read as `<unk>`.
             `generate` and `score`: text in, see the methods. `step`: ids `(batch,)` int32 and
             the states, to the logits `(batch, vocabulary)` of the next character and the new
             states. `prefill`: ids `(batch, time)` int32 and lengths `(batch,)` int32, from 1 to
             time, to the logits after the last valid character and the states. `score_ids`: ids
             and lengths to what `score` returns.
-        saved_model, litert: those that go into either format. In the LiteRT file, which takes no
-            text, `score_ids` is called `score`.
+        saved_model, litert: the functions of each format. In the LiteRT file, which takes no text,
+            `score_ids` is called `score`.
 
     Raises:
         ValueError: the vocabulary has no character.
@@ -124,8 +124,7 @@ class CharLMGraph:
 
         Raises:
             tf.errors.InvalidArgumentError: a value is out of range, such as a length above
-                `MAX_LENGTH`; as a server cannot stop an operation, none may have as much memory as
-                a client says.
+                `MAX_LENGTH`, which bounds the memory of a request.
         """
         hot = (temperature >= 1e-3) & tf.math.is_finite(temperature)
         checks = [
@@ -158,7 +157,7 @@ class CharLMGraph:
         return {"text": tf.strings.reduce_join(tf.where(wanted, characters, ""), axis=1)}
 
     def score(self, text):
-        """How well the model predicts each text from its second character on.
+        """Scores each text: the mean nats of its characters from the second one on.
 
         Args:
             text: `(batch,)` strings, UTF-8.
@@ -170,12 +169,12 @@ class CharLMGraph:
         return self.score_ids(*self.encode(text))
 
     def step(self, ids, *states):
-        """One character on, see `functions`."""
+        """Advances by one character, see `functions`."""
         logits, states = self._advance(ids, states)
         return {"logits": logits, **dict(zip(self._states, states))}
 
     def prefill(self, ids, lengths, *states):
-        """Reads ids at once, see `functions`."""
+        """Reads a whole prompt, see `functions`."""
         logits, states = self._read(ids, lengths, states)
         return {"logits": logits, **dict(zip(self._states, states))}
 

@@ -45,7 +45,7 @@ def build(config: CharLMConfig, vocab_size: int) -> keras.Model:
 
 
 def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
-    """The same model with its state in the open, for scoring, generation and export.
+    """The same model with its states as inputs and outputs, for scoring, generation and export.
 
     It computes in float32, whatever the precision that `trained` was trained in.
 

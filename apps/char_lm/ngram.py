@@ -61,8 +61,8 @@ def witten_bell_nats(
 
         P(c | h) = (count(h, c) + T(h) P(c | h')) / (count(h) + T(h)),
 
-    and P(c | h) = P(c | h') for a context never seen. A character that training lacks gets its
-    share of the uniform distribution, so the figure is finite.
+    and P(c | h) = P(c | h') for a context never seen. A character unseen in training gets its
+    share of the uniform distribution, so the result is finite.
 
     Args:
         train_ids: shape `(n,)`; all counts come from here.
@@ -71,8 +71,8 @@ def witten_bell_nats(
         max_order: largest order; the order k uses k-1 characters of context.
         history_ids: the text that stands before `validation_ids`, of which the last
             `max_order - 1` are context for the first characters. None: `train_ids`, right for a
-            validation part that continues the training part. Where there is less text before a
-            character than an order asks for, the longest context there is serves.
+            validation part that continues the training part. A character with less text before it
+            than the order needs uses the longest context there is.
 
     Returns:
         float64, shape `(max_order, m)`.
@@ -86,10 +86,10 @@ def witten_bell_nats(
     """
     if max_order < 1:
         raise ValueError(f"max_order must be at least 1, got {max_order}")
-    train = _checked(train_ids, vocab_size)
-    history = train if history_ids is None else _checked(history_ids, vocab_size)
+    train = _check_ids(train_ids, vocab_size)
+    history = train if history_ids is None else _check_ids(history_ids, vocab_size)
     history = history[max(0, len(history) - (max_order - 1)) :]
-    text = np.concatenate([history, _checked(validation_ids, vocab_size)])
+    text = np.concatenate([history, _check_ids(validation_ids, vocab_size)])
     if len(text) == len(history):
         raise ValueError("there is no validation character to score")
 
@@ -120,7 +120,7 @@ def witten_bell_nats(
     return nats
 
 
-def _checked(ids: np.ndarray, vocab_size: int) -> np.ndarray:
+def _check_ids(ids: np.ndarray, vocab_size: int) -> np.ndarray:
     ids = np.asarray(ids, dtype=np.int64)
     if ids.size and not (0 <= ids.min() and ids.max() < vocab_size):
         raise ValueError(f"ids run from {ids.min()} to {ids.max()}, outside [0, {vocab_size})")

@@ -12,7 +12,7 @@ TEMPERATURE = 0.8
 
 
 class SampleText(keras.callbacks.Callback):
-    """Prints what the model writes after `config.sample`, the same draw in each epoch."""
+    """Prints a continuation of `config.sample` after each epoch, always with the same seed."""
 
     def __init__(self, config: CharLMConfig, vocabulary: Vocabulary):
         super().__init__()
@@ -20,7 +20,7 @@ class SampleText(keras.callbacks.Callback):
         self._graph = None
 
     def on_epoch_end(self, epoch, logs=None):
-        """The model holds the weights that were judged."""
+        """Keras's hook; the model holds the weights that were validated."""
         if self._graph is None:
             self._graph = CharLMGraph(self._config, self.model, self._vocabulary)
         self._graph.streaming.set_weights([v.numpy() for v in self.model.weights])
@@ -33,8 +33,8 @@ class SampleText(keras.callbacks.Callback):
                 top_p=np.array([1.0], np.float32),
                 seed=np.array([self._config.seed % 2**31], np.int32),
             )["text"]
-        print(_indented(self._config.sample + text.numpy()[0].decode()), flush=True)
+        print(_indent(self._config.sample + text.numpy()[0].decode()), flush=True)
 
 
-def _indented(text):
+def _indent(text):
     return "\n".join("  | " + line for line in text.strip().splitlines())

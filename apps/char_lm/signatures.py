@@ -1,4 +1,4 @@
-"""What the character language model exports."""
+"""The exported signatures of the character language model."""
 
 from apps.char_lm.graph import CharLMGraph
 from apps.task import Signatures, Trained

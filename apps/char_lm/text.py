@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from apps.common.errors import InputError
-from apps.common.sources import read_text, reading, tfds_builder
+from apps.common.sources import one_line_read_errors, read_text, tfds_builder
 
 _TFDS_SPLITS = ("train", "validation", "test")
 
@@ -12,7 +12,7 @@ def load_text(source: str) -> str:
     """The text that `source` names, with every line end as a line feed.
 
     Otherwise the characters stay as they are: any script, and no Unicode normalisation, since
-    a model of characters should give back what it was given.
+    a character model should reproduce its data exactly.
 
     Args:
         source: one of
@@ -54,7 +54,7 @@ def _builtin_text() -> str:
 
 
 def _path_text(path: Path) -> str:
-    with reading(path, "a text file, a folder, 'builtin' or 'tfds:NAME'"):
+    with one_line_read_errors(path, "a text file, a folder, 'builtin' or 'tfds:NAME'"):
         if not path.is_dir():
             return read_text(path)
         files = sorted(path.glob("*.txt"))

@@ -1,1 +1,1 @@
-"""What all applications share: configuration, command line, run directory, training loop."""
+"""Code shared by all applications: configuration, command line, run directory, training."""

@@ -1,4 +1,4 @@
-"""The model card: what a run is, how to repeat it, and how good it is, in Markdown."""
+"""The model card in Markdown: what a run is, how to repeat it, and its scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,13 +24,13 @@ def model_card(
         what: what the model does, a sentence or two.
         command: the command lines that repeat the run.
         config: the configuration (`config.to_json()`).
-        data: what it was trained and judged on.
-        scores: one row per model, the baseline's among them, such as
+        data: what it was trained and evaluated on.
+        scores: one row per model, baselines included, such as
             `{"model": "GRU", "perplexity": 4.21}`.
-        limits: what not to expect of it.
-        training: its size, how long it was trained, on what machine, and which epoch was kept.
-        picture: path of a plot beside the card, such as `plots/loss.png`.
-        sections: more to say after the scores, Markdown by heading.
+        limits: known limitations.
+        training: number of weights, duration, machine, and the epoch whose weights were kept.
+        picture: relative path of a plot, such as `plots/loss.png`.
+        sections: further sections after the scores, Markdown by heading.
 
     Returns:
         Markdown.
@@ -44,7 +44,7 @@ def model_card(
     for heading, text in (sections or {}).items():
         parts += [f"## {heading}", text]
     settings = [
-        # By repr, so that a line feed is seen.
+        # repr makes a line feed visible.
         {"setting": name, "value": repr(value) if isinstance(value, str) else value}
         for name, value in config.items()
     ]

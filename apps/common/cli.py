@@ -1,4 +1,4 @@
-"""The command line of every application: a preset, its flags, --resume, and how commands fail."""
+"""The command line of every application: presets, flags, --resume, and errors."""
 
 import argparse
 import functools
@@ -24,7 +24,7 @@ RunArgument = Annotated[
     tyro.conf.Positional,
     tyro.conf.arg(
         metavar="RUN",
-        help="Name or path of the run. Runs are in saved_models, or where RNN_KERAS_RUNS says.",
+        help="Name or path of the run. Runs are in saved_models, or in the folder RNN_KERAS_RUNS.",
     ),
 ]
 """The argument of every command about a run that exists; `Run.open` takes it."""
@@ -46,10 +46,10 @@ def parse(
     Args:
         app: the application's name, such as `char_lm`.
         presets: by name, one line about the preset and its configuration.
-        argv: the arguments; None stands for the process's own.
+        argv: the arguments; None means the process's own.
         default: the preset that is used when none is given.
         description: what the command does, for `--help`.
-        root: the folder of all runs; None stands for `runs_root()`.
+        root: the folder of all runs; None means `runs_root()`.
 
     Returns:
         The configuration, and the run to continue with `--resume` or None for a new run.
@@ -107,12 +107,12 @@ def command_line(
 
 
 def command(main: Callable[..., Any]) -> Callable[..., Any]:
-    """Make `main` a command: what the user can mend ends in one line and no traceback.
+    """Make `main` a command: user errors are printed in one line, without a traceback.
 
     An `InputError`, or an error of writing a file (`write_failure`), is printed to stderr as
-    `error: <message>` and exits with code 2; Ctrl-C exits with 130, after the line that the
-    `KeyboardInterrupt` carries (`Run.training` says how to resume). A reader of stdout that leaves
-    (`| head`) ends it quietly with 141, as a shell would; a character that stdout cannot encode is
+    `error: <message>` and exits with code 2. Ctrl-C prints the message of the `KeyboardInterrupt`
+    (`Run.training` adds how to resume) and exits with 130. A closed pipe at stdout (`| head`)
+    exits with 141, as in a shell. A character that stdout cannot encode is printed as `?`.
     printed as `?`.
     """
 
@@ -125,7 +125,7 @@ def command(main: Callable[..., Any]) -> Callable[..., Any]:
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # What is still in the buffer must go somewhere when the process ends.
+            # At exit Python flushes the rest of the buffer.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)
         except InputError as error:
@@ -176,7 +176,7 @@ def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str
         lines.append(f"  {name}: {about}{' (used when none is given)' * (name == default)}")
     lines.append("The run is kept in saved_models, or in the folder that RNN_KERAS_RUNS names.")
     lines.append("--resume RUN [--epochs N] continues an interrupted run instead;")
-    lines.append("  another N lays the decay of the learning rate out anew, over N epochs in all.")
+    lines.append("  a different N stretches the decay of the learning rate over N epochs in total.")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The configuration that every application's training has in common."""
+"""The configuration shared by the training of every application."""
 
 import dataclasses
 import math
@@ -60,7 +60,7 @@ class TrainingConfig:
     """Stop after this many epochs without a better validation score; None never stops early."""
 
     ema: float | None = None
-    """Momentum of the moving average of the weights, kept where it is better; None: no average."""
+    """Momentum of the weights' moving average, used if it validates better; None: no average."""
 
     def __post_init__(self):
         """Check the common fields; a subclass calls `super().__post_init__()`, then its checks."""
@@ -88,7 +88,7 @@ class TrainingConfig:
             self.check(is_number(self.ema) and 0 < self.ema < 1, "ema", "a number between 0 and 1")
 
     def check(self, ok: bool, field: str, wanted: str) -> None:
-        """Refuse the value of `field` unless `ok`, saying what is wanted instead.
+        """Raise an error about `field` unless `ok`; `wanted` describes a valid value.
 
         Raises:
             InputError: `--the-field must be <wanted>, got <value>`.
@@ -132,8 +132,7 @@ class TrainingConfig:
         """The configuration that `to_json` wrote.
 
         Args:
-            values: what `to_json` returned, perhaps after a trip through JSON text. A field
-                that is missing takes its default.
+            values: the dictionary of `to_json`, or a JSON copy. A missing field takes its default.
 
         Raises:
             InputError: a key is not a field (the message names it), or a value is out of range.

@@ -1,4 +1,4 @@
-"""The machine and the process: seeds, determinism, precision, GPU memory, what it runs on."""
+"""The machine and the process: seeds, determinism, precision, GPU memory, package versions."""
 
 import os
 import platform
@@ -16,10 +16,10 @@ PACKAGES = ("tensorflow", "keras", "keras-nlp", "tensorflow-datasets", "ai-edge-
 
 
 def prepare(config: TrainingConfig) -> None:
-    """Set the process up as `config` says; call it before anything is built.
+    """Configure the process by `config`; call it before anything is built.
 
     Sets the seeds of Python, NumPy, TensorFlow and Keras, determinism, Keras's dtype policy,
-    and lets TensorFlow take GPU memory as it needs it.
+    and lets TensorFlow allocate GPU memory on demand.
     """
     tf = import_tensorflow()
     import keras
@@ -33,16 +33,16 @@ def prepare(config: TrainingConfig) -> None:
 
 
 def import_tensorflow() -> ModuleType:
-    """Import TensorFlow without its start-up chatter, and return it.
+    """Import TensorFlow without its start-up messages, and return it.
 
-    With the environment variable TF_CPP_MIN_LOG_LEVEL at 0 everything is shown.
+    With the environment variable TF_CPP_MIN_LOG_LEVEL at 0 all messages are shown.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0" or "tensorflow" in sys.modules:
         import tensorflow as tf
 
         return tf
-    # TensorFlow 2.21 writes to stderr before it looks at any setting.
+    # TensorFlow 2.21 writes to stderr before it reads any setting.
     with _stderr_on_error():
         import tensorflow as tf
 
@@ -104,9 +104,9 @@ def _processor() -> str:
 
 @contextmanager
 def _stderr_on_error() -> Iterator[None]:
-    """Hold back what is written to stderr, by C++ too, and show it only after an exception.
+    """Buffer stderr, C++ output included, and write it only after an exception.
 
-    Ctrl-C is none: a command says that in one line.
+    Ctrl-C is not such an exception: a command reports it in one line.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:

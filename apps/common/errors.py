@@ -1,4 +1,4 @@
-"""The error of every application, and the errors of a disk."""
+"""`InputError`, the error of every application, and messages about failed writes."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, err
 
 
 class InputError(Exception):
-    """Something the user gave is wrong; the message is one line: what is, and what would be right.
+    """Invalid user input; the message is one line: what is wrong, and what would be right.
 
     The command wrapper prints it as `error: <message>` and exits with code 2.
     """
@@ -20,11 +20,11 @@ def write_failure(error: Exception) -> str | None:
     Such as `cannot write saved_models/stock/a/state.npz: No space left on device`.
 
     Args:
-        error: an `OSError`, or an error of TensorFlow, whose message has the path and the words of
-            the operating system.
+        error: an `OSError`, or an error of TensorFlow, whose message holds the path and the message
+            of the operating system.
     """
     if isinstance(error, OSError) and error.errno in _FULL:
-        # What has no name is stdout, or a pipe.
+        # stdout and pipes have no filename.
         return f"cannot write {error.filename or 'the output'}: {error.strerror}"
     if type(error).__module__.startswith("tensorflow."):
         words = "|".join(re.escape(os.strerror(code)) for code in _FULL)

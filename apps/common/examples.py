@@ -1,4 +1,4 @@
-"""A few validation texts that stay with the run, so that an export is checked on real text."""
+"""A few validation texts kept with the run, to verify exports on real text."""
 
 from apps.common.errors import InputError
 from apps.common.run import Run
@@ -7,14 +7,14 @@ FILE, COUNT = "examples.json", 12
 
 
 def write_examples(run: Run, validation: list[str]) -> None:
-    """Keep texts of all lengths, from the shortest to the longest."""
+    """Write texts of all lengths, from the shortest to the longest."""
     texts = sorted(validation, key=lambda text: (len(text), text))
     count = min(COUNT, len(texts))
     run.write_json(FILE, [texts[i * (len(texts) - 1) // max(1, count - 1)] for i in range(count)])
 
 
 def read_examples(run: Run) -> list[str]:
-    """What `write_examples` kept.
+    """The texts of `write_examples`.
 
     Raises:
         InputError: the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Opening what a run exported."""
+"""Opens the exported model of a run."""
 
 import shlex
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,20 +17,20 @@ Source = Annotated[Literal["saved_model", "litert"], tyro.conf.arg(name="from")]
 
 
 def export_advice(run: Run) -> str:
-    """What to do about a missing export."""
+    """How to make a missing export, for an error message."""
     return f"make it with python -m apps.{run.app}.export {shlex.quote(str(run))}"
 
 
 def load_export(run: Run, source: str, *signatures: str) -> "SavedModel | LiteRTModel":
-    """The exported model of a run; neither `best.keras` nor any vocabulary beside it is read.
+    """The exported model of a run; `best.keras` and the vocabulary files are not read.
 
     Args:
         run: an exported run.
         source: "saved_model" or "litert".
-        *signatures: those that it must have.
+        *signatures: names of the required signatures.
 
     Raises:
-        InputError: it is not there, is damaged, or lacks a signature.
+        InputError: the file is missing or damaged, or lacks a signature.
     """
     path = run.saved_model / "1" if source == "saved_model" else run.tflite
     if not path.exists():

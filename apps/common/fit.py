@@ -11,7 +11,7 @@ import keras
 from apps.common import state
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import Row, Scalars, best_row, describe, write_history
 from apps.common.progress import Progress
 from apps.common.run import Run
@@ -30,38 +30,38 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     task: str = "",
 ) -> list[Row]:
-    """Train `model` to `config.epochs`, from where `run` was interrupted if it was.
+    """Train `model` to `config.epochs`; an interrupted `run` continues after its last epoch.
 
-    An epoch depends on nothing but the state before it, the seed and its number: all random
+    An epoch depends only on the state before it, the seed and its number: all random
     generators are set from `(seed, epoch)`, carried recurrent states start at zero, and the
-    weights, the optimizer and the history are saved after it, all or nothing. A run killed at
-    any moment and resumed therefore ends with the same bits as one that was not, wherever the
-    operations themselves give the same bits (`config.deterministic`).
+    weights, the optimizer and the history are saved after it, atomically. A run that is killed
+    and resumed therefore ends with the same bits as an uninterrupted one, if the operations
+    themselves are deterministic (`config.deterministic`).
 
     After each epoch the model is evaluated on `validation`, and saved to `run.best` if it is the
     best so far. If the optimizer keeps a moving average of the weights, both the weights and
-    their average are evaluated, and the better ones are those of the epoch: `val_*` are theirs,
-    `averaged` is 1 if they are the average, and the monitored figure of either is in
-    `val_*_raw` and `val_*_averaged`. That is the only use of `validation`. Then `history.csv` and
-    the TensorBoard scalars are written, and with `config.patience` training stops when that many
-    epochs were not better than the best.
+    their average are evaluated, and the better ones become the weights of the epoch: `val_*` are
+    their metrics, `averaged` is 1 if they are the average, and `val_*_raw` and
+    `val_*_averaged` hold the monitored metric of each. `validation` has no other use. Then
+    `history.csv` and the TensorBoard scalars are written. With `config.patience`, training stops
+    after that many epochs without a new best one.
 
     Args:
         model: built and compiled, with the optimizer of `optimizer.adamw` if the weights are to
             be averaged. On return it has the weights of the last epoch; load `run.best` for the
             best.
-        train: from the epoch, counted from 0, to its data (what `Model.fit` accepts as `x`,
-            in batches whose number it knows). Randomness in it must come from the epoch alone.
-        validation: the data to judge on (what `Model.evaluate` accepts as `x`).
+        train: function of the epoch, counted from 0, that returns its data (an `x` of `Model.fit`
+            with a known number of batches). Its randomness must depend on the epoch alone.
+        validation: the validation data (an `x` of `Model.evaluate`).
         config: the configuration; stored in the run, as `epochs` may differ from before.
         run: the run directory.
-        monitor: the figure that is best at its lowest or highest, such as `val_loss`.
+        monitor: the metric that selects the best epoch, such as `val_loss`.
         mode: whether the lowest or the highest is best.
         callbacks: `on_train_begin`, `on_epoch_begin`, `on_epoch_end` and `on_train_end` are
-            called (hooks of batches are not). `on_epoch_end` gets the figures of the epoch and
+            called (hooks of batches are not). `on_epoch_end` gets the metrics of the epoch and
             may add to them; the model then holds the better weights. Setting
-            `model.stop_training` there ends the training. What a callback remembers is not saved.
-        task: what stands before "epoch 1/10" in the reports, such as "pretraining, ".
+            `model.stop_training` there ends the training. The state of a callback is not saved.
+        task: prefix of "epoch 1/10" in the progress reports, such as "pretraining, ".
 
     Returns:
         The rows of the history, one per epoch (see `history.Row`).
@@ -111,10 +111,10 @@ def fit(
                 _check_finite(row, monitor, epoch)
                 rows.append(row)
                 if best_row(rows, monitor, mode) is row:
-                    with replacing(run.best) as beside:
-                        model.save(beside)
-            # The state is what resuming goes by: a kill before it repeats the epoch, bit by bit,
-            # and what is written after it is rewritten from it.
+                    with atomic_path(run.best) as temporary:
+                        model.save(temporary)
+            # Resuming starts from this state: a kill before it repeats the epoch to the same
+            # bits, and the files written after it are rewritten from it.
             state.save(run.state, model, rows)
             write_history(run.history, rows)
             scalars.add(row)
@@ -125,7 +125,7 @@ def fit(
     except NotFiniteError as error:
         if run.best.exists():
             raise
-        run.remove()  # without a model it is of no use
+        run.remove()  # a run without a model is useless
         raise InputError(f"{error}; {run} is removed") from None
     finally:
         scalars.close()
@@ -154,7 +154,7 @@ class _TrackBatches(keras.callbacks.Callback):
 
 
 def _train_epoch(model: keras.Model, data: Any, epoch: int, title: str) -> dict[str, float]:
-    """Train one epoch; the figures of `Model.fit`."""
+    """Train one epoch; the metrics of `Model.fit`."""
     with Progress(title, len(data), "batches") as progress:
         history = model.fit(
             data,
@@ -171,7 +171,7 @@ def _train_epoch(model: keras.Model, data: Any, epoch: int, title: str) -> dict[
 def _evaluate(
     model: keras.Model, validation: Any, monitor: str, mode: Literal["min", "max"]
 ) -> dict[str, float]:
-    """The figures on `validation`, of the better of the weights and their average (see `fit`)."""
+    """The metrics on `validation`, of the better of the weights and their average (see `fit`)."""
 
     def evaluate() -> dict[str, float]:
         reset_states(model)
@@ -183,7 +183,7 @@ def _evaluate(
         return raw
     with state.averaged_weights(model):
         averaged = evaluate()
-    if monitor not in raw:  # not a figure of the validation, such as "epoch"
+    if monitor not in raw:  # not a validation metric, such as "epoch"
         monitor, mode = "val_loss", "min"
     best = {"min": min, "max": max}[mode]((averaged, raw), key=lambda figures: figures[monitor])
     return {
@@ -196,7 +196,7 @@ def _evaluate(
 
 def _check_finite(figures: Row, name: str, epoch: int) -> None:
     if name not in figures:
-        raise ValueError(f"there is no figure {name!r} to go by, only {', '.join(figures)}")
+        raise ValueError(f"there is no metric {name!r}, only {', '.join(figures)}")
     if not math.isfinite(figures[name]):
         became = "NaN" if math.isnan(figures[name]) else "infinite"
         raise NotFiniteError(

@@ -1,4 +1,4 @@
-"""What each epoch gave: rows of figures, their file, the best of them, TensorBoard scalars."""
+"""Metrics per epoch: rows, `history.csv`, the best row, TensorBoard scalars."""
 
 import csv
 import io
@@ -21,11 +21,11 @@ With averaged weights also `val_loss_raw`, `val_loss_averaged`, and `averaged`: 
 def best_row(
     rows: Sequence[Row], monitor: str = "val_loss", mode: Literal["min", "max"] = "min"
 ) -> Row:
-    """The row with the best `monitor`, the first one of equals.
+    """The first row with the best `monitor`.
 
     Args:
         rows: at least one row.
-        monitor: the figure to compare.
+        monitor: the metric to compare.
         mode: whether the lowest or the highest is best.
     """
     return {"min": min, "max": max}[mode](rows, key=lambda row: row[monitor])
@@ -42,7 +42,7 @@ def write_history(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows that `write_history` wrote; a figure that an epoch did not have is NaN."""
+    """The rows that `write_history` wrote; a metric that an epoch lacks is NaN."""
     with open(path, encoding="utf-8", newline="") as file:
         return [
             {
@@ -82,16 +82,16 @@ def describe_kept(row: Row, epochs: int) -> str:
 
 
 class Scalars:
-    """TensorBoard's view of the rows: `logs/train` and `logs/validation`.
+    """Writes the rows for TensorBoard, to `logs/train` and `logs/validation`.
 
-    Written without the tensorboard package, which `tf.summary.scalar` would need.
+    This needs no tensorboard package, as `tf.summary.scalar` would.
     """
 
     def __init__(self, folder: Path, rows: Sequence[Row]):
-        """Start again with `rows`, so that a resumed run shows each epoch once.
+        """Start again with `rows`, so that a resumed run has each epoch once.
 
         Args:
-            folder: where the two folders go; what they held is replaced.
+            folder: where the two folders are made; old content is replaced.
             rows: the epochs so far.
         """
         tf = import_tensorflow()
@@ -105,7 +105,7 @@ class Scalars:
             self.add(row)
 
     def add(self, row: Row) -> None:
-        """Write the figures of one epoch, `val_loss` as `loss` of the validation."""
+        """Write the metrics of one epoch, `val_loss` as `loss` of the validation."""
         tf = import_tensorflow()
         for name, value in row.items():
             part = "validation" if name.startswith("val_") else "train"

@@ -1,4 +1,4 @@
-"""Token ids, as every model of text takes them."""
+"""Token ids as input of the text models."""
 
 from keras import ops
 
@@ -6,8 +6,8 @@ from keras import ops
 def known_ids(ids, vocab_size: int, unknown_id: int):
     """The ids, with those outside `[0, vocab_size)` replaced by `unknown_id`.
 
-    Otherwise the answer would depend on what runs the model: the id may count from the end, be
-    clipped to the range, or read as zeros.
+    Otherwise the result depends on the runtime: an invalid id may count from the end, be clipped
+    to the range, or give zeros.
 
     Args:
         ids: int32 tensor.

@@ -1,4 +1,4 @@
-"""The optimizer of the applications: AdamW, its rate warmed up and then decayed."""
+"""The optimizer of the applications: AdamW with warm-up and cosine decay."""
 
 import keras
 from keras import ops
@@ -9,9 +9,9 @@ from apps.common.config import TrainingConfig
 def adamw(
     config: TrainingConfig, batches_per_epoch: int, weight_decay: float = 0.0, **options
 ) -> keras.optimizers.AdamW:
-    """AdamW with a warm-up over the first epoch and a cosine decay over all others.
+    """AdamW with a warm-up over the first epoch and a cosine decay over the rest.
 
-    Of short trainings a tenth warms up; the decay ends at 2 % of the highest rate.
+    The warm-up is at most a tenth of all steps; the decay ends at 2 % of the highest rate.
 
     Args:
         config: its `learning_rate` (the highest), `epochs`, `clip_norm` and `ema`.
@@ -40,8 +40,8 @@ class AveragingAdamW(keras.optimizers.AdamW):
     """AdamW whose moving average of the weights, with `use_ema`, warms up.
 
     After n steps its momentum is `min(ema_momentum, (1 + n) / (10 + n))`, as in TensorFlow's
-    `ExponentialMovingAverage(num_updates=n)`: a short training, too, forgets where it began. The
-    weights stay what they are when `Model.fit` ends; see `averaged_weights`.
+    `ExponentialMovingAverage(num_updates=n)`, so that a short training forgets its initial weights,
+    too. `Model.fit` ends with the weights, not with their average; see `averaged_weights`.
     """
 
     @property
@@ -55,7 +55,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
         self._highest_momentum = highest
 
     def finalize_variable_values(self, var_list):
-        """Keras's hook at the end of `Model.fit`, which would put the average in their place."""
+        """Keras's hook at the end of `Model.fit`; it keeps the weights as they are."""
 
     def get_config(self):
         return {**super().get_config(), "ema_momentum": self._highest_momentum}

@@ -1,4 +1,4 @@
-"""Word pieces in the graph, by operations of core TensorFlow: those of keras_nlp, without its own.
+"""Word pieces as in keras_nlp, in the graph, by operations of core TensorFlow.
 
 A SavedModel with the operations of TensorFlow Text runs only where that is installed.
 """
@@ -14,8 +14,8 @@ LONGEST_WORD = 100  # bytes; longer words are unknown, as in TensorFlow Text
 def learn_pieces(words: tf.Tensor, max_size: int, specials) -> Vocabulary:
     """The vocabulary that `keras_nlp` learns from words.
 
-    Its pieces are seen at least 10 times, a limit of the learner that `keras_nlp` does not let one
-    set, and each character is a piece of its own. So a small text has fewer than `max_size`.
+    A piece occurs at least 10 times, a limit that `keras_nlp` does not expose, or is a single
+    character. A small text therefore gives fewer than `max_size`.
 
     Args:
         words: `(n,)` strings, repeated as often as they occur.
@@ -37,11 +37,11 @@ def learn_pieces(words: tf.Tensor, max_size: int, specials) -> Vocabulary:
 
 
 class WordPieces:
-    """Words to pieces, the longest known one first.
+    """Splits words into pieces, the longest match first.
 
     Args:
         vocabulary: the pieces.
-        table: from tokens to their ids, those that are not in it to `vocabulary.unk_id`.
+        table: lookup table of ids by token; unknown tokens have the id `vocabulary.unk_id`.
     """
 
     def __init__(self, vocabulary: Vocabulary, table):
@@ -49,7 +49,7 @@ class WordPieces:
         self._longest = max(len(piece.removeprefix(JOINER)) for piece in vocabulary.tokens)
 
     def split(self, words):
-        """The pieces of words; one `<unk>` for a word that cannot be put together of any.
+        """The pieces of words; `<unk>` for a word that has no split into known pieces.
 
         Args:
             words: ragged `(batch, words)` strings.
@@ -62,17 +62,17 @@ class WordPieces:
         return words.with_flat_values(pieces).merge_dims(1, 2)
 
     def _split_distinct(self, words):
-        """Ragged `(n, pieces)` of `(n,)` words, all of them a piece further in each step."""
+        """Ragged `(n, pieces)` of `(n,)` words; each step takes the next piece of every word."""
         rest = tf.where(tf.strings.length(words) > LONGEST_WORD, "", words)
         first, rest = self._longest_match(rest, "")
 
-        def further(pieces, rest):
+        def step(pieces, rest):
             piece, rest = self._longest_match(rest, JOINER)
             return tf.concat([pieces, tf.expand_dims(piece, 1)], 1), rest
 
         pieces, _ = tf.while_loop(
             lambda _, rest: tf.reduce_any(rest != ""),
-            further,
+            step,
             (tf.expand_dims(first, 1), rest),
             shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None])),
         )
@@ -82,7 +82,7 @@ class WordPieces:
         return tf.ragged.boolean_mask(pieces, pieces != "")
 
     def _longest_match(self, rest, joiner):
-        """The longest piece that each text begins with, `<unk>` if there is none, and the rest."""
+        """The longest piece at the start of each text, `<unk>` if there is none, and the rest."""
         lengths = tf.expand_dims(tf.range(1, self._longest + 1), 0)
         heads = tf.strings.substr(
             tf.expand_dims(rest, 1), tf.zeros_like(lengths), lengths, unit="UTF8_CHAR"

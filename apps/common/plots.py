@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import best_row, read_history
 from apps.common.run import Run
 
-MARKERS = "os^Dvp*X"  # so that lines can be told apart without colour
+MARKERS = "os^Dvp*X"  # distinguish lines without colour
 
 
 def new_figure(width: float, height: float):
@@ -20,11 +20,11 @@ def new_figure(width: float, height: float):
 
 
 def save_figure(figure, path: Path) -> None:
-    """Write a figure as a PNG file, all of it or nothing."""
-    # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
-    with replacing(path) as beside, warnings.catch_warnings():
+    """Write a figure as a PNG file, atomically."""
+    # Matplotlib's default font has no Han, Thai and more; it draws such characters as boxes.
+    with atomic_path(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=120)
+        figure.savefig(temporary, dpi=120)
 
 
 def legend_below(figure, axes, columns: int = 2) -> None:
@@ -44,9 +44,9 @@ def plot_loss(
 
     Args:
         run: a run with at least one epoch.
-        unit: what the loss is measured in, such as `nats per character`.
-        monitor: the figure that chose the best epoch, which is marked.
-        mode: whether its lowest or highest is best.
+        unit: unit of the loss, such as `nats per character`.
+        monitor: the metric that selected the best epoch, which is marked.
+        mode: whether the lowest or the highest is best.
     """
     rows = read_history(run.history)
     epochs = [row["epoch"] for row in rows]
@@ -81,7 +81,7 @@ def plot_by_length(path: Path, rows: Sequence[Mapping], count: str, what: str, s
         path: the PNG file.
         rows: one per group: its range of `words`, its number of texts, and the score by model.
         count: the key of the number of texts, such as `reviews`.
-        what: what is as long as that, such as `review`.
+        what: name of one text, such as `review`.
         score: the label of the score.
     """
     figure = new_figure(6.5, 4.5)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-INTERVAL = 30.0  # seconds between two lines where they stay, as in a file
-REFRESH = 0.5  # seconds between two states of the line on a terminal
+INTERVAL = 30.0  # seconds between two lines in a file or pipe
+REFRESH = 0.5  # seconds between two updates of the line on a terminal
 
 Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
 
@@ -18,17 +18,17 @@ Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
 class Progress:
     """Reports a task on stderr while a `with` block runs.
 
-    A thread of its own reports, so a report comes in time also while one operation takes minutes.
-    Within another `Progress`, only the inner one reports.
+    A separate thread reports, so that reports are on time during a long operation. Of nested ones
+    only the innermost reports.
 
     Args:
-        task: what is being done, such as "reading pairs".
-        total: how many there are to do; None if that is not known, and the time so far is shown.
-        unit: what is counted, such as "pairs".
+        task: name of the task, such as "reading pairs".
+        total: the number to do; None if it is unknown, then the elapsed time is shown.
+        unit: unit of the count, such as "pairs".
 
     Attributes:
-        done: how many are done; set or add to it.
-        note: more to show, such as the loss.
+        done: the number done; set or add to it.
+        note: further text, such as the loss.
     """
 
     _active: list["Progress"] = []
@@ -97,7 +97,7 @@ def reports(task: str) -> Callable[[Callable[Parameters, Result]], Callable[Para
 
 
 def chunks(items: Sequence, task: str, unit: str, size: int) -> Iterator[Sequence]:
-    """Yields `items` in slices of `size`, and reports how many were taken."""
+    """Yields `items` in slices of `size`, and reports the number taken."""
     with Progress(task, len(items), unit) as progress:
         for start in range(0, len(items), size):
             yield items[start : start + size]
@@ -105,7 +105,7 @@ def chunks(items: Sequence, task: str, unit: str, size: int) -> Iterator[Sequenc
 
 
 def _duration(seconds: float) -> str:
-    """Such as `2 h 5 min`, `3 min 20 s` or `12 s`."""
+    """A duration in words, such as `2 h 5 min`, `3 min 20 s` or `12 s`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,4 +1,4 @@
-"""The results table: every run that counts adds its own row."""
+"""The results table: a CSV file with a row per command and seed."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def append_result(
     scores: Mapping[str, float],
     date: str | None = None,
 ) -> None:
-    """Add a row to a CSV file of results, all or nothing, in the place of an older same run.
+    """Add a row to a CSV file of results, atomically; it replaces the row of the same run.
 
     Runs are the same when `command` and `seed` are; the command should therefore not name the
     seed or the run (`cli.command_line(..., omit=("seed", "run"))`).
@@ -36,8 +36,8 @@ def append_result(
         seed: the seed.
         minutes: wall time of the training.
         machine: `describe_machine()`.
-        scores: figures by name, a column each; the baseline's belong here too.
-        date: ISO date; None stands for today.
+        scores: metrics by name, a column each, baselines included.
+        date: ISO date; None means today.
     """
     row = {
         "command": command,
@@ -72,7 +72,7 @@ def read_results(path: Path) -> list[dict[str, str]]:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time change `path`, where the system has locks of this kind."""
+    """Hold an exclusive lock on `path`, on systems with `fcntl`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
         if fcntl:

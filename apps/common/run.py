@@ -1,4 +1,4 @@
-"""The run directory: everything that one training leaves behind, and all that is needed later."""
+"""The run directory: all files of one training."""
 
 import json
 import os
@@ -19,7 +19,7 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 
 def runs_root() -> Path:
-    """The folder of all runs: the environment variable RNN_KERAS_RUNS, or `saved_models` here."""
+    """The folder of all runs: the environment variable RNN_KERAS_RUNS, else `saved_models`."""
     return Path(os.environ.get("RNN_KERAS_RUNS") or "saved_models")
 
 
@@ -31,19 +31,19 @@ class Run:
         path: the directory; its last part is the run's name.
         config_file: `config.json`: application, configuration, command, machine, versions, and
             the digest of the data.
-        vocab, scaler: `vocab.txt` and `scaler.json`, what turns data into numbers.
-        state: `state.npz`, where training continues after an interruption.
+        vocab, scaler: `vocab.txt` and `scaler.json`, the assets of preprocessing.
+        state: `state.npz`, from which an interrupted training continues.
         best: `best.keras`, the model of the best epoch.
         history: `history.csv`, one row per epoch.
-        metrics: `metrics.json`, the scores and the baseline's.
+        metrics: `metrics.json`, the scores, baselines included.
         card: `README.md`, the model card.
         plots, logs: the folders `plots/` and `logs/` (TensorBoard).
-        saved_model: `saved_model/`, with the versions TensorFlow Serving looks for.
+        saved_model: `saved_model/`, with a folder per version for TensorFlow Serving.
         tflite: `model.tflite`.
     """
 
     def __init__(self, app: str, path: Path):
-        """Name the files of the run at `path`; touches nothing. See `create` and `open`."""
+        """Set the paths of the run at `path`; creates nothing. See `create` and `open`."""
         self.app = app
         self.path = Path(path)
         self.config_file = self.path / "config.json"
@@ -76,11 +76,11 @@ class Run:
 
         Args:
             app: the application's name.
-            config: its configuration; `config.run` names the run, None stands for
+            config: its configuration; `config.run` names the run, None means
                 `<preset>-<date>-<time>`.
             command: the command line that makes the run (`cli.command_line`).
-            data_sha256: a digest of the data, to know them again.
-            root: the folder of all runs; None stands for `runs_root()`.
+            data_sha256: a digest of the data, compared on resume.
+            root: the folder of all runs; None means `runs_root()`.
 
         Raises:
             InputError: a run of that name exists, or the directory cannot be made.
@@ -95,7 +95,7 @@ class Run:
             "data_sha256": data_sha256,
             "config": config.to_json(),
         }
-        text = _to_json(values)  # before there is a directory
+        text = _to_json(values)  # fails before a directory is made
         try:
             name = config.run or _free_name(
                 folder, f"{config.preset}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -126,10 +126,10 @@ class Run:
             app: the application's name.
             name: the run's name, or the path of its directory.
             trained: whether the run must have a model already (`best.keras`).
-            root: the folder of all runs; None stands for `runs_root()`.
+            root: the folder of all runs; None means `runs_root()`.
 
         Raises:
-            InputError: there is no such run (the message lists those there are), it cannot be
+            InputError: there is no such run (the message lists the existing ones), it cannot be
                 read, it is another application's, or it has no model yet.
         """
         folder = (root or runs_root()) / app
@@ -139,7 +139,7 @@ class Run:
         except OSError as error:
             raise InputError(f"cannot open the run {str(name)!r}: {error.strerror}") from error
         if not found:
-            names = existing(folder)
+            names = run_names(folder)
             known = (
                 f"the runs in {folder} are: {', '.join(names)}"
                 if names
@@ -179,14 +179,14 @@ class Run:
 
     @property
     def data_sha256(self) -> str | None:
-        """The digest of the data that the run was created with; None if it has none."""
+        """The digest of the data that the run was created with, or None."""
         return self._read_config_file().get("data_sha256")
 
     def read_config(self, config_class: type[Config]) -> Config:
         """The configuration of the run, as an instance of `config_class`.
 
         Raises:
-            InputError: `config.json` is damaged or holds settings that the class does not know.
+            InputError: `config.json` is damaged or holds settings that are no fields of the class.
         """
         values = self._read_config_file().get("config")
         if not isinstance(values, dict):
@@ -197,10 +197,10 @@ class Run:
             raise InputError(f"{self.config_file}: {error}") from None
 
     def write_config(self, config: TrainingConfig) -> None:
-        """Put `config` in the place of the configuration in `config.json`.
+        """Replace the configuration in `config.json`.
 
-        Another number of epochs than before is added to the command, as what repeats the run is
-        then the first command, and after its epochs the other one.
+        A changed number of epochs adds a second command: repeating the run then means to stop the
+        first command after its epochs, and to resume with the second one.
         """
         values = self._read_config_file()
         before = values.get("config", {}).get("epochs")
@@ -209,7 +209,7 @@ class Run:
         self.write_json("config.json", values | {"config": config.to_json()})
 
     def _continued(self, command: str, before: int, config: TrainingConfig) -> str:
-        """`command`, and the one that goes on with other epochs than `before`."""
+        """`command`, and one that resumes with other epochs than `before`."""
         if config.run is None and "\n" not in command:
             command += f" --run {self.name}"
         lines = self.history.read_text(encoding="utf-8") if self.history.exists() else "header\n"
@@ -231,16 +231,16 @@ class Run:
             raise InputError(f"cannot read {path}: {error}") from error
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write `value` to the file `name` of the run, all or nothing."""
+        """Write `value` to the file `name` of the run, atomically."""
         self.write_text(name, _to_json(value))
 
     def write_text(self, name: str, text: str) -> None:
-        """Write `text` to the file `name` of the run, all or nothing."""
+        """Write `text` to the file `name` of the run, atomically."""
         write_text(self.path / name, text)
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Wrap all that a training does with the run: what ends it early ends in one line.
+        """Context of a training: an interruption or a failed write ends it with one line.
 
         A run without a model and without a saved state is then removed.
 
@@ -282,7 +282,7 @@ class Run:
         return values
 
 
-def existing(folder: Path) -> list[str]:
+def run_names(folder: Path) -> list[str]:
     """The names of the runs in `folder`, sorted."""
     return sorted(file.parent.name for file in folder.glob("*/config.json"))
 

@@ -1,4 +1,4 @@
-"""Reading what `--data` names: files, packed or not, and TensorFlow Datasets."""
+"""Reads the sources of `--data`: files, compressed or not, and TensorFlow Datasets."""
 
 import gzip
 import lzma
@@ -13,15 +13,15 @@ _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @contextmanager
-def reading(path: Path, wanted: str) -> Iterator[None]:
-    """Turn what the system says about an unusable `path` into one line.
+def one_line_read_errors(path: Path, wanted: str) -> Iterator[None]:
+    """Turn the errors of reading `path` into an `InputError` of one line.
 
     Args:
-        path: what is read within.
+        path: the file or folder that is read in the context.
         wanted: what to give instead if it does not exist, such as "a text file".
 
     Raises:
-        InputError: whatever went wrong.
+        InputError: `path` is missing or cannot be read.
     """
     try:
         yield
@@ -39,11 +39,11 @@ def read_text(path: Path) -> str:
         InputError: it is not UTF-8.
     """
     with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        return decoded(file.read(), path)
+        return decode_utf8(file.read(), path)
 
 
-def decoded(data: bytes, path: Path) -> str:
-    """The UTF-8 text that `path` holds; a byte order mark is dropped.
+def decode_utf8(data: bytes, path: Path) -> str:
+    """Decode the UTF-8 content of `path`; a byte order mark is dropped.
 
     Raises:
         InputError: it is not UTF-8.
@@ -56,18 +56,18 @@ def decoded(data: bytes, path: Path) -> str:
 
 
 def tfds_builder(name: str, features: Collection[str]):
-    """The builder of a TensorFlow Datasets data set, which is downloaded unless it is prepared.
+    """The builder of a TensorFlow Datasets data set, downloaded if it is not prepared.
 
     Args:
-        name: such as `imdb_reviews`.
-        features: the features that it must have.
+        name: name of the data set, such as `imdb_reviews`.
+        features: the required features.
 
     Raises:
         InputError: there is no such data set, it lacks a feature, or cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
-    # Its builders and transports share no class of error, hence `except Exception`, twice.
+    # Builders and transports share no class of error, hence `except Exception`, twice.
     try:
         builder = tfds.builder(name)
     except Exception as error:

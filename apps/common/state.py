@@ -1,4 +1,4 @@
-"""The state of a training between two epochs: saved, restored, and made a function of the seed."""
+"""The state of a training between two epochs: saving, restoring, seeding."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,29 @@ import keras
 import numpy as np
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.history import Row
 from rnn_keras.training import reset_states
 
 
 def save(path: Path, model: keras.Model, rows: Sequence[Row]) -> None:
-    """Write the variables of `model` and of its optimizer, and the history, all or nothing.
+    """Write the variables of `model` and of its optimizer, and the history, atomically.
 
     Args:
         path: the `.npz` file.
         model: a built model with a built optimizer.
         rows: the epochs so far.
     """
-    with replacing(path) as beside:
+    with atomic_path(path) as temporary:
         np.savez(
-            beside,
+            temporary,
             history=np.array(json.dumps(rows)),
             **{f"variable_{i}": v.numpy() for i, v in enumerate(_variables(model))},
         )
 
 
 def restore(path: Path, model: keras.Model) -> list[Row]:
-    """Put back what `save` wrote.
+    """Restore what `save` wrote.
 
     Args:
         path: the `.npz` file; when it is missing nothing happens.
@@ -59,11 +59,11 @@ def restore(path: Path, model: keras.Model) -> list[Row]:
 
 
 def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
-    """Make all randomness from here on a function of `seed` and `epoch`; zero carried states.
+    """Seed all randomness from `(seed, epoch)`, and reset carried states to zero.
 
-    That is the generators of Python, NumPy, TensorFlow and Keras, and every
-    `keras.random.SeedGenerator` that a layer of `model` holds. Nothing random then needs to be
-    saved.
+    It seeds the generators of Python, NumPy, TensorFlow and Keras, and every
+    `keras.random.SeedGenerator` that a layer of `model` holds, so that no generator's state needs
+    to be saved.
 
     Args:
         model: a built model.
@@ -79,7 +79,7 @@ def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
 
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Within, the weights of `model` are their moving average, which its optimizer keeps."""
+    """Context in which the weights of `model` are the moving average of its optimizer."""
     optimizer = inner_optimizer(model)
     weights = [variable.numpy() for variable in model.trainable_variables]
     keras.optimizers.Optimizer.finalize_variable_values(optimizer, model.trainable_variables)
@@ -102,10 +102,10 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def inner_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer itself, without the loss scaling that mixed_float16 puts around it."""
+    """The optimizer without the loss-scaling wrapper of mixed_float16."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 def _mix(*numbers: int) -> int:
-    """A 31-bit seed from numbers; such seeds of neighbouring numbers are unrelated."""
+    """A 31-bit seed from numbers; neighbouring numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)

@@ -1,4 +1,4 @@
-"""What a finished run left behind, read back."""
+"""Reads the model and the vocabulary of a finished run."""
 
 import keras
 
@@ -8,7 +8,7 @@ from rnn_keras.data import Vocabulary
 
 
 def load_best(run: Run) -> keras.Model:
-    """The model with the weights that were kept, not compiled.
+    """The model of the kept epoch, not compiled.
 
     Raises:
         InputError: `best.keras` is missing or damaged.

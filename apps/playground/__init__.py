@@ -1,1 +1,1 @@
-"""A page in the browser with the four applications, on whatever runs there are."""
+"""A web page to try trained runs of the four applications."""

@@ -23,11 +23,11 @@ class PlaygroundOptions:
     """
 
     runs: Path | None = None
-    """The folder of all runs; None stands for RNN_KERAS_RUNS, or saved_models."""
+    """The folder of all runs; None means RNN_KERAS_RUNS, or saved_models."""
 
     host: str = "127.0.0.1"
-    """The address to listen at. Whoever reaches another one than this machine's own may use the
-    page: it asks for no password."""
+    """The address to listen at. There is no password: with any address other than 127.0.0.1,
+    everyone who can reach this machine can use the page."""
 
     port: int = 7860
     """The port to listen at; 0 takes the first free one from 7860 on."""

@@ -1,4 +1,4 @@
-"""The tab of the character language model: text that appears as it is written."""
+"""The tab of the character language model: generated text, character by character."""
 
 import time
 
@@ -10,7 +10,7 @@ from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.text import unix_line_ends
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, one_line_errors, render_png
-from apps.playground.runs import Runs, once
+from apps.playground.runs import Runs, cached_by_run
 
 APP, TITLE = "char_lm", "Text generation"
 MAKE = "python -m apps.char_lm.train tiny"
@@ -18,15 +18,15 @@ LONGEST = 1_000  # characters of the prompt, and of the continuation
 FRAME = 0.05  # seconds between two updates of the page
 
 
-@once
-def network_of(run):
-    """The vocabulary and the model with its states in the open."""
+@cached_by_run
+def cached_network(run):
+    """The vocabulary and the streaming model, whose states are inputs and outputs."""
     trained = model.load(run)
     return trained.assets, model.build_streaming(trained.config, trained.model)
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             prompt = gr.Textbox(
@@ -63,7 +63,7 @@ def tab(runs: Runs) -> gr.Dropdown:
             top_k=top_k,
             top_p=top_p,
             seed=seed,
-            source="litert",  # which gives a character at a time
+            source="litert",  # generates one character at a time
         )
         written, shown_at = options.text, 0.0
         for piece in generate(runs[name], options):
@@ -78,14 +78,14 @@ def tab(runs: Runs) -> gr.Dropdown:
         text = unix_line_ends(text)
         if not text:
             return None
-        vocabulary, network = network_of(runs[name])
+        vocabulary, network = cached_network(runs[name])
         ids = np.array([vocabulary.encode(text)], "int32")
         states = [np.zeros((1, state.shape[1]), "float32") for state in network.inputs[2:]]
-        with gates.recording() as seen:
+        with gates.record_sequence() as seen:
             network([ids, np.ones(ids.shape, bool), *states])
         return render_png(gates.chart, gates.layers(seen, list(text)))
 
-    asked = gr.on([button.click, prompt.submit], write, inputs, text, api_name="write", **MODEL)
-    asked.success(show_gates, [name, text], chart, api_name="char_lm_gates", **MODEL)
-    stop.click(None, cancels=asked)
+    event = gr.on([button.click, prompt.submit], write, inputs, text, api_name="write", **MODEL)
+    event.success(show_gates, [name, text], chart, api_name="char_lm_gates", **MODEL)
+    stop.click(None, cancels=event)
     return name

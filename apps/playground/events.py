@@ -1,4 +1,4 @@
-"""How an event of the page ends: with an answer, or with one line that says what is wrong."""
+"""Event handlers of the page: checked inputs, one-line errors, pictures."""
 
 import functools
 import inspect
@@ -15,28 +15,28 @@ from PIL import Image
 from apps.common.config import flag
 from apps.common.errors import InputError
 
-# Options of every event that runs a model: two at a time, over all tabs and visitors. Its inputs
-# are checked by `one_line_errors`; what Gradio's own checks find is a traceback in the log.
+# Options of every event that runs a model: at most two run at a time, over all tabs and visitors.
+# `one_line_errors` checks the inputs, since Gradio's own checks log a traceback.
 MODEL = {"concurrency_limit": 2, "concurrency_id": "model", "preprocess": False}
 
 
 def one_line_errors(inputs: Sequence[gr.components.Component]) -> Callable[[Callable], Callable]:
-    """Make a function the answer to an event of `inputs`: what a visitor gets wrong is one line.
+    """Decorator of an event handler of `inputs`: invalid input is reported in one line.
 
-    The function gets the values as `validated` returns them. An `InputError` is shown on the page,
-    without a traceback: flags become the labels of the inputs, an upload has the visitor's name
-    for it.
+    The handler gets the values as `validated` returns them. An `InputError` is shown on the page
+    without a traceback; it names inputs by their labels instead of flags, and an upload by the
+    visitor's file name.
     """
 
     def decorate(function):
         @functools.wraps(function)
         def answer(*values):
-            with _telling(function, inputs, values):
+            with _show_errors(function, inputs, values):
                 return function(*map(validated, inputs, values))
 
         @functools.wraps(function)
         def pieces(*values):
-            with _telling(function, inputs, values):
+            with _show_errors(function, inputs, values):
                 yield from function(*map(validated, inputs, values))
 
         return pieces if inspect.isgeneratorfunction(function) else answer
@@ -45,7 +45,7 @@ def one_line_errors(inputs: Sequence[gr.components.Component]) -> Callable[[Call
 
 
 @contextmanager
-def _telling(function, inputs, values):
+def _show_errors(function, inputs, values):
     try:
         yield
     except InputError as error:
@@ -58,19 +58,19 @@ def _telling(function, inputs, values):
 
 
 def validated(component: gr.components.Component, value: Any) -> Any:
-    """What a visitor gave, which through the API may be anything.
+    """The checked value of an input; through the API it may be anything.
 
     Args:
-        component: says what it takes: `minimum`, `maximum` and `precision` of a number,
+        component: its limits are checked: `minimum`, `maximum` and `precision` of a number,
             `max_length` of a text, `file_types` of a file.
-        value: as it was sent.
+        value: the value sent by the browser or the API.
 
     Returns:
         A number; a text in valid Unicode, empty if there is none; the path of a file, or None; the
         value of any other component as it is.
 
     Raises:
-        InputError: the component does not take that.
+        InputError: the component does not accept the value.
     """
     label = component.label
     if isinstance(component, gr.Slider | gr.Number):
@@ -107,12 +107,12 @@ def render_png(draw: Callable[..., None], *args) -> Image.Image:
 
 
 def hint(message: str) -> None:
-    """Show a visitor what to enter; no error, as nothing went wrong."""
+    """Show what to enter, as a notice instead of an error."""
     gr.Info(message, title="Nothing to do yet")
 
 
 def picture(heading: str) -> gr.Image:
-    """Where a picture is shown, below Markdown that begins with a heading of level 2.
+    """An image component, below Markdown that begins with a heading of level 2.
 
     The component's own label would cover a part of the picture.
     """
@@ -128,10 +128,10 @@ def picture(heading: str) -> gr.Image:
 
 
 def gates_picture(what: str) -> gr.Image:
-    """Where the gates are shown.
+    """The image component of the gates.
 
     Args:
-        what: a step reads, such as "word".
+        what: the input of one time step, such as "word".
     """
     return picture(
         f"## Gates over time\nEach row is a unit, each column a {what}. Gates: white is 0 "

@@ -1,4 +1,4 @@
-"""Gates over time, as a picture."""
+"""Plots gates over time."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from rnn_keras.layers import record_gates, use_plan
 
 LAYERS, UNITS, STEPS = 6, 24, 64  # shown at most
@@ -22,12 +22,12 @@ WIDTH, SMALLEST = 9, 1e-6  # inches of the picture; the end of a scale
 STATES = {"C": "cell C", "H": "state H"}
 
 Layer = tuple[str, Mapping[str, np.ndarray], Sequence[str]]
-"""A name; by symbol what `record_gates` recorded, `(time, units)`; and what the layer read."""
+"""Name; recorded arrays `(time, units)` by symbol; label of each time step's input."""
 
 
 @contextmanager
-def recording() -> Iterator[dict]:
-    """`record_gates`, for one sequence: compiling a loop would take longer than running it."""
+def record_sequence() -> Iterator[dict]:
+    """`record_gates` without compilation, which would take longer than one sequence."""
     with use_plan("graph"), record_gates() as seen:
         yield seen
 
@@ -35,13 +35,13 @@ def recording() -> Iterator[dict]:
 def layers(
     seen: Mapping[str, Mapping[str, np.ndarray]], read: Sequence[str], part: str = ""
 ) -> list[Layer]:
-    """What `record_gates` recorded of a batch of one sequence.
+    """The records of a batch of one sequence, by layer.
 
     Args:
-        seen: by layer.
-        read: a label for each time step. A layer of one step less, which reads their differences,
-            gets all but the first; one that takes several at a time, numbers.
-        part: what stands before the names of the layers.
+        seen: what `record_gates` recorded.
+        read: a label for each time step. A layer with one step less, over differences, gets all but
+            the first; a layer over segments gets numbers.
+        part: prefix of the layers' names.
     """
     found = []
     for name, recorded in seen.items():
@@ -55,7 +55,7 @@ def layers(
 def chart(path: Path, shown: Sequence[Layer]) -> None:
     """Draw a column per layer, a row per gate or state: heat maps of the units over time.
 
-    The units are those of the layer whose state moves most; of a long sequence its end is drawn.
+    Only the units whose state varies most and the last steps are drawn.
 
     Args:
         path: the PNG file.
@@ -99,17 +99,17 @@ def chart(path: Path, shown: Sequence[Layer]) -> None:
             range(len(labels)), labels, rotation=rotation, fontsize=8, parse_math=False
         )
         bottom.tick_params(length=0)
-    # Matplotlib's own font lacks Han, Thai and more, which it then draws as boxes.
-    with replacing(path) as beside, warnings.catch_warnings():
+    # Matplotlib's default font has no Han, Thai and more; it draws such characters as boxes.
+    with atomic_path(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(beside, dpi=133)
+        figure.savefig(temporary, dpi=133)
 
 
 def _scale(symbol, values):
-    """Its ends, the same for all layers."""
+    """Limits of the colour scale, the same for all layers."""
     if symbol in GATES:
         return 0.0, 1.0
-    # A cell's C has no bound: a single unit may be many times as large as all others.
+    # A cell's C is unbounded: one unit may exceed all others many times.
     largest = max(float(np.quantile(np.abs(each), 0.99)) for each in values)
     return -max(largest, SMALLEST), max(largest, SMALLEST)
 

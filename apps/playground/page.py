@@ -11,21 +11,21 @@ from apps.playground.runs import Runs
 
 TABS = (sentiment, char_lm, translation, stock)
 
-WAITING = 32  # requests; the next is told to come back later
+WAITING = 32  # queued requests; further ones are rejected
 UPLOAD = "5mb"
-HOUR = 3600  # after which files that were made for a visitor are deleted
+HOUR = 3600  # seconds after which a visitor's files are deleted
 
 INTRODUCTION = """# rnn_keras playground
 Four applications of recurrent networks. Each tab runs an exported model and shows its gates."""
 
-# The fonts of the visitor's system: nothing is fetched from anywhere.
+# System fonts: nothing is fetched.
 THEME = gr.themes.Soft(
     primary_hue="blue",
     secondary_hue="blue",
     neutral_hue="slate",
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
-).set(  # a contrast of 4.5 or more, as WCAG 2 wants it
+).set(  # a contrast of 4.5 or more, as WCAG 2 requires
     color_accent="*primary_600",
     block_label_text_color="*primary_800",
     block_title_text_color="*primary_800",
@@ -47,7 +47,7 @@ CSS = """
   .picture .image-container {overflow-x: auto}
   .picture .image-container > button {width: 640px !important}
 }"""
-# Gradio's pictures have no alternative text: each gets the heading above it.
+# Gradio's pictures have no alternative text: they get the heading above them.
 NAME_PICTURES = """() => new MutationObserver(() => {
   for (const image of document.querySelectorAll(".picture img[alt='']"))
     image.alt = image.closest(".picture").previousElementSibling.querySelector("h2").innerText
@@ -55,7 +55,7 @@ NAME_PICTURES = """() => new MutationObserver(() => {
 
 
 def build(root: Path) -> gr.Blocks:
-    """The page about the runs in `root`: about those that there are when it is loaded."""
+    """The page for the runs in `root`, which are listed whenever it is loaded."""
     with gr.Blocks(
         title="rnn_keras playground", analytics_enabled=False, delete_cache=(HOUR, HOUR)
     ) as page:
@@ -99,22 +99,22 @@ def serve(page: gr.Blocks, host: str, port: int) -> str:
 
 def _tab(page, app, runs, root):
     with gr.Tab(app.TITLE, id=app.APP):
-        advice = gr.Markdown(_how_to_make_one(app, root), visible=not runs.names())
+        advice = gr.Markdown(_no_run_text(app, root), visible=not runs.names())
         with gr.Column(visible=bool(runs.names())) as questions:
             name = app.tab(runs)
     page.load(
-        functools.partial(_as_of_now, runs), None, [advice, questions, name],
+        functools.partial(_update_tab, runs), None, [advice, questions, name],
         queue=False, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
 
 
-def _as_of_now(runs):
+def _update_tab(runs):
     names = runs.names()
     choice = gr.Dropdown(names, value=names[0] if names else None)
     return gr.Markdown(visible=not names), gr.Column(visible=bool(names)), choice
 
 
-def _how_to_make_one(app, root):
+def _no_run_text(app, root):
     return f"""## No run yet
 There is no exported run of this application in `{root}`. This makes one:
 ```

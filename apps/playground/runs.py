@@ -1,4 +1,4 @@
-"""The runs that the page offers, and what they are loaded to."""
+"""The runs on the page, and a cache of loaded models."""
 
 import functools
 import reprlib
@@ -15,7 +15,7 @@ KEPT = 2  # models of a kind in memory
 
 
 class Runs:
-    """The exported runs of an application: those that there are whenever it is asked.
+    """The exported runs of an application, listed anew at every access.
 
     Args:
         app: the application.
@@ -36,7 +36,7 @@ class Runs:
         """The run of that name.
 
         Raises:
-            InputError: there is none, or none any more.
+            InputError: there is no such run.
         """
         names = self.names()
         if name not in names:
@@ -47,8 +47,8 @@ class Runs:
         return Run(self._app, self._folder / name)
 
 
-def once(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
-    """`load` that remembers the last few runs, until they are exported anew."""
+def cached_by_run(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
+    """`load` with a cache of the last few runs; a new export invalidates an entry."""
 
     @functools.lru_cache(KEPT)
     def loaded(app, path, exported_at):
@@ -60,7 +60,7 @@ def once(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:
 def _exported_at(run: Run) -> int | None:
     """When the export was written; None if there is none.
 
-    Of the SavedModel: `best.keras` may be of a training that still goes on.
+    The SavedModel counts: `best.keras` may belong to a training that still runs.
     """
     try:
         return (run.saved_model / "1" / "saved_model.pb").stat().st_mtime_ns

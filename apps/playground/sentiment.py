@@ -1,11 +1,11 @@
-"""The tab of the sentiment classifier: a review, its probability, and what moved it."""
+"""The tab of the sentiment classifier: a review, its probability, and the effect of each word."""
 
 import gradio as gr
 import numpy as np
 
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, render_png
-from apps.playground.runs import Runs, once
+from apps.playground.runs import Runs, cached_by_run
 from apps.sentiment import explain, model
 from apps.sentiment.predict import load_classifier
 
@@ -23,12 +23,12 @@ PRAISE = {"a little praise": "#bbf7d0", "praise": "#4ade80", "strong praise": "#
 BLAME = {"a little blame": "#fecaca", "blame": "#f87171", "strong blame": "#dc2626"}
 COLORS = {**PRAISE, **BLAME}
 
-classifier_of = once(lambda run: load_classifier(run, "saved_model"))
-network_of = once(model.load_network)
+cached_classifier = cached_by_run(lambda run: load_classifier(run, "saved_model"))
+cached_network = cached_by_run(model.load_network)
 
 
-def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
-    """The parts of a text, each with its colour among `COLORS`, or None for hardly any effect."""
+def highlight(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
+    """The parts of a text, each with its colour among `COLORS`, or None for a small effect."""
     largest = max((abs(effect) for _, effect in parts), default=0.0) or 1.0
     shades = {True: [None, *PRAISE], False: [None, *BLAME]}
     return [
@@ -38,7 +38,7 @@ def colored(parts: list[explain.Part]) -> list[tuple[str, str | None]]:
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(label="Review", lines=6, max_length=LONGEST, value=EXAMPLES[0])
@@ -58,28 +58,28 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     @one_line_errors([name, text])
     def classify(name, text):
-        classifier = classifier_of(runs[name])
+        classifier = cached_classifier(runs[name])
         reading = classifier.read(text)
         if not reading.tokens:
             hint("Write a review, or choose an example.")
             return None, [], ""
         parts = explain.occlusion(classifier, reading)
         probabilities = {"positive": reading.probability, "negative": 1 - reading.probability}
-        return probabilities, colored(parts), explain.describe(reading, parts, 6, color=False)
+        return probabilities, highlight(parts), explain.describe(reading, parts, 6, color=False)
 
     @one_line_errors([name, text])
     def show_gates(name, text):
-        reading = classifier_of(runs[name]).read(text)
+        reading = cached_classifier(runs[name]).read(text)
         if not reading.tokens:
             return None
-        network = network_of(runs[name]).model
-        with gates.recording() as seen:
+        network = cached_network(runs[name]).model
+        with gates.record_sequence() as seen:
             network(np.asarray(reading.ids)[None])
         return render_png(gates.chart, gates.layers(seen, reading.tokens))
 
-    asked = gr.on(
+    event = gr.on(
         [button.click, text.submit], classify, [name, text], [label, words, remark],
         api_name="classify", **MODEL,
     )  # fmt: skip
-    asked.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)
+    event.success(show_gates, [name, text], chart, api_name="sentiment_gates", **MODEL)
     return name

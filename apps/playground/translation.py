@@ -1,11 +1,11 @@
-"""The tab of the translator: a translation, its alternatives, and what it looked at."""
+"""The tab of the translator: a translation, its alternatives, and its attention."""
 
 import gradio as gr
 import tensorflow as tf
 
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, picture, render_png
-from apps.playground.runs import Runs, once
+from apps.playground.runs import Runs, cached_by_run
 from apps.translation import model, plots
 from apps.translation.search import source_ids
 from apps.translation.text import BOS_ID, without_joiners
@@ -17,12 +17,12 @@ LONGEST = 500  # characters
 WIDEST = 10  # beam
 EXAMPLES = ["The little girl is reading a book.", "Do you see the black cat?"]
 
-translator_of = once(lambda run: load_translator(run, "saved_model"))
-network_of = once(model.load)
+cached_translator = cached_by_run(lambda run: load_translator(run, "saved_model"))
+cached_network = cached_by_run(model.load)
 
 
 def tab(runs: Runs) -> gr.Dropdown:
-    """Build the tab; returns where a run is chosen."""
+    """Build the tab; returns its choice of runs."""
     with gr.Row():
         with gr.Column():
             sentence = gr.Textbox(label="Sentence", lines=2, max_length=LONGEST, value=EXAMPLES[0])
@@ -48,32 +48,32 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     @one_line_errors(inputs)
     def translate(name, sentence, beam, alpha):
-        translator = translator_of(runs[name])
+        translator = cached_translator(runs[name])
         (source,) = translator.read([sentence])
         if not source.length:
             hint("Write a sentence, or choose an example.")
             return "", "", [], None
-        (found,) = translator.translate([sentence], beam, alpha, nbest=beam)
-        best = found[0]
-        looked = None
+        (translations,) = translator.translate([sentence], beam, alpha, nbest=beam)
+        best = translations[0]
+        attention_map = None
         if best.attention is not None and best.attention.target:
-            looked = render_png(plots.attention_maps, [best.attention])
+            attention_map = render_png(plots.attention_maps, [best.attention])
         unknown = " ".join(source.unknown)
-        beams = [[round(each.score, 3), each.text] for each in found]
-        return best.text, unknown, beams, looked
+        beams = [[round(each.score, 3), each.text] for each in translations]
+        return best.text, unknown, beams, attention_map
 
     @one_line_errors([name, sentence, translation])
     def show_gates(name, sentence, translation):
-        trained = network_of(runs[name])
+        trained = cached_network(runs[name])
         network, (source, target) = trained.model, trained.assets
         if not source.encode([sentence]).flat_values.shape[0]:
             return None
         read = source_ids(source, tf.constant([sentence]))
         written = target.encode(tf.constant([translation])).to_tensor()
         before = tf.concat([[[BOS_ID]], written], axis=1)
-        with gates.recording() as encoder:
+        with gates.record_sequence() as encoder:
             memory, states = network.encode(read)
-        with gates.recording() as decoder:
+        with gates.record_sequence() as decoder:
             network.decode(before, states, memory)
         shown = [
             *gates.layers(encoder, without_joiners(source.tokens(read[0].numpy())), "encoder: "),
@@ -81,11 +81,11 @@ def tab(runs: Runs) -> gr.Dropdown:
         ]
         return render_png(gates.chart, shown)
 
-    asked = gr.on(
+    event = gr.on(
         [button.click, sentence.submit], translate, inputs,
         [translation, unknown, beams, attention], api_name="translate", **MODEL,
     )  # fmt: skip
-    asked.success(
+    event.success(
         show_gates, [name, sentence, translation], chart, api_name="translation_gates", **MODEL
     )
     return name

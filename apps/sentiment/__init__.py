@@ -1,1 +1,1 @@
-"""Sentiment: from raw reviews to a classifier that says which words moved it."""
+"""Sentiment classification of reviews, with the effect of each word on the result."""

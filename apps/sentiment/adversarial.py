@@ -1,4 +1,4 @@
-"""A model whose training steps also meet the worst small change of the word vectors."""
+"""Adversarial training: loss on the worst small perturbation of the word vectors."""
 
 import keras
 import tensorflow as tf
@@ -13,7 +13,7 @@ class AdversarialModel(keras.Model):
     $$L(V) + L(V + r), \qquad r = \epsilon\, g / \|g\|_2, \quad g = \nabla_V L(V)$$
 
     where V are the normalised vectors of all words of a review and r is taken as a constant. The
-    loss that is shown is L(V), which compares with that of other trainings.
+    reported loss is L(V), comparable with that of other trainings.
 
     Attributes:
         radius: ε; 0 trains as any Keras model does.
@@ -45,7 +45,7 @@ class AdversarialModel(keras.Model):
             scaled = self.optimizer.scale_loss(self.compute_loss(ids, labels, changed))
         worst = tape.gradient(scaled, weights)
 
-        # Those of the word vectors are sparse.
+        # The gradients of the word vectors are sparse.
         both = [tf.convert_to_tensor(a) + tf.convert_to_tensor(b) for a, b in zip(gradients, worst)]
         self.optimizer.apply(both, weights)
         for metric in self.metrics:

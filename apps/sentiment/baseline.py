@@ -1,4 +1,4 @@
-"""What the network has to beat: a logistic regression on words and pairs of words."""
+"""The baseline: a logistic regression on words and bigrams."""
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -16,8 +16,8 @@ def bag_of_bigrams(train: Reviews, validation: Reviews, test: Reviews) -> np.nda
     """The probabilities `(n,)` that a bag of words and bigrams gives to the test reviews.
 
     TF-IDF with logarithmic counts, over words and marks as the network reads them; terms of one
-    review only are left out. The validation reviews choose how much it is regularised, as they
-    choose the epoch of the network.
+    review only are left out. The validation reviews select the strength of its regularisation, as
+    they select the epoch of the network.
     """
     vectors = TfidfVectorizer(
         ngram_range=(1, 2), min_df=2, sublinear_tf=True, analyzer="word", token_pattern=_TOKEN

@@ -33,8 +33,8 @@ class TokenizedReviews:
         """Ids `(batch, time)` int32 and labels `(batch, 1)` float32, bucketed by length.
 
         Args:
-            epoch: of the training, which crops to `config.train_length` and draws its own order;
-                None keeps one order, for judging.
+            epoch: of the training, which crops to `config.train_length` and shuffles; None keeps
+                the order, for evaluation.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
         texts = self.ids if epoch is None else self._cropped
@@ -42,7 +42,7 @@ class TokenizedReviews:
 
         def generate():
             for rows in batches:
-                yield self._padded(texts, rows), self.labels[rows, None].astype("float32")
+                yield self._pad(texts, rows), self.labels[rows, None].astype("float32")
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
@@ -55,18 +55,18 @@ class TokenizedReviews:
         """The log-odds `(n,)` of being positive that a model gives to each review."""
         logits = np.empty(len(self.ids))
         for rows in self._rows(self.ids, None):
-            logits[rows] = model.predict_on_batch(self._padded(self.ids, rows))[:, 0]
+            logits[rows] = model.predict_on_batch(self._pad(self.ids, rows))[:, 0]
         return logits
 
     def _rows(self, texts, random):
         lengths = [len(ids) for ids in texts]
         return bucket_by_length(lengths, self._config.batch_size, self._config.bucket, random)
 
-    def _padded(self, texts, rows):
+    def _pad(self, texts, rows):
         return pad([texts[row] for row in rows], self._config.bucket)
 
 
 def crop(ids: np.ndarray, length: int) -> np.ndarray:
-    """The first and the last ids of a long review, half of each, as `Tokenizer.crop`."""
+    """The first and the last `length / 2` ids of a long review, as `Tokenizer.crop`."""
     tail = length // 2
     return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -13,7 +13,7 @@ DESCRIPTION = "Train a sentiment classifier, compare it with a bag of bigrams, a
 
 @dataclass(frozen=True, kw_only=True)
 class SentimentConfig(TrainingConfig):
-    """The flags of the sentiment classifier, beside those of every application."""
+    """The flags of the sentiment classifier, in addition to those of every application."""
 
     text_column: str | None = None
     """Name of the column with the reviews (tables); None finds it by the usual names."""
@@ -22,36 +22,35 @@ class SentimentConfig(TrainingConfig):
     """Name of the column with the labels (tables); None finds it by the usual names."""
 
     validation_fraction: float = 0.1
-    """Part of the training reviews that chooses the epoch; data without a test part give as
-    many again for testing."""
+    """Fraction of the training reviews held out for validation; without a test split, the same
+    fraction is held out for testing."""
 
     split_seed: int = 0
-    """Seed of that split and of the builtin reviews, apart from --seed, so that trainings with
-    several seeds are judged on the same reviews."""
+    """Seed of these splits and of the builtin reviews; trainings with another --seed share them."""
 
     tokens: Literal["word", "wordpiece"] = "word"
-    """What the network reads: words, or the word pieces of keras_nlp."""
+    """Kind of tokens: words, or the word pieces of keras_nlp."""
 
     vocabulary: int = 30_000
-    """Largest number of different tokens."""
+    """Maximum size of the vocabulary."""
 
     min_count: int = 2
     """Words seen fewer times in training are read as one unknown word."""
 
     max_length: int = 1_000
-    """Tokens read of a review; of a longer one the first half and the last half of so many."""
+    """Maximum length in tokens; longer reviews keep their first and last `max_length / 2`."""
 
     train_length: int = 400
-    """The same in training, where the length costs most."""
+    """Maximum length in training, where length costs most time."""
 
     bucket: int = 64
-    """Batches are padded to multiples of so many tokens."""
+    """Batches are padded to a multiple of this length."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "gru"
     """Recurrent layer."""
 
     layers: int = 1
-    """Recurrent layers on top of one another."""
+    """Number of stacked recurrent layers."""
 
     units: int = 64
     """Size of the hidden state of each layer and direction."""
@@ -66,10 +65,10 @@ class SentimentConfig(TrainingConfig):
     """Size of the word vectors."""
 
     word_dropout: float = 0.0
-    """Part of the words that are blanked in training."""
+    """Fraction of the words that are replaced by zero vectors in training (word dropout)."""
 
     embedding_dropout: float = 0.2
-    """Dropout rate of the word vectors' components, the same ones in the whole review."""
+    """Dropout rate of the word vectors' components, with one mask for the whole review."""
 
     dropout: float = 0.3
     """Dropout rate between the layers and of the pooled vector."""
@@ -79,15 +78,15 @@ class SentimentConfig(TrainingConfig):
     (Miyato et al. 2017); 0 adds none."""
 
     pretraining: int = 0
-    """Passes over the training reviews as a language model, before any label is seen; one layer
-    if bidirectional."""
+    """Epochs of pretraining as a language model on the training reviews; a bidirectional network
+    must then have one layer."""
 
     pretraining_learning_rate: float = 3e-3
-    """Step size of the optimizer in these."""
+    """Learning rate of the pretraining."""
 
     ngrams: int = 0
-    """Buckets that hold the hashed pairs and triples of words of a linear part beside the network;
-    0 for a network alone."""
+    """Hash buckets for the bigrams and trigrams of a linear model that is added to the network;
+    0 trains the network alone."""
 
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
@@ -119,7 +118,7 @@ class SentimentConfig(TrainingConfig):
             "zero or a positive integer",
         )
         self.check(
-            # A second layer would be told each word by what reads it from the other side.
+            # A second layer would see each word through the other direction.
             not (self.pretraining and self.bidirectional and self.layers > 1),
             "pretraining",
             "0 with more than one bidirectional layer",
@@ -137,7 +136,7 @@ class SentimentConfig(TrainingConfig):
 
 PRESETS = {
     "tiny": (
-        "a bidirectional LSTM of 48 units on reviews that a grammar wrote, a minute on 2 cores",
+        "a bidirectional LSTM of 48 units on generated reviews, a minute on 2 cores",
         SentimentConfig(
             epochs=20,
             learning_rate=1e-2,

@@ -13,16 +13,16 @@ from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
 
 NEIGHBOURS = 100  # rows; in IMDB at most 30 are of one film
-PARTS = 25  # runs of neighbours in a validation part, at least
+PARTS = 25  # least number of runs of neighbours in a validation part
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Reviews to train on, to choose the epoch by, and to judge by once.
+    """Reviews for training, for selecting the epoch, and for one final test.
 
     Attributes:
         train, validation, test: the parts.
-        about: how they came about, a sentence for the model card.
+        about: how they were split, a sentence for the model card.
     """
 
     train: Reviews
@@ -41,11 +41,10 @@ class Data:
 def load(config: SentimentConfig) -> Data:
     """The reviews that `config` names (see `reviews.read` and `grammar.generate`), in three parts.
 
-    The validation part is taken out of the training part, and so is the test part if the source
-    does not tell one apart: runs of neighbouring rows of a class, drawn at random. Neighbours may
-    be about the same film, as in IMDB, and a film is told by its names; a part that shares films
-    with the training part would flatter. Copies of a text, which real data have, are never in two
-    parts.
+    The validation part is sampled from the training part, and so is the test part if the source
+    has none: random runs of neighbouring rows of a class. Neighbours may be about the same film,
+    as in IMDB, and its names identify a film, so parts that share films give too high scores.
+    Copies of a text, which real data have, are never in two parts.
 
     Args:
         config: the configuration.
@@ -66,15 +65,17 @@ def _split(config, train, test):
     held_out = fraction if test is not None else 2 * fraction
     validation = train.select(i for i, share in enumerate(shares) if share < fraction)
     if test is not None:
-        about = f"The test part is the source's own; {fraction:.0%} of its training part validates."
+        about = (
+            f"The source has a test part; {fraction:.0%} of its training part is for validation."
+        )
         known = {_key(text) for text in train.texts}
         if copies := sum(_key(text) in known for text in test.texts):
             about += f" {copies:,} of the test reviews occur in the training part, too."
     else:
         test = train.select(i for i, share in enumerate(shares) if fraction <= share < held_out)
         about = (
-            f"The source has no test part: {fraction:.0%} of its reviews validate and "
-            f"{fraction:.0%} test, drawn in runs of neighbours."
+            f"The source has no test part: {fraction:.0%} of its reviews are for validation and "
+            f"{fraction:.0%} for testing, sampled in runs of neighbours."
         )
     train = train.select(i for i, share in enumerate(shares) if share >= held_out)
     for name, part in (("training", train), ("validation", validation), ("test", test)):
@@ -93,9 +94,9 @@ def _shares(reviews, fraction, seed):
     for label in (0, 1):
         rows = np.flatnonzero(reviews.labels == label)
         runs = -(-len(rows) // size)
-        drawn = random.permutation(runs) / runs
+        draws = random.permutation(runs) / runs
         for i, row in enumerate(rows):
-            shares.setdefault(_key(reviews.texts[row]), drawn[i // size])
+            shares.setdefault(_key(reviews.texts[row]), draws[i // size])
     return [shares[_key(text)] for text in reviews.texts]
 
 

@@ -21,10 +21,9 @@ MONITOR = "val_accuracy", "max"
 WORST, SHOWN = 8, 240  # errors in the model card, and characters of each
 
 LIMITS = (
-    "The model tells praise from blame in reviews like those it was trained on; other kinds of "
-    "text get a probability as well, which then means little. It knows nothing of irony but what "
-    "those reviews taught it. Of a long review it reads the beginning and the end only "
-    "(`max_length`)."
+    "The model is for reviews like those it was trained on; its probabilities mean little for "
+    "other kinds of text. It recognises irony only as far as the training reviews show it. It "
+    "reads only the beginning and the end of a long review (`max_length`)."
 )
 
 
@@ -70,7 +69,7 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
             "validation_accuracy": metrics["validation_accuracy"],
         },
         title=f"Sentiment classifier {trained.run.name}",
-        what=f"Tells positive from negative reviews: {name}, {config.pooling} pooling, over "
+        what=f"Classifies reviews as positive or negative: {name}, {config.pooling} pooling, over "
         f"{config.embedding}-dimensional vectors of {len(trained.assets):,} {config.tokens}s. "
         f"95 % interval of its accuracy: {low:.2%} to {high:.2%}.",
         data=f"`{config.data}`: {len(reviews.train):,} reviews for training, "
@@ -78,7 +77,7 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
         f"below. {reviews.about}",
         limits=LIMITS,
         sections={
-            "Calibration": "The predicted probability, and the part of those reviews that is "
+            "Calibration": "The predicted probability, and the fraction of these reviews that is "
             "positive.\n\n" + markdown_table(metrics["calibration"])
             + "\n\n![](plots/reliability.png)",
             "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
@@ -117,15 +116,15 @@ def _worst(test: Reviews, probability: np.ndarray) -> list[dict]:
         {
             "probability": float(probability[row]),
             "is": ("negative", "positive")[test.labels[row]],
-            "review": _shortened(test.texts[row]),
+            "review": _shorten(test.texts[row]),
         }
         for row in np.argsort(-error, kind="stable")[:WORST]
         if error[row] > 0.5
     ]
 
 
-def _shortened(text: str) -> str:
-    """The beginning and the end, without anything that Markdown would make something of."""
+def _shorten(text: str) -> str:
+    """The beginning and the end, with Markdown's special characters escaped."""
     text = " ".join(text.replace("<br />", " ").split())
     if len(text) > SHOWN:
         text = f"{text[: SHOWN // 2]} ... {text[-SHOWN // 2 :]}"

@@ -1,4 +1,4 @@
-"""Which words moved a probability: what happens to it when they are left out."""
+"""Explains a probability by occlusion: how it changes when a word is left out."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from apps.sentiment.text import PAD_ID
 MOST = 128  # parts of a text that are left out, one at a time
 
 Part = tuple[str, float]
-"""Some words of a text, and how much higher the log-odds are because of them."""
+"""Some words of a text, and by how much they raise the log-odds."""
 
 
 def occlusion(classifier: Classifier, reading: Reading) -> list[Part]:
     """The text in parts of a word, or of a few words where there are more than `MOST`.
 
     Args:
-        classifier: what made the reading.
-        reading: of the text.
+        classifier: the exported classifier.
+        reading: its result for the text.
 
     Returns:
         The parts in their order. The effect of a part is the log-odds of the whole text less
@@ -41,7 +41,7 @@ def occlusion(classifier: Classifier, reading: Reading) -> list[Part]:
 
 
 def strongest(parts: Sequence[Part], count: int) -> list[Part]:
-    """The parts that moved it most, in either direction."""
+    """The parts with the largest effects, in either direction."""
     return sorted(parts, key=lambda part: -abs(part[1]))[:count]
 
 
@@ -51,19 +51,19 @@ def verdict(reading: Reading) -> str:
 
 
 def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -> str:
-    """A paragraph about a text, in lines; of a text without tokens, that there is no judgement.
+    """The result for a text in lines; there is no prediction for a text without tokens.
 
     Args:
-        reading: of the text.
-        parts: what `occlusion` gave, or none.
-        count: how many of them to name.
+        reading: the classifier's result for the text.
+        parts: the result of `occlusion`, or none.
+        count: the number of parts to name.
         color: whether to print the text with the words in the colours of a terminal.
     """
     if not reading.tokens:
-        return "no judgement: there is no word in this text"
+        return "no prediction: there is no word in this text"
     lines = [f"{reading.probability:.3f}  {verdict(reading)}{_remark(reading)}"]
     if color and parts:
-        lines.append("  " + _colored(parts))
+        lines.append("  " + _highlight(parts))
     if parts:
         named = ", ".join(f"{text} {effect:+.2f}" for text, effect in strongest(parts, count))
         lines.append(f"  moved by: {named}")
@@ -73,7 +73,7 @@ def describe(reading: Reading, parts: Sequence[Part], count: int, color: bool) -
 def _remark(reading):
     count = len(reading.tokens)
     if reading.unknown == count:
-        return "  (it knows none of the words, so this says little)"
+        return "  (all words are unknown, so this means little)"
     remarks = []
     if reading.length > count:
         remarks.append(f"read the first and the last {count // 2} of {reading.length:,} tokens")
@@ -82,7 +82,7 @@ def _remark(reading):
     return f"  ({'; '.join(remarks)})" if remarks else ""
 
 
-def _colored(parts):
+def _highlight(parts):
     """Backgrounds of the 256-colour palette: the stronger the effect, the deeper."""
     greens, reds = (None, 194, 157, 120), (None, 224, 217, 210)
     largest = max(abs(effect) for _, effect in parts) or 1.0

@@ -1,4 +1,4 @@
-"""The exported classifier as one object, whichever file it comes from."""
+"""The exported classifier: from texts to probabilities, by a SavedModel or a LiteRT file."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, padded
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, pad_rows
 from rnn_keras.export import LiteRTModel, SavedModel
 
 CHUNK = 64  # rows of one call
@@ -14,13 +14,13 @@ CHUNK = 64  # rows of one call
 
 @dataclass(frozen=True)
 class Reading:
-    """What the model makes of a text.
+    """The model's result for a text.
 
     Attributes:
-        tokens: those it read.
-        ids: theirs, int32 `(tokens,)`.
+        tokens: the tokens that were read.
+        ids: their ids, int32 `(tokens,)`.
         length: number of tokens of the whole text.
-        unknown: number of `tokens` that it does not know.
+        unknown: number of unknown `tokens`.
         logit: log-odds of being positive.
     """
 
@@ -32,12 +32,12 @@ class Reading:
 
     @property
     def probability(self) -> float:
-        """Of being positive."""
+        """The probability of being positive."""
         return float(1 / (1 + np.exp(-np.float64(self.logit))))
 
 
 class Classifier:
-    """Reads texts with an exported model, whose vocabulary is in it.
+    """Classifies texts with an exported model, which contains its vocabulary.
 
     Args:
         model: a SavedModel or a LiteRT file with the signature `score`.
@@ -51,21 +51,21 @@ class Classifier:
         self._model, self._tokenizer = model, Tokenizer(model.vocabulary(), config)
 
     def read(self, text: str) -> Reading:
-        """The model's answer to a text."""
+        """The model's result for a text."""
         whole = self._tokenizer.split(tf.constant([text]))
         tokens = self._tokenizer.crop(whole)
-        ids = padded(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
+        ids = pad_rows(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
         logit = float(self.logits(ids[None])[0])
         return Reading(
             tokens=[token.decode() for token in tokens.flat_values.numpy()],
-            ids=ids[ids != PAD_ID],  # a text without tokens has one step, which is passed over
+            ids=ids[ids != PAD_ID],  # a text without tokens has one step, which is skipped
             length=int(whole.row_lengths()[0]),
             unknown=int((ids == UNKNOWN_ID).sum()),
             logit=logit,
         )
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
-        """The log-odds `(batch,)` for ids `(batch, time)`; a `PAD_ID` is passed over."""
+        """The log-odds `(batch,)` for ids `(batch, time)`; a `PAD_ID` is skipped."""
         starts = range(0, len(ids), CHUNK)
         return np.concatenate(
             [self._model.run("score", ids=ids[start : start + CHUNK])["logit"] for start in starts]

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from apps.sentiment.text import PAD_ID, Tokenizer, padded
+from apps.sentiment.text import PAD_ID, Tokenizer, pad_rows
 
 
 class SentimentGraph:
@@ -15,9 +15,9 @@ class SentimentGraph:
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
-            methods. Batches are of any size but none.
-        litert: those that go into the LiteRT file, which takes no text.
-        trackables: what an export has to keep.
+            methods. A batch has at least one row.
+        litert: the functions of the LiteRT file, which takes no text.
+        trackables: objects that an export must track.
     """
 
     def __init__(self, model: keras.Model, tokenizer: Tokenizer):
@@ -36,7 +36,7 @@ class SentimentGraph:
         self.trackables = [model, tokenizer.table]
 
     def classify(self, text):
-        """How sure the model is that each text is positive.
+        """The probability that each text is positive.
 
         Args:
             text: `(batch,)` strings, UTF-8; other bytes count as blanks.
@@ -45,26 +45,25 @@ class SentimentGraph:
             `probability` and its `logit`, both `(batch,)` float32.
         """
         tokens = self._tokenizer.crop(self._tokenizer.split(text))
-        return self.score(padded(self._tokenizer.ids(tokens), PAD_ID))
+        return self.score(pad_rows(self._tokenizer.ids(tokens), PAD_ID))
 
     def tokenize(self, text):
-        """What the model reads of each text.
+        """The tokens of each text that the model reads.
 
         Returns:
             `tokens` `(batch, time)` strings, empty after the end of a row; their `ids` int32,
-            `PAD_ID` there; and `length` `(batch,)` int32, how many tokens the whole text has, of
-            which the model may read but the first and the last ones.
+            `PAD_ID` there; and `length` `(batch,)` int32, the number of tokens of the whole text.
         """
         whole = self._tokenizer.split(text)
         tokens = self._tokenizer.crop(whole)
         return {
-            "tokens": padded(tokens, ""),
-            "ids": padded(self._tokenizer.ids(tokens), PAD_ID),
+            "tokens": pad_rows(tokens, ""),
+            "ids": pad_rows(self._tokenizer.ids(tokens), PAD_ID),
             "length": tf.cast(whole.row_lengths(), tf.int32),
         }
 
     def score(self, ids):
-        """As `classify`, for ids `(batch, time)` int32; a `PAD_ID` is passed over anywhere.
+        """As `classify`, for ids `(batch, time)` int32; a `PAD_ID` is skipped at any position.
 
         Ids outside the vocabulary are read as `<unk>`.
         """

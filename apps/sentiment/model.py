@@ -23,8 +23,8 @@ LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
 def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> AdversarialModel:
     """Ids `(batch, time)` int32 to logits `(batch, 1)` of being positive.
 
-    A step whose id is `PAD_ID` is passed over wherever it stands; a row of such steps only gets
-    the logit of no word at all. Ids outside the vocabulary are read as `<unk>`.
+    A step whose id is `PAD_ID` is skipped at any position; a row of only such steps gets the logit
+    of an empty text. Ids outside the vocabulary are read as `<unk>`.
 
     Args:
         config: the configuration.
@@ -39,11 +39,11 @@ def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) ->
 
 
 def word_vectors(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> keras.Model:
-    """Ids to vectors of mean 0 and variance 1, so that a change of them has a scale; and a mask."""
+    """Ids to vectors of mean 0 and variance 1, so that perturbations have a scale; and a mask."""
     embed = keras.layers.Embedding(
         vocab_size,
         config.embedding,
-        # Small, so that the first steps of the optimizer turn the vectors already.
+        # Small, so that the first steps of the optimizer already change the vectors' directions.
         embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
         dtype=dtype,
         name="embedding",
@@ -58,7 +58,7 @@ def word_vectors(config: SentimentConfig, vocab_size: int, dtype: str | None = N
 def recurrent_layers(
     config: SentimentConfig, dtype: str | None = None, return_sequences: bool = True
 ) -> DeepRNN:
-    """The recurrent layers on top of one another."""
+    """The stacked recurrent layers."""
 
     def layer():
         one = LAYERS[config.cell](config.units, dtype=dtype)
@@ -114,7 +114,7 @@ def load_network(run: Run) -> Trained:
 
 
 def load(run: Run) -> Trained:
-    """As `load_network`, the network with the n-grams beside it if the run has them.
+    """As `load_network`, with the n-gram model added if the run has one.
 
     Raises:
         InputError: a file is damaged, or they do not fit together.

@@ -1,7 +1,7 @@
-"""A linear part beside the network: words, pairs and triples of words, each with its own weight.
+"""A linear n-gram model, added to the network: one weight per word, bigram and trigram.
 
-It knows which phrases 25,000 reviews praise and blame with; the network knows how the rest of the
-sentence turns them.
+It learns the phrases of praise and blame in 25,000 reviews; the network learns how the rest of
+the sentence changes them.
 """
 
 import keras
@@ -11,7 +11,7 @@ from keras import ops
 from sklearn.linear_model import LogisticRegression
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.ids import known_ids
 from apps.common.progress import reports
 from apps.common.run import Run
@@ -26,12 +26,12 @@ MOST_TOKENS, MOST_BUCKETS = 50_000, 2**21
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class NgramLogit(keras.layers.Layer):
-    r"""The weights of the different words, pairs and triples of neighbours in a text.
+    r"""The sum of the weights of the distinct words, bigrams and trigrams of a text.
 
     $$\frac1{\sqrt{|S|}} \sum_{s \in S} w_s + b$$
 
-    where S is the set of the words and of the hashed pairs and triples: that a phrase is there
-    tells more than how often.
+    where S is the set of the words and of the hashed bigrams and trigrams: presence is more
+    informative than frequency.
 
     Args:
         vocab_size: number of tokens.
@@ -39,7 +39,7 @@ class NgramLogit(keras.layers.Layer):
         **options: `name`, `dtype`, `trainable`.
 
     Call arguments:
-        ids: int32 `(batch, time)`; a `PAD_ID` is no word and no neighbour.
+        ids: int32 `(batch, time)`; a `PAD_ID` belongs to no n-gram.
 
     Returns:
         `(batch, 1)`.
@@ -72,7 +72,7 @@ class NgramLogit(keras.layers.Layer):
             ],
             axis=1,
         )
-        # Sorted, what a text has twice stands side by side.
+        # Sorting puts equal indices next to each other.
         found = ops.sort(found, axis=1)
         before = ops.concatenate([ops.full_like(found[:, :1], -1), found[:, :-1]], axis=1)
         counted = ops.not_equal(found, before) & ops.not_equal(found, none)
@@ -89,7 +89,7 @@ class NgramLogit(keras.layers.Layer):
 
 
 def features(ids, vocab_size: int, buckets: int):
-    """The words, pairs and triples as indices of weights: the ids, and behind them the buckets.
+    """The words, bigrams and trigrams as indices of weights: the ids first, then the buckets.
 
     Args:
         ids: `(..., time)` int32, an array or a tensor.
@@ -132,8 +132,8 @@ def fit(
     """Fit the n-grams to the training reviews, and their weight to the validation reviews.
 
     The n-grams are scikit-learn's logistic regression on the naive Bayes log-count ratios of the
-    reference. What weighs them and the network is a logistic regression of the validation labels
-    on both logits, which also calibrates the sum: on the training reviews either is far too sure.
+    reference. A logistic regression of the validation labels on both logits weights the n-grams
+    and the network and calibrates the sum: both are overconfident on the training reviews.
 
     Args:
         network: the trained network.
@@ -143,7 +143,7 @@ def fit(
         validation: the validation reviews.
 
     Returns:
-        What `combine` gives, with all weights.
+        The model of `combine`, with all weights.
     """
     X, y = _matrix(training.ids, vocab_size, buckets), training.labels
     texts_with = [np.asarray((X[y == label] > 0).sum(axis=0)).ravel() + 1 for label in (0, 1)]
@@ -165,14 +165,14 @@ def fit(
 
 
 def save(run: Run, model: keras.Model) -> None:
-    """Write what `fit` added to the network to `ngrams.npz`, all or nothing."""
+    """Write what `fit` added to the network to `ngrams.npz`, atomically."""
     weights = model.get_layer("ngrams").get_weights() + model.get_layer("weigh").get_weights()
-    with replacing(run.path / FILE) as beside:
-        np.savez(beside, *weights)
+    with atomic_path(run.path / FILE) as temporary:
+        np.savez(temporary, *weights)
 
 
 def load(run: Run, network: keras.Model, buckets: int, vocab_size: int) -> keras.Model:
-    """The network of a run with what `save` wrote.
+    """The network of a run with the n-gram model that `save` wrote.
 
     Raises:
         InputError: the file is missing, damaged, or of another model.

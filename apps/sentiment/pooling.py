@@ -56,7 +56,7 @@ class MaskedPooling(keras.layers.Layer):
         if self.kind == "max+mean":
             return ops.concatenate([_max(H, valid), _mean(H, valid)], axis=-1)
         score = ops.where(valid, self.score(self.hidden(H)), _lowest(H))
-        return ops.sum(_zeroed(H, valid) * ops.softmax(score, axis=1), axis=1)
+        return ops.sum(_zero_invalid(H, valid) * ops.softmax(score, axis=1), axis=1)
 
     def compute_output_shape(self, shape, **_):
         batch, _, units = shape
@@ -76,13 +76,13 @@ def _max(H, valid):
 
 def _mean(H, valid):
     count = ops.maximum(ops.sum(ops.cast(valid, H.dtype), axis=1), 1)
-    return ops.sum(_zeroed(H, valid), axis=1) / count
+    return ops.sum(_zero_invalid(H, valid), axis=1) / count
 
 
-def _zeroed(H, valid):
+def _zero_invalid(H, valid):
     return ops.where(valid, H, ops.zeros_like(H))
 
 
 def _lowest(H):
-    """Below all that counts, and finite in float16."""
+    """Less than every valid value, and finite in float16."""
     return ops.cast(-6e4, H.dtype)

@@ -1,6 +1,6 @@
-"""Judges texts: `python -m apps.sentiment.predict RUN "text"... [--file F]`.
+"""Classifies texts: `python -m apps.sentiment.predict RUN "text"... [--file F]`.
 
-It needs nothing but what `apps.sentiment.export` wrote, and the run's `config.json`.
+It reads only the files of `apps.sentiment.export` and the run's `config.json`.
 """
 
 import os
@@ -35,13 +35,13 @@ class PredictOptions:
     """The texts."""
 
     file: Path | None = None
-    """A file with a text per line (UTF-8, also .gz or .xz), beside the texts given."""
+    """A file with a text per line (UTF-8, also .gz or .xz), in addition to these texts."""
 
     source: Source = "saved_model"
-    """What to run: the SavedModel, or the LiteRT file."""
+    """Exported file to run."""
 
     words: int = 6
-    """How many words to name that moved each probability most; 0 names none, and is faster."""
+    """Number of words to show with their effects, the largest first; 0 shows none and is faster."""
 
     color: Literal["auto", "always", "never"] = "auto"
     """Whether to show the text with green and red words; auto does so on a terminal."""
@@ -66,14 +66,14 @@ class PredictOptions:
         Raises:
             InputError: the file cannot be read, or has no line.
         """
-        from apps.common.sources import read_text, reading
+        from apps.common.sources import one_line_read_errors, read_text
 
-        # The stray bytes of an argument that is not UTF-8 become U+FFFD.
+        # Bytes of an argument that are not UTF-8 become U+FFFD.
         texts = [
             t.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for t in self.texts
         ]
         if self.file is not None:
-            with reading(self.file, "a file with a text per line"):
+            with one_line_read_errors(self.file, "a file with a text per line"):
                 content = read_text(self.file)
             if not content:
                 raise InputError(f"{self.file} is empty: it needs a text per line")
@@ -82,14 +82,14 @@ class PredictOptions:
 
 
 def predict(run: Run, options: PredictOptions) -> Iterator[str]:
-    """A paragraph about each text: the probability, the verdict, and what moved it.
+    """A paragraph about each text: the probability, the verdict, and the words' effects.
 
     Args:
         run: an exported run; neither `best.keras` nor `vocab.txt` is read.
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, a text file cannot be
+        InputError: the run is not exported, the export is damaged, a text file cannot be
             read, or the plot cannot be written.
     """
     texts = options.read()
@@ -117,7 +117,7 @@ def load_classifier(run: Run, source: str):
     """The `exported.Classifier` of a run's SavedModel or LiteRT file.
 
     Raises:
-        InputError: it is not there, or damaged.
+        InputError: the file is missing or damaged.
     """
     model = load_export(run, source, "score")
     from apps.sentiment.config import SentimentConfig
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         PredictOptions,
         args=argv,
         prog="python -m apps.sentiment.predict",
-        description="Tell how positive texts are, and which words make them so.",
+        description="Classify texts, and show the words with the largest effect.",
     )
     run = Run.open("sentiment", options.run, trained=False)
     for paragraph in predict(run, options):

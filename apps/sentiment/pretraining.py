@@ -1,7 +1,7 @@
-"""Pretraining as a language model: each word of the training reviews from those around it.
+"""Pretraining as a language model: predicts each word of the training reviews from its context.
 
-The word vectors and the recurrent layers then know the language before they meet a label, which
-25,000 labels cannot teach (Dai & Le, *Semi-supervised Sequence Learning*, 2015).
+It initialises the word vectors and the recurrent layers, for which 25,000 labels are too few
+(Dai & Le, *Semi-supervised Sequence Learning*, 2015).
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from apps.sentiment.model import recurrent_layers, word_vectors
 from apps.sentiment.text import PAD_ID
 
 STEPS, ROWS, SAMPLES, DROPOUT = 128, 128, 1_000, 0.1
-JUDGED = 400  # rows of validation, which goes over the whole vocabulary and is slow
+VALIDATION_ROWS = 400  # few, as the softmax over the whole vocabulary is slow
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class WordModel(keras.Model):
-    r"""The nats of each word, given the states of the recurrent layers around it.
+    r"""The negative log-likelihood of each word, given the recurrent states around it.
 
     $$P(x_t) = \mathrm{softmax}(E\,(W [\overrightarrow H_{t-1}, \overleftarrow H_{t+1}] + b) + c)$$
 
     in both directions, or from $H_{t-1}$ alone. E is the table of the word vectors. In training
-    the softmax is over `SAMPLES` words that are drawn for each batch (Jean et al. 2015).
+    the softmax is over `SAMPLES` words sampled for each batch (Jean et al. 2015).
 
     Args:
         config: the fields of a `SentimentConfig`.
@@ -41,7 +41,7 @@ class WordModel(keras.Model):
         ids: int32 `(batch, time)`, time at least 3.
 
     Returns:
-        Float32 `(batch, time - 2)`: of the words that have one on either side.
+        Float32 `(batch, time - 2)`: of the words with a neighbour on either side.
     """
 
     def __init__(self, config, vocab_size, **options):
@@ -76,7 +76,7 @@ class WordModel(keras.Model):
         return tf.reshape(nats, tf.shape(ids[:, 1:-1]))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Keras's hook: the mean of what `call` gives."""
+        """Keras's hook: the mean of the output of `call`."""
         return tf.reduce_mean(y_pred)
 
     def get_config(self):
@@ -101,17 +101,17 @@ def pretrain(
     validation: TokenizedReviews,
     run: Run,
 ) -> None:
-    """Give a model of `model.build` the word vectors and recurrent layers of a `WordModel`.
+    """Copy the word vectors and recurrent layers of a trained `WordModel` into a classifier.
 
-    That is trained for `config.pretraining` epochs in a run of its own, `pretraining/words` in
-    the directory of `run`, where it also continues after an interruption.
+    The `WordModel` is trained for `config.pretraining` epochs in a run of its own,
+    `pretraining/words` in the directory of `run`, where an interrupted training also resumes.
 
     Args:
         model: the classifier.
         config: its configuration.
         vocab_size: number of tokens.
-        training: the reviews to learn the language from.
-        validation: those to judge it on.
+        training: the training reviews.
+        validation: the validation reviews.
         run: the run of the classifier.
 
     Raises:
@@ -135,7 +135,7 @@ def pretrain(
         rows = _rows(training.ids, config.seed, epoch)
         return tf.data.Dataset.from_tensor_slices(rows).batch(ROWS)
 
-    judged = _rows(validation.ids, 0, 0)[:JUDGED]
+    validation_rows = _rows(validation.ids, 0, 0)[:VALIDATION_ROWS]
     words.compile(adamw(settings, len(batches(0)), beta_2=0.99))
     print(f"pretraining: {words.count_params():,} weights, "
           f"{sum(map(len, training.ids)):,} tokens", flush=True)  # fmt: skip
@@ -143,7 +143,7 @@ def pretrain(
         fit(
             words,
             train=batches,
-            validation=tf.data.Dataset.from_tensor_slices(judged).batch(8),
+            validation=tf.data.Dataset.from_tensor_slices(validation_rows).batch(8),
             config=settings,
             run=inner,
             task="pretraining, ",
@@ -163,11 +163,10 @@ def pretraining_run(run: Run) -> Run:
 def _rows(texts: Sequence[np.ndarray], seed: int, epoch: int) -> np.ndarray:
     """All texts one after the other, a `PAD_ID` after each, cut into rows `(n, STEPS)`.
 
-    Their order, and where they are cut, are a function of seed and epoch; the number of rows is
-    not.
+    Seed and epoch determine their order and the cuts, but not the number of rows.
 
     Raises:
-        InputError: that is less than one row.
+        InputError: there is less than one row.
     """
     random = np.random.default_rng((seed, epoch))
     end = np.array([PAD_ID], np.int32)

@@ -1,4 +1,4 @@
-"""Reading labelled reviews: builtin, folders, tables, TensorFlow Datasets."""
+"""Reads labelled reviews: folders, tables, TensorFlow Datasets."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.errors import InputError
-from apps.common.sources import read_text, reading, tfds_builder
+from apps.common.sources import one_line_read_errors, read_text, tfds_builder
 
 NEGATIVE, POSITIVE = 0, 1
 _CLASS = {
@@ -44,7 +44,7 @@ class Reviews:
         return len(self.texts)
 
     def select(self, rows: Iterable[int]) -> "Reviews":
-        """Those rows only."""
+        """The reviews of the given rows."""
         rows = list(rows)
         return Reviews([self.texts[row] for row in rows], self.labels[rows])
 
@@ -60,25 +60,25 @@ def read(
             test split;
             a folder with `train/pos/*.txt`, `train/neg`, `test/pos`, `test/neg`, as aclImdb;
             a folder with one table named `*train*` and one named `*test*`;
-            a table: `.csv` and `.tsv` with a header line, which tells whether commas, tabs,
-            semicolons or bars separate the columns; `.jsonl` with an object per line; all UTF-8,
-            also `.gz` or `.xz`.
-        text_column: the column of a table with the reviews; None looks for a usual name.
+            a table: `.csv` and `.tsv` with a header line, from which the separator (comma, tab,
+            semicolon or bar) is inferred; `.jsonl` with an object per line; all UTF-8, also
+            `.gz` or `.xz`.
+        text_column: the column of a table with the reviews; None tries the usual names.
         label_column: the same for the labels: 0 or 1, -1 or 1, neg or pos, negative or positive,
             false or true, in any case.
 
     Returns:
-        The training reviews, and the test reviews or None if the source does not tell them apart.
+        The training reviews, and the test reviews or None if the source has no test split.
 
     Raises:
-        InputError: there is no such source, it cannot be read, or it is not what is described
-            above; a part lacks one of the two classes, or a review has no text or no label.
+        InputError: there is no such source, it cannot be read, or it has another format; a part
+            lacks one of the two classes, or a review has no text or no label.
     """
     if source.startswith("tfds:"):
         parts = _from_tfds(source.removeprefix("tfds:"))
     else:
         path = Path(source)
-        with reading(path, _WANTED):
+        with one_line_read_errors(path, _WANTED):
             if not path.exists():
                 raise FileNotFoundError(path)
             if not path.is_dir():
@@ -88,13 +88,13 @@ def read(
             else:
                 parts = {
                     file: _table(file, text_column, label_column)
-                    for file in (_only(path, part) for part in ("train", "test"))
+                    for file in (_only_table(path, part) for part in ("train", "test"))
                 }
-    reviews = [_checked(str(name), *pairs) for name, pairs in parts.items()]
+    reviews = [_make_reviews(str(name), *pairs) for name, pairs in parts.items()]
     return reviews[0], reviews[1] if len(reviews) == 2 else None
 
 
-def _checked(name, texts, labels, place=lambda row: f"review {row + 1:,}") -> Reviews:
+def _make_reviews(name, texts, labels, place=lambda row: f"review {row + 1:,}") -> Reviews:
     """Labels as numbers, texts as valid Unicode; `place` says where a row, counted from 0, is."""
     for what, column in (("text", texts), ("label", labels)):
         for row, value in enumerate(column):
@@ -123,7 +123,7 @@ def _is_blank(value):
 def _class_folders(folder):
     texts, labels = [], []
     for name in ("neg", "pos"):
-        files = sorted((folder / name).glob("*.txt"), key=_in_order)
+        files = sorted((folder / name).glob("*.txt"), key=_numeric_key)
         if not files:
             raise InputError(f"{folder / name} has no .txt files, as the aclImdb folder has")
         texts += map(read_text, files)
@@ -131,12 +131,12 @@ def _class_folders(folder):
     return texts, labels
 
 
-def _in_order(file):
+def _numeric_key(file):
     """Sorts 2_9.txt before 10_9.txt: neighbours in IMDB's numbering are about the same film."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
-def _only(folder, part):
+def _only_table(folder, part):
     """The one table in `folder` named `*part*`."""
     found = [file for file in sorted(folder.glob(f"*{part}*")) if _kind(file) in _TABLES]
     if len(found) != 1:
@@ -160,9 +160,9 @@ def _table(file, text_column, label_column):
     if not content.strip():
         raise InputError(f"{file} is empty")
     if _TABLES[kind] is None:
-        columns, place = _parsed_json(file, content)
+        columns, place = _parse_json(file, content)
     else:
-        columns, place = _parsed_csv(file, content, _separator(content, _TABLES[kind]))
+        columns, place = _parse_csv(file, content, _separator(content, _TABLES[kind]))
     return (
         columns[_column(file, columns, text_column, _TEXT_COLUMNS, "--text-column")],
         columns[_column(file, columns, label_column, _LABEL_COLUMNS, "--label-column")],
@@ -171,13 +171,13 @@ def _table(file, text_column, label_column):
 
 
 def _separator(content, usual):
-    """What the header has most of; the usual one of the kind of file if it has none."""
+    """The most frequent separator of the header; else the usual one of the kind of file."""
     header = content.lstrip().partition("\n")[0]
     return max(usual + _SEPARATORS, key=header.count)
 
 
 def _column(file, columns, given, usual, flag):
-    """The name of the column that is meant."""
+    """The name of the column to read."""
     by_lower = {str(name).strip().lower(): name for name in columns}
     wanted = usual if given is None else (given.lower(),)
     found = [by_lower[name] for name in wanted if name in by_lower]
@@ -189,7 +189,7 @@ def _column(file, columns, given, usual, flag):
     return found[0]
 
 
-def _parsed_csv(file, content, separator):
+def _parse_csv(file, content, separator):
     import pandas as pd
 
     try:
@@ -213,7 +213,7 @@ def _first_line(content, separator, row):
     return first_lines[row + 1]  # behind the header
 
 
-def _parsed_json(file, content):
+def _parse_json(file, content):
     rows, lines = [], []
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():

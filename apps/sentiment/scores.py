@@ -1,4 +1,4 @@
-"""How good probabilities are: accuracy and its interval, F1, ROC-AUC, log loss, calibration."""
+"""Metrics of probabilities: accuracy and its interval, F1, ROC-AUC, log loss, calibration."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ BINS = 10
 
 
 def scores(labels: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """The figures of one classifier.
+    """The metrics of one classifier.
 
     Args:
         labels: `(n,)`, 0 or 1, both of them.
-        probability: `(n,)`, of label 1; above one half is taken for it.
+        probability: `(n,)`, of label 1; above 0.5 predicts 1.
 
     Returns:
         `accuracy`, `f1` (of label 1), `roc_auc`, `log_loss` in nats, and `ece`, the expected
         calibration error: over `BINS` bins of equal width, the mean distance between the mean
-        probability and the part of ones, weighted by the size of the bin (Guo et al. 2017).
+        probability and the fraction of ones, weighted by the size of the bin (Guo et al. 2017).
     """
     predicted = probability > 0.5
     return {
@@ -38,7 +38,7 @@ def scores(labels: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def calibration(labels: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
-    """The bins of equal width that are not empty: their size, mean probability, part of ones."""
+    """The bins of equal width that are not empty: their size, mean probability, share of ones."""
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {

@@ -1,4 +1,4 @@
-"""What the classifier exports."""
+"""The exported signatures of the classifier."""
 
 import numpy as np
 

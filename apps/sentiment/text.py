@@ -1,4 +1,4 @@
-"""From text to ids, by operations of core TensorFlow: the same function trains and is served."""
+"""From text to ids, by operations of core TensorFlow; training and export share the functions."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +10,10 @@ from rnn_keras.data import UNKNOWN, Vocabulary
 
 CHUNK = 1_000  # reviews that are tokenized at a time
 PAD = "<pad>"
-SPECIALS = (PAD, UNKNOWN)  # no text has them: the brackets are tokens of their own
+SPECIALS = (PAD, UNKNOWN)  # never in a text: brackets are separate tokens
 PAD_ID, UNKNOWN_ID = 0, 1
 
-# What stands alone on lower-cased text: the endings of English contractions, as in the Penn
+# Separate tokens of lower-cased text: the endings of English contractions, as in the Penn
 # Treebank ("is n't", "it 's"), and every mark of punctuation and symbol.
 _ALONE = r"n't\b|'(?:s|re|ve|ll|d|m)\b|[\p{P}\p{S}]"
 _BLANK = r"<br\s*/?>|\x{fffd}|[^\p{L}\p{M}\p{N}\p{P}\p{S}]+"
@@ -22,9 +22,8 @@ _BLANK = r"<br\s*/?>|\x{fffd}|[^\p{L}\p{M}\p{N}\p{P}\p{S}]+"
 def split_words(text):
     """Lower-cased words and marks.
 
-    Bytes that are not UTF-8 (also where they were replaced by U+FFFD) and control characters
-    count as blanks, like HTML's `<br />`, and like whatever is not a letter, a digit, punctuation
-    or a symbol.
+    Bytes that are not UTF-8 (also where they were replaced by U+FFFD), control characters, HTML's
+    `<br />`, and all but letters, digits, punctuation and symbols count as blanks.
 
     Args:
         text: strings, shape `(batch,)`.
@@ -47,10 +46,10 @@ class Tokenizer:
 
     Args:
         vocabulary: what `learn_vocabulary` made; `SPECIALS` are its first tokens.
-        config: tells what the tokens are, and how many of a text are read.
+        config: its `tokens` is the kind of tokens, its `max_length` limits those that are read.
 
     Attributes:
-        table: the lookup table, which an export has to keep.
+        table: the lookup table, which an export must track.
 
     Raises:
         ValueError: the vocabulary does not begin with `SPECIALS`.
@@ -77,9 +76,9 @@ class Tokenizer:
         return self._pieces.split(words) if self._pieces else words
 
     def crop(self, tokens):
-        """The tokens that are read: of a long text the first and the last ones, half of each.
+        """The tokens that are read: the first and the last `max_length / 2` of a long text.
 
-        A review says what it thinks at its beginning and at its end.
+        A review states its opinion at the beginning and at the end.
         """
         position = tf.ragged.range(tokens.row_lengths())
         from_end = tf.expand_dims(tokens.row_lengths(), 1) - position
@@ -101,7 +100,7 @@ class Tokenizer:
         return rows
 
 
-def padded(rows, value):
+def pad_rows(rows, value):
     """Ragged `(batch, words)` as `(batch, longest)`, at least one step long."""
     dense = rows.to_tensor(value)
     missing = tf.cast(tf.equal(tf.shape(dense)[1], 0), tf.int32)

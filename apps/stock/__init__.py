@@ -1,1 +1,1 @@
-"""Honest forecasting of time series: from a table of prices to quantiles of the real future."""
+"""Forecasting of time series: from a table of values, such as prices, to future quantiles."""

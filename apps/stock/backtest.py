@@ -10,7 +10,7 @@ from apps.stock.metrics import Forecasts, Truth
 from apps.stock.model import Forecaster
 from apps.stock.scaling import Scaling
 
-RECENT = 5  # known rows that a forecast is compared with, to see whether it is a copy
+RECENT = 5  # known rows that a forecast is compared with, to detect lagged copies
 FITTING = 20_000  # training windows that the baselines are fitted to, evenly spaced
 BATCH = 512
 
@@ -20,8 +20,8 @@ def backtest(
 ) -> tuple[dict[str, Forecasts], Truth]:
     """Forecasts of the model and of the baselines on all test windows.
 
-    The origin goes forward row by row; each forecast knows the rows of its window only. No model
-    is fitted again on the way.
+    The origin moves forward row by row; each forecast uses the rows of its window only. No model
+    is refitted on the way.
 
     Args:
         config: the configuration.
@@ -29,7 +29,7 @@ def backtest(
         forecaster: the trained model.
 
     Returns:
-        The forecasts by name, the model's first, as `model_name`; and what happened.
+        The forecasts by name, the model's first, as `model_name`; and the actual values.
     """
     starts = data.windows["test"]
     window, actual = arrays(config, data, starts)
@@ -45,7 +45,7 @@ def backtest(
     others = baselines(
         config,
         data.panel.season,
-        # The baselines have the model's minimum; that of an older run has none.
+        # The baselines have the model's minimum; a model of an older run has none.
         Scaling.of(config, targets, data.statistics, forecaster.minimum),
         arrays(config, data, _some(data.windows["train"])),
         arrays(config, data, _some(data.windows["validation"])),
@@ -56,7 +56,7 @@ def backtest(
 
 
 def model_name(config: StockConfig) -> str:
-    """Such as `gru 2x64, direct`."""
+    """The name of the model in tables, such as `gru 2x64, direct`."""
     if config.model == "segment":
         return f"segment gru {config.units}"
     return f"{config.cell} {config.layers}x{config.units}, {config.model}"

@@ -1,4 +1,4 @@
-"""What a forecaster has to beat, on the same windows: no model, a line, a season, a regression."""
+"""The baselines on the same windows: persistence, drift, seasonal naive, ridge regression."""
 
 from collections.abc import Callable
 
@@ -26,19 +26,19 @@ def baselines(
 ) -> dict[str, Callable[[np.ndarray], Forecasts]]:
     """By name, functions from raw windows to forecasts.
 
-    Persistence repeats the last value; drift goes on along the line from the first to the last
-    value of the window; the seasonal one repeats the last season (left out if there is no season
-    or the window holds none); the linear one is a ridge regression of the future on the whole
-    window, in the network's units, whose penalty the validation windows choose. The quantiles of
-    each are its point forecast plus the quantiles of its own errors in training, in the network's
-    units, step by step. None falls below the minimum of the scaling.
+    Persistence repeats the last value; drift continues the line from the first to the last value of
+    the window; the seasonal naive one repeats the last season (left out if there is no season or
+    the window is shorter); the linear one is a ridge regression of the future on the whole window,
+    in the network's units, with the penalty of the lowest validation error. The quantiles of each
+    are its point forecast plus the quantiles of its own training errors, in the network's units,
+    step by step. All are at least the minimum of the scaling.
 
     Args:
         config: the configuration.
         season: rows of a season.
-        scaling: of the model.
-        train: to fit and to measure errors.
-        validation: to choose the penalty.
+        scaling: the scaling of the model.
+        train: windows to fit and to measure errors on.
+        validation: windows to choose the penalty on.
     """
     targets, horizon = train[1].shape[2], config.horizon
     ahead = np.arange(1, horizon + 1)[None, :, None]
@@ -57,14 +57,14 @@ def baselines(
     if 1 < season <= config.lookback:
         points[f"seasonal naive ({season})"] = seasonal
     points[LINEAR] = _ridge(scaling, train, validation)
-    points = {name: _clipped(point, scaling) for name, point in points.items()}
+    points = {name: _clip(point, scaling) for name, point in points.items()}
     return {
         name: _with_quantiles(point, scaling, train, config.levels)
         for name, point in points.items()
     }
 
 
-def _clipped(point, scaling):
+def _clip(point, scaling):
     return lambda window: _numpy(scaling.clip(point(window)))
 
 
@@ -82,13 +82,13 @@ def _with_quantiles(point, scaling, train, levels):
 
 
 def _ridge(scaling: Scaling, train: Windows, validation: Windows):
-    """Of each column on its own past if all are forecast, else on all columns."""
+    """Regresses each column on its own past if all are forecast, else on all columns."""
     targets, horizon = train[1].shape[2], train[1].shape[1]
     own = train[0].shape[2] == targets
 
     def inputs(window):
         x = _numpy(scaling(window))
-        # Normal equations of hundreds of columns need the digits.
+        # Normal equations of hundreds of columns need float64.
         return (_fold(x) if own else x.reshape(len(x), -1)).astype("float64")
 
     def future(windows):

@@ -1,4 +1,4 @@
-"""The batches: windows gathered from the series when they are needed, and never before."""
+"""The batches: windows gathered from the series on demand."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,26 +7,26 @@ from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.scaling import Scaling
 
-INITIAL_WINDOWS = 10_000  # about as many windows, evenly spaced, give the initial_quantiles
+INITIAL_WINDOWS = 10_000  # evenly spaced windows for initial_quantiles, about
 
 
 def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
     """The training batches of an epoch: raw windows and their futures in network units.
 
-    The windows come in another order in each epoch; those that fill no batch are left out.
+    The windows are shuffled anew in each epoch; an incomplete last batch is dropped.
     """
     starts = data.windows["train"]
     order = np.random.default_rng((config.seed, epoch)).permutation(len(starts))
     batch = min(config.batch_size, len(starts))
-    scaling = scaling_of(config, data)
+    scaling = build_scaling(config, data)
     return dataset(config, data, starts[order], batch, drop_remainder=True).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
 
 
 def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
-    """The batches that an epoch is judged on: all validation windows."""
-    scaling = scaling_of(config, data)
+    """The validation batches of an epoch: all validation windows."""
+    scaling = build_scaling(config, data)
     return dataset(config, data, data.windows["validation"], config.batch_size).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
@@ -35,12 +35,12 @@ def validation(config: StockConfig, data: Data) -> tf.data.Dataset:
 def initial_quantiles(config: StockConfig, data: Data) -> list[list[float]] | None:
     """Quantiles of the training windows' futures in network units, `(horizon, levels)`.
 
-    Of all targets together. None for a model with a single output, and for one that does not
-    forecast changes.
+    They are pooled over all targets. None for a model with a single output, and for one that does
+    not forecast changes.
     """
     if len(config.levels) == 1 or not config.residual:
         return None
-    scaling = scaling_of(config, data)
+    scaling = build_scaling(config, data)
     starts = data.windows["train"]
     starts = starts[:: max(1, len(starts) // INITIAL_WINDOWS)]
     futures = [
@@ -67,7 +67,7 @@ def dataset(
         data: the data.
         starts: the first row of each window, in the order wanted.
         batch_size: windows per batch.
-        drop_remainder: whether to leave the last batch out if it is smaller.
+        drop_remainder: whether to drop an incomplete last batch.
     """
     values = tf.constant(data.panel.values, tf.float32)
     rows = tf.range(config.lookback + config.horizon, dtype=tf.int64)
@@ -85,6 +85,6 @@ def dataset(
     return batches.map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def scaling_of(config: StockConfig, data: Data) -> Scaling:
-    """The scaling of these data, outside of a model."""
+def build_scaling(config: StockConfig, data: Data) -> Scaling:
+    """The scaling of these data, without a model."""
     return Scaling.of(config, data.panel.targets, data.statistics)

@@ -7,7 +7,7 @@ from apps.common.config import TrainingConfig, is_number
 from apps.common.errors import InputError
 
 ALL = "all"  # the value of --target that means every column
-MAX_FEEDBACK = 100  # steps; the autoregressive model is unrolled
+MAX_FEEDBACK = 100  # steps of the autoregressive model, which is unrolled
 
 
 DESCRIPTION = "Train a forecaster of a time series, compare it with baselines, and export it."
@@ -15,13 +15,13 @@ DESCRIPTION = "Train a forecaster of a time series, compare it with baselines, a
 
 @dataclass(frozen=True, kw_only=True)
 class StockConfig(TrainingConfig):
-    """The flags of the forecaster, beside those of every application."""
+    """The flags of the forecaster, in addition to those of every application."""
 
     delimiter: Literal["auto", ",", ";", "tab", "|"] = "auto"
-    """Sign between the cells of a CSV file; auto recognises it."""
+    """Delimiter of the cells of a CSV file; auto infers it."""
 
     decimal: Literal["auto", ".", ","] = "auto"
-    """Decimal sign of a CSV file; auto recognises it by all cells."""
+    """Decimal sign of a CSV file; auto infers it from all cells."""
 
     target: str = "close"
     """Column to forecast; `all` forecasts every column."""
@@ -30,36 +30,36 @@ class StockConfig(TrainingConfig):
     """Other columns that the model reads, such as open high low volume."""
 
     ticker: str | None = None
-    """The one series to use of a file with many; None pools them all."""
+    """Ticker of the one series to use from a file with many; None pools them all."""
 
     lookback: int = 60
-    """Rows that the model sees."""
+    """Rows of the look-back window, the model's input."""
 
     horizon: int = 5
-    """Rows that it forecasts."""
+    """Rows to forecast, the model's output."""
 
     stride: int = 1
     """Rows between the starts of neighbouring training windows."""
 
     split: tuple[int | float, ...] = (0.7, 0.85, 1.0)
-    """Where the training, validation and test rows end: parts of all rows, or row numbers."""
+    """Ends of the training, validation and test rows: fractions of all rows, or row numbers."""
 
     reach_back: bool = False
-    """Let the look-back of the first windows reach into the split before, as the literature on
-    long horizons does; otherwise a gap of one horizon parts the splits."""
+    """Let the look-back of the first windows reach into the split before, as in the literature on
+    long horizons; otherwise a gap of one horizon separates the splits."""
 
     stock_splits: Literal["refuse", "adjust", "keep"] = "refuse"
     """What to do with a jump of the target that looks like an unadjusted stock split."""
 
     scaling: Literal["returns", "window", "train"] = "returns"
-    """What the network sees: log returns, for prices; values scaled by their own window; or values
-    scaled by the training rows."""
+    """Scaling of the network's input: log returns, for prices; values scaled by their own window;
+    or values scaled by the training rows."""
 
     residual: bool = True
     """Forecast the change from the last value, so that training starts at persistence."""
 
     season: int | None = None
-    """Rows of one season, for the seasonal naive baseline; None takes it from the dates."""
+    """Rows of one season, for the seasonal naive baseline; None infers it from the dates."""
 
     minimum: float | Literal["auto", "none"] = "auto"
     """Lowest value of a forecast, in the units of the data: a number, none, or auto, which is 0 for
@@ -67,13 +67,13 @@ class StockConfig(TrainingConfig):
 
     model: Literal["direct", "autoregressive", "segment"] = "direct"
     """direct: one output layer for all steps. autoregressive: each step reads the forecast of the
-    one before. segment: a GRU over segments, for long horizons; each column from its own past."""
+    step before. segment: a GRU over segments, for long horizons; each column from its own past."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "gru"
     """Recurrent layer."""
 
     layers: int = 1
-    """Recurrent layers on top of one another."""
+    """Number of stacked recurrent layers."""
 
     units: int = 64
     """Size of the hidden state of each layer."""
@@ -82,10 +82,10 @@ class StockConfig(TrainingConfig):
     """Rows of one segment (segment)."""
 
     column_embedding: bool = True
-    """Tell the network which column it forecasts (segment)."""
+    """Let the network read an embedding of the column that it forecasts (segment)."""
 
     linear_penalty: float | None = None
-    """Add a linear map of the whole window, with this L2 penalty on its weights; None adds none
+    """L2 penalty of a linear map of the whole window that is added to the network; None adds none
     (segment)."""
 
     dropout: float = 0.2
@@ -95,10 +95,10 @@ class StockConfig(TrainingConfig):
     """Decoupled weight decay of the optimizer (AdamW)."""
 
     loss: Literal["pinball", "mse"] = "pinball"
-    """pinball: quantiles, of which the median is the point forecast. mse: the mean alone."""
+    """pinball: quantiles, with the median as point forecast. mse: the mean alone."""
 
     quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
-    """Rising levels of the quantiles, 0.5 among them (pinball)."""
+    """Increasing quantile levels that include 0.5 (pinball)."""
 
     def __post_init__(self):
         """Check the fields."""

@@ -1,4 +1,4 @@
-"""Reading a CSV file as text: its delimiter, its header, and the line of each row."""
+"""Reads a CSV file as text: its delimiter, its header, and the line of each row."""
 
 import csv
 import lzma
@@ -14,7 +14,7 @@ from apps.stock.dates import is_date
 from apps.stock.numerals import is_number
 
 DELIMITERS = {"tab": "\t"}  # others are written as they are
-BLANKS = ["-", "--", ".", "?", "nil"]  # besides those that pandas knows
+BLANKS = ["-", "--", ".", "?", "nil"]  # in addition to those of pandas
 ALIASES = {
     "close_last": "close",  # Nasdaq
     "price": "close",  # Investing.com
@@ -22,7 +22,7 @@ ALIASES = {
     "adjclose": "adj_close",
     "adjusted_close": "adj_close",
 }
-HEAD = 50  # lines that the delimiter and the header are recognised by
+HEAD = 50  # lines that the delimiter and the header are inferred from
 _TEXT = {"encoding": "utf-8-sig", "dtype": "str", "skip_blank_lines": False}
 
 
@@ -34,7 +34,7 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
 
     Args:
         path: `.csv` or `.txt`, also compressed.
-        delimiter: between the cells, `tab` for a tabulator; `auto` recognises it.
+        delimiter: between the cells, `tab` for a tabulator; `auto` infers it.
 
     Returns:
         The cells, and the delimiter.
@@ -80,20 +80,20 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
 
 
 def column_name(name: object) -> str:
-    """The name that a header goes by: `Adj Close` is `adj_close`, `<VOL>` is `volume`."""
+    """The normalised name of a header: `Adj Close` is `adj_close`, `<VOL>` is `volume`."""
     plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")
     plain = re.sub(r"^\d+_(?=open|high|low|close|adj|volume)", "", plain)  # Alpha Vantage: 1. open
     return ALIASES.get(plain, plain)
 
 
 def _first_lines(path: Path) -> list[str]:
-    # No text has the delimiter, so that each line is one cell.
+    # The delimiter occurs in no text, so that each line is one cell.
     unquoted = {"sep": "\x01", "quoting": csv.QUOTE_NONE, "header": None}
     return list(pd.read_csv(path, nrows=HEAD, **unquoted, **_TEXT)[0].fillna(""))
 
 
 def _sniff(lines: list[str]) -> str:
-    """Semicolon, tab or bar if they separate the lines; else the comma, which numbers hold too."""
+    """Semicolon, tab or bar if they separate the lines; else the comma, common in numbers."""
     try:
         return csv.Sniffer().sniff("\n".join(lines), delimiters=";\t|").delimiter
     except csv.Error:
@@ -104,7 +104,7 @@ def _is_data(rows: list[list[str]]) -> bool:
     """Whether the first row is no header: numbers, dates, blanks, and text that is repeated."""
     first, second = (rows + [[]])[:2]
     below = second + [""] * len(first)
-    # pandas leaves the name of an index blank.
+    # pandas writes a blank name for an index.
     return bool(first[0].strip()) and all(
         not cell.strip() or is_number(cell) or is_date(cell) or cell == under
         for cell, under in zip(first, below)

@@ -10,22 +10,22 @@ from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
 from rnn_keras.data import window_starts
 
-SMALLEST = 1e-6  # of the lowest price in training: what a price cannot fall to
+SMALLEST = 1e-6  # of the lowest training price, the lower bound of prices
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What training and judging need.
+    """The data for training and evaluation.
 
     Attributes:
         panel: the series.
         times: `(rows,)`, the position of each row's date among all dates, so that the splits of
-            many series are at the same day.
+            many series are at the same date.
         ends: where the training, validation and test times end.
         windows: by part, the first row of each window, int64 `(windows,)`.
-        statistics: of the training rows, see `statistics`.
-        minimum: by target, what its forecasts may not fall below; None for no limit.
+        statistics: statistics of the training rows, see `statistics`.
+        minimum: by target, the lower bound of its forecasts; None for no limit.
     """
 
     panel: Panel
@@ -66,10 +66,10 @@ def split_windows(
 ) -> dict[str, np.ndarray]:
     """The first rows of the windows of each part.
 
-    A window is `lookback` rows that are read and `horizon` rows to forecast. All rows of a
-    training window are before the end of the training times. A validation or test window begins
-    one horizon after the end of the part before; with `reach_back`, only its rows to forecast
-    are after that end. Training and validation take every `stride`-th window.
+    A window is `lookback` rows to read and `horizon` rows to forecast. All rows of a training
+    window are before the end of the training times. A validation or test window begins one
+    horizon after the end of the part before; with `reach_back`, only its rows to forecast are
+    after that end. Training and validation take every `stride`-th window.
 
     Args:
         config: the configuration.
@@ -107,7 +107,7 @@ def split_windows(
 
 
 def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
-    """What the scaling goes by, of the chosen rows only.
+    """The statistics for the scaling, of the chosen rows only.
 
     Args:
         panel: the series.
@@ -121,7 +121,7 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
     values, series = panel.values[rows], panel.series[rows]
     smallest = np.where(values > 0, values, np.inf).min(axis=0)
     smallest = np.where(np.isfinite(smallest), smallest, 1.0)
-    # A price may fall below all that training saw; a volume of nothing counts as the smallest.
+    # A price may fall below all training prices; a volume of 0 counts as the smallest one.
     floor = np.where((values > 0).all(axis=0), SMALLEST * smallest, smallest)
     change = np.diff(np.log(np.maximum(values, floor)), axis=0)[np.diff(series) == 0]
     return {
@@ -133,9 +133,9 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
 
 
 def minimum(config: StockConfig, panel: Panel, rows: np.ndarray) -> list[float | None]:
-    """What the forecasts of each target may not fall below; None for no limit.
+    """The lower bound of each target's forecasts; None for no limit.
 
-    Returns make every forecast positive already; `auto` adds no limit then.
+    With `returns` every forecast is positive already; `auto` adds no limit then.
 
     Args:
         config: the configuration.
@@ -160,7 +160,7 @@ def minimum(config: StockConfig, panel: Panel, rows: np.ndarray) -> list[float |
 
 
 def minimum_notes(panel: Panel, minimum: list[float | None]) -> list[str]:
-    """What `minimum` means for forecasts, and how many known values are below it, a line each."""
+    """A line per minimum of the forecasts, with the number of known values below it."""
     notes = []
     for value in sorted({value for value in minimum if value is not None}):
         targets = [i for i, each in enumerate(minimum) if each == value]
@@ -175,7 +175,7 @@ def minimum_notes(panel: Panel, minimum: list[float | None]) -> list[str]:
 
 
 def _positive(deviation: np.ndarray) -> np.ndarray:
-    """A column may be constant in the training rows; it is then not scaled."""
+    """1 instead of 0: a column that is constant in the training rows is not scaled."""
     return np.where(deviation > 0, deviation, 1.0)
 
 

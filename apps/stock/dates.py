@@ -1,4 +1,4 @@
-"""Dates: read from text in whatever form, their step, their season, and the ones to come."""
+"""Dates: parsing of many forms, their frequency, their season, and future dates."""
 
 import numpy as np
 import pandas as pd
@@ -17,26 +17,26 @@ FORMATS = (
 )
 SPOKEN = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%y": "year", "%Y": "year"}
 SAMPLE = 500  # rows that a format is tried on first
-EPOCHS = {"s": (1e8, 1e10), "ms": (1e11, 1e13)}  # what counts of either unit look like
+EPOCHS = {"s": (1e8, 1e10), "ms": (1e11, 1e13)}  # ranges of timestamps in each unit
 SEASONS = {"min": 60, "h": 24, "B": 5, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 DAY = np.timedelta64(1, "D")
 YEARS = 500, 9500  # Matplotlib draws 1 to 9999, and adds a margin
 
 
 def parse_dates(texts: pd.Series, source: str, notes: list[str]) -> pd.Series:
-    """Dates as datetime64, whatever the form, which must be the same in all rows.
+    """Dates as datetime64, in any form, which must be the same in all rows.
 
-    Day and month are told apart by the form that all rows fit; if two do, by the one in which
-    they are in order. A time zone is dropped: local time is kept.
+    Day and month are distinguished by the form that fits all rows; if two fit, by the one in which
+    the rows are in order. A time zone is dropped: local time is kept.
 
     Args:
         texts: one date per row; the index is the line in the file.
         source: for messages.
-        notes: how day and month were told apart, if only their order does, is added here.
+        notes: a note is added here if day and month are distinguished by the order of rows only.
 
     Raises:
         InputError: a date cannot be read or is not within `YEARS` (the message names the line), or
-            day and month cannot be told apart.
+            day and month cannot be distinguished.
     """
     if pd.api.types.is_datetime64_any_dtype(texts):
         return texts
@@ -93,7 +93,7 @@ def is_date(text: str) -> bool:
 
 
 def infer_frequency(dates: np.ndarray) -> pd.DateOffset | None:
-    """The step from one date to the next, such as a business day.
+    """The frequency of the dates, such as business days.
 
     Args:
         dates: rising datetime64, `(rows,)`; other values stand for rows without dates.
@@ -126,15 +126,15 @@ def seasonality(step: pd.DateOffset | None) -> int:
 
 
 def future_dates(last, step: pd.DateOffset | None, periods: int) -> np.ndarray:
-    """The dates of the rows after the last one; row numbers where there are no dates.
+    """The dates after the last one; row numbers where there are no dates.
 
     Args:
         last: the last date, or the last row number.
         step: what `infer_frequency` gives.
-        periods: how many.
+        periods: the number of dates.
 
     Raises:
-        InputError: they are not all within `YEARS`.
+        InputError: a date is not within `YEARS`.
     """
     if step is None:
         return np.arange(last + 1, last + 1 + periods)
@@ -149,7 +149,7 @@ def _parse(texts: pd.Series, form: str) -> pd.Series:
 
 
 def _mixed(forms: list[str], texts: pd.Series, source: str) -> str:
-    """Why no form fits all dates."""
+    """The message of why no form fits all dates."""
     candidates = {form: _parse(texts, form) for form in forms}
     form = min(candidates, key=lambda form: candidates[form].isna().sum())
     dates = candidates.pop(form)
@@ -160,15 +160,15 @@ def _mixed(forms: list[str], texts: pd.Series, source: str) -> str:
             like = others.index[others.isna() & dates.notna()]
             if len(like):
                 return (
-                    f"{what} is {_spoken(other)}, but {texts[like[0]]!r} in line {like[0]} is "
-                    f"{_spoken(form)}; write them as 2024-01-31"
+                    f"{what} is {_label(other)}, but {texts[like[0]]!r} in line {like[0]} is "
+                    f"{_label(form)}; write them as 2024-01-31"
                 )
     like = dates.first_valid_index()
     return f"{what} is not a date like {texts[like]!r} in line {like}"
 
 
-def _spoken(form: str) -> str:
-    """Such as `month/day/year`."""
+def _label(form: str) -> str:
+    """A form in words, such as `month/day/year`."""
     for code, word in SPOKEN.items():
         form = form.replace(code, word)
     return form.partition(" %")[0]
@@ -189,11 +189,11 @@ def _unambiguous(
     ]
     if len(ordered) != 1:
         raise InputError(
-            f"{source}, line {texts.index[0]}: {texts.iloc[0]!r} does not tell day from month, and "
-            "neither do the other dates; write them as 2024-01-31"
+            f"{source}, line {texts.index[0]}: day and month of {texts.iloc[0]!r} are ambiguous, "
+            "as in the other dates; write them as 2024-01-31"
         )
     notes.append(
-        f"dates such as {texts.iloc[0]!r} are read as {_spoken(ordered[0])}, by which the rows are "
+        f"dates such as {texts.iloc[0]!r} are read as {_label(ordered[0])}, by which the rows are "
         "in order"
     )
     return different[ordered[0]]

@@ -1,4 +1,4 @@
-"""From what was read to every step of the horizon: three ways, and quantiles in order.
+"""Three decoders, from a window to every step of the horizon; and monotonic quantiles.
 
 Each network takes `(batch, time, columns)`, the scaled window, and gives `(batch, horizon,
 targets, outputs)`.
@@ -56,12 +56,12 @@ class Direct(keras.layers.Layer):
 class Autoregressive(keras.layers.Layer):
     """Step by step: a decoder starts from the encoder's states and reads its own last forecast.
 
-    It does so in training too, hence it never meets inputs that it was not trained on. What it
-    reads first is zero, the forecast of persistence.
+    The same happens in training, so that it never gets inputs that it was not trained on. Its first
+    input is zero, the forecast of persistence.
 
     Args:
         cell, layers, units, dropout, horizon, targets, outputs: as in `Direct`.
-        point: which of the outputs is read by the next step.
+        point: the index of the output that the next step reads.
     """
 
     def __init__(self, cell, layers, units, dropout, horizon, targets, outputs, point, **options):
@@ -113,8 +113,8 @@ class Segments(keras.layers.Layer):
     The window is cut into segments of `segment` rows, each projected, $X_i = \mathrm{ReLU}(x_i W +
     b)$, so that the GRU takes `lookback / segment` steps instead of `lookback`. From its last state
     one step of the same GRU, which reads the position of a segment of the horizon and the column,
-    leads to each of those segments, all in parallel. The output layer starts at zero, and so does
-    the linear map of the whole window that may stand beside all this (as in NLinear, Zeng et al.
+    gives each of those segments, all in parallel. The output layer starts at zero. So does the
+    optional linear map of the whole window that is added to the result (as in NLinear, Zeng et al.
     2022), for horizons so long that the GRU overfits.
 
     Args:
@@ -122,10 +122,10 @@ class Segments(keras.layers.Layer):
         units: size of the hidden state, even.
         dropout: rate before the output.
         horizon, outputs: as in the result.
-        column_embedding: whether the decoding step reads the column too.
+        column_embedding: whether the decoding step reads an embedding of the column, too.
         linear_penalty: adds the linear map, with this L2 penalty on its kernel in training; None
             adds none.
-        reset_after: which GRU.
+        reset_after: which GRU to use.
 
     Reference: Lin et al., *SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
     Forecasting*, 2023 (arXiv:2308.11200).
@@ -186,7 +186,7 @@ class Segments(keras.layers.Layer):
         if self.linear is not None:
             line = self.linear(ops.reshape(own, (-1, rows)))
             y = y + ops.reshape(line, (-1, columns, horizon, outputs))
-            if training:  # and not where an epoch is judged
+            if training:  # not in validation
                 penalty = self.options["linear_penalty"]
                 self.add_loss(penalty * ops.sum(ops.square(self.linear.kernel)))
         return ops.transpose(y, (0, 2, 1, 3))
@@ -197,15 +197,15 @@ class Segments(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class MonotonicQuantiles(keras.layers.Layer):
-    r"""Makes outputs quantiles that never cross.
+    r"""Turns outputs into quantiles that never cross.
 
     $q_{j+1} = q_j + \mathrm{softplus}(o_{j+1} + a_{j+1})$ upwards from the point output, which
-    stays as it is, and the same downwards. Where the outputs are zero, the constants $a$ make them
+    is unchanged, and the same downwards. For outputs of zero, the constants $a$ give
     `initial_quantiles` around a point of zero: persistence and its errors in training.
 
     Args:
         point: position of the median among the outputs.
-        initial_quantiles: rising quantiles at each step, `(horizon, outputs)`; None for $a = 0$.
+        initial_quantiles: increasing quantiles by step, `(horizon, outputs)`; None for $a = 0$.
     """
 
     def __init__(self, point, initial_quantiles=None, **options):

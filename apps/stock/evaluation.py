@@ -15,19 +15,19 @@ from apps.stock.panel import Panel
 from apps.task import Evaluation, Trained
 
 LIMITS = (
-    "The model was trained once and knows nothing of what changed since. Data unlike its training "
-    "rows are forecast worse than the scores say."
+    "The model was trained once and does not know later changes. Forecasts of data unlike its "
+    "training rows are worse than the scores."
 )
 PRICE_LIMITS = (
-    "**Not financial advice.** Past prices say next to nothing about future ones: for a traded "
-    "price, no better than persistence is the expected result, and the width of the interval is "
-    "worth more than the forecast in the middle of it. Costs of trading are not counted. The model "
-    "was trained once and knows nothing of what changed since."
+    "**Not financial advice.** Past prices carry almost no information about future ones: for a "
+    "traded price, no better than persistence is the expected result, and the width of the "
+    "interval is more useful than the point forecast. Costs of trading are not counted. The model "
+    "was trained once and does not know later changes."
 )
 
 
 def evaluate(trained: Trained, data: Data) -> Evaluation:
-    """Forecasts from every origin of the test windows, which are used here alone."""
+    """Forecasts from every origin of the test windows, which have no other use."""
     config, panel = trained.config, data.panel
     forecaster = Forecaster(config, trained.model)
     forecasts, truth = backtest(config, data, forecaster)
@@ -49,7 +49,7 @@ def evaluate(trained: Trained, data: Data) -> Evaluation:
     )
     unit = _unit(panel)
     return Evaluation(
-        headline=f"MASE {figures[own]['mase']:.3f}, of {best} {figures[best]['mase']:.3f}",
+        headline=f"MASE {figures[own]['mase']:.3f}, {best} {figures[best]['mase']:.3f}",
         scores=[report.score_row(name, each, config.levels) for name, each in figures.items()],
         metrics={
             "model": own,
@@ -120,7 +120,7 @@ def _describe_data(config: StockConfig, data: Data, forecaster: Forecaster) -> s
     return (
         f"`{config.data}`: {len(panel.values):,} rows of {len(panel.names)} series, in the "
         f"order of time: {windows['train']:,} windows to train on, {windows['validation']:,} to "
-        f"choose the epoch by, {windows['test']:,} to test on, {gap}."
+        f"validate on, {windows['test']:,} to test on, {gap}."
         + "".join(f"\n- {note}" for note in notes)
     )
 

@@ -1,7 +1,7 @@
-"""Forecasts the real future: `python -m apps.stock.forecast RUN --data PATH [--from litert ...]`.
+"""Forecasts the future: `python -m apps.stock.forecast RUN --data PATH [--from litert ...]`.
 
-It needs nothing but what `apps.stock.export` wrote, and the run's `config.json`, which says how the
-data are to be read.
+It reads only the files of `apps.stock.export` and the run's `config.json`, which has the settings
+of the data.
 """
 
 import json
@@ -29,23 +29,23 @@ class ForecastOptions:
     run: RunArgument
 
     data: str | None = None
-    """The series up to today: builtin or a path; None takes what the run was trained on."""
+    """The series up to now: builtin or a path; None takes the data of the training."""
 
     delimiter: Literal["auto", ",", ";", "tab", "|"] | None = None
-    """Sign between the cells of a CSV file; None takes the run's setting."""
+    """Delimiter of the cells of a CSV file; None takes the run's setting."""
 
     decimal: Literal["auto", ".", ","] | None = None
     """Decimal sign of a CSV file; None takes the run's setting."""
 
     ticker: str | None = None
-    """The one series to forecast of a file with many; None forecasts them all."""
+    """Ticker of the one series to forecast from a file with many; None forecasts them all."""
 
     source: Source = "saved_model"
-    """What to run: the SavedModel, or the LiteRT file."""
+    """Exported file to run."""
 
     output: Path | None = None
-    """Where to write, without the ending: OUTPUT.csv and OUTPUT.png; None stands for `forecast` in
-    the run's directory."""
+    """Path of the output without its ending: OUTPUT.csv and OUTPUT.png; None is `forecast` in the
+    run's directory."""
 
 
 def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], list[float]]:
@@ -57,13 +57,13 @@ def forecast(run: Run, options: ForecastOptions) -> tuple[list[dict[str, Any]], 
 
     Returns:
         A forecast per series and target: `series`, `column`; `dates` and `values` of the known
-        rows; `window`, what the model reads of them, `(lookback, columns)`; `ahead`, the dates to
-        come (row numbers for data without dates); and `quantiles`, `(horizon, levels)`. And the
+        rows; `window`, the rows that the model reads, `(lookback, columns)`; `ahead`, the future
+        dates (row numbers for data without dates); and `quantiles`, `(horizon, levels)`. And the
         levels; a model of the mean has the one level 0.5.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, the data cannot be
-            used or have too few rows, or the model's answer to them is not finite.
+        InputError: the run is not exported, the export is damaged, the data cannot be
+            used or have too few rows, or the forecast is not finite.
     """
     try:
         spec = json.loads((run.path / "export.json").read_text(encoding="utf-8"))
@@ -125,7 +125,7 @@ def as_table(forecasts: Sequence[dict[str, Any]], names: Sequence[str]):
 
     Args:
         forecasts: what `forecast` returns.
-        names: of the columns of quantiles.
+        names: the names of the quantile columns.
     """
     import pandas as pd
 
@@ -145,12 +145,12 @@ def as_table(forecasts: Sequence[dict[str, Any]], names: Sequence[str]):
 
 
 def chart_title(forecasts: Sequence[dict[str, Any]]) -> str:
-    """The heading of a chart of what `forecast` returns."""
+    """The heading of a chart of the result of `forecast`."""
     return f"Forecast{caution(forecasts)}"
 
 
 def caution(forecasts: Sequence[dict[str, Any]]) -> str:
-    """What to add to a line about forecasts of prices; nothing for others."""
+    """Text to append to a line about forecasts of prices; empty for others."""
     from apps.stock.panel import are_prices
 
     prices = are_prices([each["column"] for each in forecasts])

@@ -1,8 +1,7 @@
-"""Leak alarms: whether the future got into the training, and results too good to be true.
+"""Leak alarms: future data in the training, and implausibly good results.
 
-Each check takes what it judges and returns what is wrong, a line each; nothing if all is well.
-They look at the finished thing (the statistics inside the trained model, the windows it was trained
-on), not at the code that made it.
+Each check returns a line per problem; none if all is well. The checks read the results (the
+statistics inside the trained model, the windows it was trained on), not the code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,14 @@ from apps.stock.data import Data, statistics
 from apps.stock.metrics import Forecasts, Truth, nearest_lag
 from apps.stock.panel import Panel
 
-AHEAD = 5  # rows that a column is suspected to look into the future
-TELLS = 0.7  # correlation with a future change; the mere sign of a normal variable has 0.8
-MORE = 0.2  # by which it must exceed what the target's own past tells
-IMPLAUSIBLE = 0.56  # part of right signs at one step
+MAX_SHIFT = 5  # rows by which a column may anticipate the target
+LEAK_CORRELATION = 0.7  # with a future change; the mere sign of a normal variable has 0.8
+MARGIN = 0.2  # by which it must exceed the correlation of the target's own past
+IMPLAUSIBLE = 0.56  # share of right signs at one step
 
 
 def check_data(config: StockConfig, data: Data, scaler: Mapping[str, Sequence[float]]) -> list[str]:
-    """All checks of what a model was trained on; `scaler` is the statistics it scales with."""
+    """All checks of the training data; `scaler` holds the statistics that the model scales with."""
     training = data.times < data.ends[0]
     return [
         *check_scaler(scaler, data.panel, training),
@@ -34,7 +33,7 @@ def check_data(config: StockConfig, data: Data, scaler: Mapping[str, Sequence[fl
 def check_scaler(
     scaler: Mapping[str, Sequence[float]], panel: Panel, training: np.ndarray
 ) -> list[str]:
-    """Statistics that are not those of the training rows, boolean `(rows,)`, alone."""
+    """Scaler statistics that are not those of the training rows, boolean `(rows,)`, alone."""
     want, everything = statistics(panel, training), statistics(panel, np.ones_like(training))
     for name in want:
         if not np.allclose(scaler[name], want[name], rtol=1e-5):
@@ -53,7 +52,7 @@ def check_windows(
         windows: first rows by part, in the order of the parts.
         times: `(rows,)`, the time of each row.
     """
-    found = []
+    alarms = []
     parts = list(windows)
     length = config.lookback + config.horizon
     for early, late in zip(parts[:-1], parts[1:]):
@@ -62,52 +61,52 @@ def check_windows(
         gap = 0 if config.reach_back else config.horizon
         inside = int((ends + gap >= begin).sum())
         if inside:
-            found.append(
+            alarms.append(
                 f"{inside:,} {early} windows reach into the {late} part or its gap of {gap} rows: "
                 "they are not one after the other, as if windows were shuffled before the split"
             )
-    return found
+    return alarms
 
 
 def check_columns(panel: Panel, horizon: int) -> list[str]:
-    """Columns that tell the target's next changes, better than the target's own past does.
+    """Columns that predict the target's next changes better than the target's own past does.
 
     Such as tomorrow's price, return or direction, shifted into today's row.
     """
-    found = []
+    alarms = []
     values, series = panel.values, panel.series
     change = np.diff(values, axis=0, prepend=values[:1])
     for target in range(panel.targets):
-        for ahead in range(1, min(horizon, AHEAD) + 1):
+        for ahead in range(1, min(horizon, MAX_SHIFT) + 1):
             rows = np.arange(1, len(values) - ahead)
             rows = rows[series[rows - 1] == series[rows + ahead]]
             future = change[rows + ahead, target]
-            own = _tells(values[rows, target], change[rows, target], future)
+            own = _correlation(values[rows, target], change[rows, target], future)
             for column in range(len(panel.columns)):
-                other = _tells(values[rows, column], change[rows, column], future)
-                if column != target and other > TELLS and other > own + MORE:
-                    found.append(
-                        f"column {panel.columns[column]} tells the change of "
+                other = _correlation(values[rows, column], change[rows, column], future)
+                if column != target and other > LEAK_CORRELATION and other > own + MARGIN:
+                    alarms.append(
+                        f"column {panel.columns[column]} predicts the change of "
                         f"{panel.columns[target]} {ahead} rows later (correlation {other:.2f}): "
                         "it holds the target"
                     )
-    return found
+    return alarms
 
 
 def check_filled(panel: Panel) -> list[str]:
-    """Blank cells filled with something else than the value before them; weekends with Monday."""
+    """Blank cells not filled with the value before them; weekends filled with Monday's."""
     rows = np.where(panel.blank, 0, np.arange(len(panel.blank))[:, None])
-    known = np.maximum.accumulate(rows, axis=0)  # of each cell, the last row that was not blank
+    known = np.maximum.accumulate(rows, axis=0)  # for each cell, the last row that was not blank
     wrong = panel.values != np.take_along_axis(panel.values, known, axis=0)
-    found = []
+    alarms = []
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        found.append(
+        alarms.append(
             f"{wrong.sum()} gaps are filled from the future: {panel.columns[column]} of "
             f"{str(panel.dates[row])[:10]} is not the last known value"
         )
     if panel.dates.dtype.kind != "M":
-        return found
+        return alarms
     # Monday is day 0 of the week, and 1970-01-01 was a Thursday.
     day = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7
     y, rows = panel.values[:, 0], np.arange(1, len(day) - 1)
@@ -116,15 +115,15 @@ def check_filled(panel: Panel) -> list[str]:
         monday = (y[weekend] == y[weekend + 1]) & (y[weekend - 1] == y[weekend + 1])
         friday = y[np.maximum(weekend - 2, 0)] == y[weekend]
         if (monday & ~friday).mean() > 0.5:
-            found.append("gaps are filled from the future: weekends hold the values of Monday")
-    return found
+            alarms.append("gaps are filled from the future: weekends hold the values of Monday")
+    return alarms
 
 
 def check_accuracy(measures: Mapping[str, Sequence[float]], prices: bool) -> list[str]:
-    """Prices whose next direction is known more often than anyone can.
+    """Prices whose next direction is forecast implausibly well.
 
-    That is, more often than 56 %, and surely more often than by always naming the direction that
-    was more frequent.
+    That is, in more than 56 % of the rows, and significantly more often than by always naming the
+    more frequent direction.
 
     Args:
         measures: of the model, `metrics.per_step`.
@@ -141,14 +140,14 @@ def check_accuracy(measures: Mapping[str, Sequence[float]], prices: bool) -> lis
 
 
 def is_lagged_copy(forecasts: Forecasts, truth: Truth) -> bool:
-    """Whether one-step forecasts are nearer to a value already known than to what they forecast.
+    """Whether one-step forecasts are nearer to a known value than to the actual one.
 
-    Their curve then looks like that of the series, a step late. It is no leak, but no skill.
+    Their curve then looks like that of the series, one step late: no leak, but no skill.
     """
     return nearest_lag(forecasts, truth) > 0
 
 
-def _tells(level: np.ndarray, change: np.ndarray, future: np.ndarray) -> float:
+def _correlation(level: np.ndarray, change: np.ndarray, future: np.ndarray) -> float:
     """The larger absolute correlation with `future`, of values or of their changes."""
     if len(future) < 3 or np.ptp(future) == 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""How good forecasts are, step by step, and whether a difference is more than chance."""
+"""Metrics of forecasts by step, and tests of whether a difference is significant."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from scipy import stats
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What happened in the windows of a backtest.
+    """The actual values of the windows of a backtest.
 
     Attributes:
         actual: `(windows, horizon, targets)`.
-        recent: the last rows that were known, `(windows, recent, targets)`.
+        recent: the last known rows, `(windows, recent, targets)`.
         naive: mean absolute change from row to row within the look-back, `(windows, targets)`: the
             unit of MASE.
-        unit: `(targets,)`: what an error is divided by in MAE, RMSE and the pinball loss.
-        times: when each forecast was made, `(windows,)`, int; forecasts of different series may
-            be made at the same time.
+        unit: `(targets,)`: the divisor of errors in MAE, RMSE and the pinball loss.
+        times: the origin of each forecast, `(windows,)`, int; forecasts of different series may
+            have the same origin.
     """
 
     actual: np.ndarray
@@ -30,7 +30,7 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """What a model said: `point` `(windows, horizon, targets)`, `quantiles` `(..., levels)`."""
+    """Forecasts of a model: `point` `(windows, horizon, targets)`, `quantiles` `(..., levels)`."""
 
     point: np.ndarray
     quantiles: np.ndarray
@@ -45,22 +45,22 @@ class Comparison:
 
 
 def per_step(forecasts: Forecasts, truth: Truth, levels: tuple[float, ...]) -> dict:
-    """Every measure at every step of the horizon.
+    """Every metric at every step of the horizon.
 
     MASE is the absolute error over `truth.naive` (Hyndman & Koehler 2006), where the sample that
-    scales each forecast is its own look-back: so decades and tickers of any price count alike.
+    scales each forecast is its own look-back: so all decades and tickers have the same weight.
 
     Args:
-        forecasts: of one model.
-        truth: what happened.
-        levels: of the quantiles.
+        forecasts: the forecasts of one model.
+        truth: the actual values.
+        levels: the quantile levels.
 
     Returns:
-        Lists with a float per step: `mae`, `rmse`, `mase`; `direction`, the part of forecast
+        Lists with a float per step: `mae`, `rmse`, `mase`; `direction`, the share of forecast
         changes with the right sign, with its 95 % interval `direction_low`, `direction_high`, NaN
-        where no change was forecast; `rises`, the part of the changes that were up, which is what
-        saying "up" always gets right; and of several levels the `pinball` loss, the mean over
-        levels, and the `coverage` of the interval between the outer ones.
+        where no change was forecast; `rises`, the share of rising changes, the score of always
+        forecasting a rise; and for several levels the `pinball` loss, the mean over levels, and
+        the `coverage` of the interval between the outer ones.
     """
     error = forecasts.point - truth.actual
     scaled = error / truth.unit
@@ -87,25 +87,25 @@ def per_step(forecasts: Forecasts, truth: Truth, levels: tuple[float, ...]) -> d
 def scaled_errors(point: np.ndarray, truth: Truth) -> np.ndarray:
     """Absolute errors over `truth.naive`, `(windows, horizon)`, mean over the targets.
 
-    A window that does not move at all has no scale; it counts in units of the mean window.
+    A window without any change has no scale; the mean scale of all windows replaces it.
     """
     naive = np.where(truth.naive > 0, truth.naive, truth.naive.mean(axis=0))
     return (np.abs(point - truth.actual) / naive[:, None]).mean(axis=2)
 
 
 def _direction(point, truth, step):
-    """The part of right signs at a step, and its 95 % Wilson interval.
+    """The share of right signs at a step, and its 95 % Wilson interval.
 
-    Forecasts whose horizons overlap are not independent, nor are those of many series on one day,
-    so that the interval is that of as many trials as there are separate spans of time.
+    Forecasts with overlapping horizons are not independent, nor are those of many series on one
+    date, so the number of trials is that of the separate spans of time.
     """
     last = truth.recent[:, -1]
-    said, was = np.sign(point[:, step] - last), np.sign(truth.actual[:, step] - last)
-    counted = (said != 0) & (was != 0)
+    forecast, actual = np.sign(point[:, step] - last), np.sign(truth.actual[:, step] - last)
+    counted = (forecast != 0) & (actual != 0)
     trials = len(np.unique(truth.times[counted.any(axis=1)])) // (step + 1)
     if trials == 0:
         return math.nan, math.nan, math.nan
-    right = float((said == was)[counted].mean())
+    right = float((forecast == actual)[counted].mean())
     interval = stats.binomtest(round(right * trials), trials).proportion_ci(method="wilson")
     return right, float(interval.low), float(interval.high)
 
@@ -113,7 +113,7 @@ def _direction(point, truth, step):
 def diebold_mariano(
     loss: np.ndarray, other: np.ndarray, times: np.ndarray, horizon: int
 ) -> Comparison:
-    """Whether a model's losses differ from another's by more than chance (two-sided).
+    """Tests whether the losses of two models differ significantly (two-sided).
 
     The variance of the mean difference allows for autocorrelation (Newey & West 1987, Bartlett
     weights), as forecasts of overlapping horizons have; the statistic is corrected for small
@@ -121,8 +121,8 @@ def diebold_mariano(
 
     Args:
         loss, other: losses of each forecast, `(windows,)`.
-        times: when each was made; the difference is averaged over those made at the same time.
-        horizon: steps that the loss looks ahead.
+        times: the origin of each forecast; the difference is averaged over equal origins.
+        horizon: number of steps of a forecast.
 
     Reference: Diebold & Mariano, *Comparing Predictive Accuracy*, 1995.
     """
@@ -142,7 +142,7 @@ def diebold_mariano(
 
 
 def nearest_lag(forecasts: Forecasts, truth: Truth) -> int:
-    """How far behind the truth the one-step forecasts are: 0 is on time, 1 copies the last value.
+    """The lag of one-step forecasts behind the actual values: 0 is none, 1 copies the last value.
 
     The lag at which the mean absolute difference from the series is smallest.
     """

@@ -1,4 +1,4 @@
-"""The forecaster: raw window, scaling, recurrent network, quantiles; and back to prices."""
+"""The forecaster: raw window, scaling, recurrent network, quantiles in raw units."""
 
 from collections.abc import Mapping
 
@@ -32,9 +32,9 @@ def build(
         targets: number of columns to forecast.
         statistics: of the training rows (`apps.stock.data.statistics`).
         initial_quantiles: of the training windows' changes, see `batches.initial_quantiles`.
-        dtype: precision of the network; None is the one that `environment.prepare` has set. Raw
+        dtype: precision of the network; None is the policy that `environment.prepare` set. Raw
             values are float32 in any case.
-        minimum: of the forecasts by target (`apps.stock.data.minimum`); None for no limit.
+        minimum: lower bounds of the forecasts (`apps.stock.data.minimum`); None for no limit.
 
     Returns:
         A model from `(batch, lookback, columns)`, raw values, to `(batch, horizon, targets,
@@ -68,14 +68,14 @@ class Pinball(keras.losses.Loss):
 
 
 class MeanSquared(keras.losses.Loss):
-    """The squared error of the single output, which makes it the mean."""
+    """The squared error of the single output, which estimates the mean."""
 
     def call(self, y_true, y_pred):
         return ops.square(ops.expand_dims(y_true, -1) - y_pred)[..., 0]
 
 
-def loss_of(config: StockConfig) -> keras.losses.Loss:
-    """The loss that `config` asks for."""
+def build_loss(config: StockConfig) -> keras.losses.Loss:
+    """The loss of `config.loss`."""
     return Pinball(config.levels) if config.loss == "pinball" else MeanSquared()
 
 
@@ -87,7 +87,7 @@ class Forecaster:
         forecast: a `tf.function` from `window`, `(batch, lookback, columns)` float32, to
             `{"quantiles": (batch, horizon, n)}`, rising along the last axis, in the units of the
             data; `(batch, horizon, targets, n)` if there are several targets.
-        minimum: by target, what no forecast falls below; None for no limit.
+        minimum: by target, the lower bound of its forecasts; None for no limit.
     """
 
     def __init__(self, config: StockConfig, trained: keras.Model):

@@ -22,7 +22,7 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern:
     )
 
 
-# What pandas reads as a number, strictly. Without (?:) and \s, with which it would be slow.
+# The numbers that pandas parses, strictly. (?:) and \s would make the expression slow.
 PLAIN = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _PATTERNS = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
 
@@ -45,7 +45,7 @@ def decimal_sign(
     """The decimal sign of a file, from all cells of its columns of numbers.
 
     `20.7` can only have a decimal point, `1.234,5` only a decimal comma; `1,234` and `1.234` can
-    have either. All cells must agree. Where no cell tells, numbers such as `1.234` have a decimal
+    have either. All cells must agree. If no cell decides, numbers such as `1.234` have a decimal
     point if the comma is the delimiter.
 
     Args:
@@ -54,10 +54,10 @@ def decimal_sign(
         delimiter: between the cells.
 
     Returns:
-        `.` or `,`, and a note if nothing but the delimiter speaks for it.
+        `.` or `,`, and a note if only the delimiter decides.
 
     Raises:
-        InputError: cells contradict each other, or no cell tells the sign.
+        InputError: cells contradict each other, or no cell decides.
     """
     proofs: dict[str, tuple] = {}
     unclear: dict[str, tuple] = {}
@@ -90,7 +90,7 @@ def decimal_sign(
     whole, part = re.sub("[.,]", "", cell), cell.replace(",", ".")
     raise InputError(
         f"{source}, line {line}: {name} {cell!r} can be {whole} or {part}, and no other number "
-        "tells which; choose --decimal . or --decimal ,"
+        "decides; choose --decimal . or --decimal ,"
     )
 
 

@@ -1,4 +1,4 @@
-"""Cleaning: from a table as it was found to series that a model can be trained on."""
+"""Cleaning: from a table of a file to series that a model can be trained on."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ PRICES = ("open", "high", "low", "close", "adj_close")  # as `column_name` write
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One or many series, one below the other, each in the order of time.
+    """One or many series, one after the other, each in the order of time.
 
     Attributes:
         values: float64, `(rows, columns)`, finite.
@@ -33,7 +33,7 @@ class Panel:
         targets: number of columns to forecast.
         step: from one date to the next; None without dates.
         season: rows of one season.
-        notes: what cleaning did, a line each.
+        notes: the steps of the cleaning, a line each.
     """
 
     values: np.ndarray
@@ -62,9 +62,9 @@ class Panel:
 
 
 def are_prices(targets: Sequence[str]) -> bool:
-    """Whether forecasts of these columns are of prices, which is known by their names.
+    """Whether forecasts of these columns are of prices, by their names.
 
-    Prices get the cautions of finance, in cards, forecasts and charts.
+    Cards, forecasts and charts of prices carry financial cautions.
     """
     return any(name in PRICES for name in targets)
 
@@ -72,13 +72,13 @@ def are_prices(targets: Sequence[str]) -> bool:
 def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
     """Read `config.data` and clean it.
 
-    Rows are put in the order of their dates, equal rows are dropped, blank cells get the value
-    before them, never the one after. Whatever cannot be mended is refused.
+    Rows are sorted by date, equal rows are dropped, blank cells get the value before them, never
+    the one after. Anything that cannot be repaired is an error.
 
     Args:
         config: the configuration.
-        columns: exactly these columns, the targets first, constant ones too, as a trained model
-            wants them; None takes those of `config`.
+        columns: exactly these columns, the targets first, constant ones included, as for a trained
+            model; None takes those of `config`.
 
     Raises:
         InputError: the data cannot be used; the message names the line of the file.
@@ -91,12 +91,12 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
     frame.insert(0, "_series", tickers)
     frame.insert(1, "_date", np.arange(len(frame)) if table.dates is None else table.dates)
     frame = frame[frame["_series"].notna()]
-    frame = _in_order(frame, table, notes)
-    frame = _without_duplicates(frame, table, notes)
+    frame = _sort_by_date(frame, table, notes)
+    frame = _drop_duplicates(frame, table, notes)
     blank = frame[wanted].isna()
-    frame = _filled(frame, blank, table, notes)
+    frame = _fill_blanks(frame, blank, table, notes)
     if columns is None:
-        frame = _without_constants(frame, wanted, targets, table, notes)
+        frame = _drop_constants(frame, wanted, targets, table, notes)
     wanted = [name for name in wanted if name in frame]
     if config.scaling == "returns":
         _require_positive(frame, wanted[:targets], table)
@@ -141,7 +141,7 @@ def _choose_columns(
 
 
 def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
-    """The series of each row, missing for rows that are not wanted."""
+    """The series of each row, missing for rows of other tickers."""
     if config.ticker is None and table.tickers is None:
         return Path(table.source).name.partition(".")[0]
     if config.ticker is None:
@@ -156,7 +156,7 @@ def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
     return table.tickers.where(wanted)
 
 
-def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+def _sort_by_date(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
     ordered = frame.sort_values(["_series", "_date"], kind="stable")
     steps = frame.groupby("_series")["_date"].diff()
     back = steps < (0 if table.dates is None else pd.Timedelta(0))
@@ -165,7 +165,7 @@ def _in_order(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFra
     return ordered
 
 
-def _without_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
+def _drop_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
     equal = frame.duplicated()
     if equal.any():
         notes.append(f"{equal.sum()} repeated rows dropped, first: line {equal.idxmax()}")
@@ -182,7 +182,7 @@ def _without_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> 
     return frame
 
 
-def _filled(
+def _fill_blanks(
     frame: pd.DataFrame, blank: pd.DataFrame, table: Table, notes: list[str]
 ) -> pd.DataFrame:
     if not blank.any(axis=None):
@@ -215,7 +215,7 @@ def _first(cells: pd.DataFrame) -> tuple[int, str]:
     return line, str(cells.loc[line].idxmax())
 
 
-def _without_constants(
+def _drop_constants(
     frame: pd.DataFrame, columns: list[str], targets: int, table: Table, notes: list[str]
 ) -> pd.DataFrame:
     for name in columns[targets:]:
@@ -241,8 +241,8 @@ def _require_positive(frame: pd.DataFrame, names: list[str], table: Table) -> No
         bad = frame.index[frame[name] <= 0]
         if len(bad):
             raise InputError(
-                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, of which "
-                "there is no return; for what is no price train with --scaling window"
+                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, but "
+                "returns need values above 0; train on other data with --scaling window"
             )
 
 

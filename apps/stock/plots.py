@@ -1,25 +1,25 @@
-"""Pictures: a fan of quantiles, and the error by step."""
+"""Plots: a fan chart of quantiles, and the error by step."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 
 SHOWN = 3  # horizons of known rows drawn before a forecast
-FEWEST = 15  # known rows drawn, at least
-# Of the bands, the outer one first: shades that a legend shows as they are drawn.
+FEWEST = 15  # least number of known rows drawn
+# Shades of the bands, the outer one first; opaque, so that the legend shows them as drawn.
 SHADES = "#d4e4f2", "#9cc3e2", "#6aa3d0"
 
 
 def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], title: str) -> None:
-    """Draw forecasts as fans after what was known.
+    """Draw forecasts as fans after the known values.
 
     Args:
         path: the PNG file.
         panels: one per series: its `series` and `column`; `dates` and `values` of the known rows;
-            `ahead`, the dates to come; `quantiles` `(horizon, levels)`; and perhaps `actual`
+            `ahead`, the future dates; `quantiles` `(horizon, levels)`; and optionally `actual`
             `(horizon,)`.
         levels: of the quantiles, rising, with 0.5 among them.
         title: the heading.
@@ -51,7 +51,7 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
             axes.plot(ahead, actual, color="tab:red", linewidth=1, label="actual")
         point = list(levels).index(0.5)
         axes.plot(ahead, fan[:, point], color="tab:blue", label="forecast")
-        # Names are text, also with "$" in them, which would begin a formula.
+        # Names may contain "$", which would begin a formula.
         axes.set_title(panel["series"], fontsize=10, parse_math=False)
         axes.set_ylabel(panel["column"], parse_math=False)
         if dates.dtype.kind == "M":
@@ -64,8 +64,8 @@ def fan_chart(path: Path, panels: Sequence[Mapping], levels: Sequence[float], ti
         axes.grid(alpha=0.3)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -87,5 +87,5 @@ def step_chart(path: Path, measures: Mapping[str, Mapping[str, Sequence[float]]]
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,4 +1,4 @@
-"""What a backtest says: figures over all steps, the tables, and the verdict in words."""
+"""Reports a backtest: metrics over all steps, tables, and the verdict in words."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ SIGNIFICANT = 0.05
 STEPS_SHOWN = 8  # of the horizon; backtest.csv has all
 
 Measures = Mapping[str, Sequence[float]]
-"""What `metrics.per_step` gives for one model."""
+"""The result of `metrics.per_step` for one model."""
 
 
 def summary(measures: Measures) -> dict[str, float]:
-    """One figure per measure: the mean over the steps; the direction is that of the first step.
+    """One value per metric: the mean over the steps; the direction is that of the first step.
 
     `mse` is the mean square, `rmse` its root. A direction that was never forecast is left out.
     """
@@ -63,7 +63,7 @@ def backtest_csv(measures: Mapping[str, Measures], tests: Sequence[Comparison]) 
 
 
 def best_baseline(figures: Mapping[str, Mapping[str, float]]) -> str:
-    """The baseline of the lowest MASE; the model, which is the first, is none."""
+    """The baseline of the lowest MASE; the first entry is the model and does not count."""
     return min(list(figures)[1:], key=lambda name: figures[name]["mase"])
 
 
@@ -91,10 +91,10 @@ def verdict(
     lagged_copy: bool,
     alarms: Sequence[str],
 ) -> str:
-    """The result in words: against the best baseline, then against persistence.
+    """The result in words: compared with the best baseline, then with persistence.
 
     Args:
-        figures: `summary` by model, the judged one first.
+        figures: `summary` by model, the evaluated one first.
         tests: of the model against persistence and against the best baseline, over all steps.
         levels: of the quantiles.
         lagged_copy: whether the forecasts follow the series a step late.
@@ -122,8 +122,8 @@ def verdict(
         )
     if lagged_copy:
         words.append(
-            "Warning: its one-step forecasts are nearer to a value already known than to the one "
-            "they forecast, a lagged copy; a plot of them looks right and says nothing."
+            "Warning: its one-step forecasts are nearer to a known value than to the actual one, "
+            "a lagged copy; a plot of them looks right, but they have no skill."
         )
     if alarms:
         words.insert(0, f"NOT TO BE TRUSTED, {len(alarms)} leak alarm{'s' * (len(alarms) > 1)}:")

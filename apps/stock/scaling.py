@@ -1,4 +1,4 @@
-"""Between prices and what a network is good at: the normalisation inside the model."""
+"""The normalisation inside the model: between raw values and network units."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,14 +8,15 @@ from keras import ops
 
 from apps.stock.config import StockConfig
 
-# Of the training rows' deviation: a window that hardly moves is not blown up beyond this.
+# In standard deviations of the training rows: limits the amplification of windows with almost
+# no change.
 SMALLEST_UNIT = 0.05
 LOWEST = float(np.finfo("float32").min)
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class Scaling(keras.layers.Layer):
-    r"""Raw windows to what the network reads, and forecasts between raw values and network units.
+    r"""Scales raw windows for the network, and forecasts between raw values and network units.
 
     A target $y$ becomes $z = (g(y) - c) / u$, where by `kind`
 
@@ -34,10 +35,10 @@ class Scaling(keras.layers.Layer):
     Args:
         kind: one of the three.
         residual: whether to forecast the change from the last value.
-        targets: number of columns to forecast; they are the first ones.
+        targets: number of columns to forecast; they come first.
         statistics: of the training rows, `apps.stock.data.statistics`.
         minimum: by target, the lowest value of a forecast, in the units of the data; None for a
-            target without, or for all.
+            target without a limit, or for all.
 
     Call arguments:
         window: raw values `(batch, lookback, columns)`.
@@ -76,9 +77,9 @@ class Scaling(keras.layers.Layer):
         return (self._g(ops.cast(values, self.compute_dtype)) - centre) / unit
 
     def unscale(self, window, z):
-        """What `scale` undoes; a last axis of quantiles, `(batch, horizon, targets, n)`, as well.
+        """Inverse of `scale`, also for a last axis of quantiles, `(batch, horizon, targets, n)`.
 
-        Rising quantiles stay rising. Values below the minimum become the minimum.
+        The order of quantiles is kept. Values below the minimum become the minimum.
         """
         centre, unit = self._target_frame(window, z.shape[1])
         if len(z.shape) == 4:

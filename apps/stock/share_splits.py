@@ -1,4 +1,4 @@
-"""Stock splits that the prices were not adjusted for: a fall by half overnight that was none."""
+"""Unadjusted stock splits: a fall by half overnight that is no change in value."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from apps.stock.config import StockConfig
 
 RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50, 100)
 NOT_PRICES = ("volume", "openint")  # they double and halve every day
-DAY_MOVE = 0.03  # what the price itself may have moved, in logarithms, on the day of the split
+DAY_MOVE = 0.03  # price change, in logarithms, allowed on the day of the split
 
 
 def adjust_share_splits(
@@ -22,12 +22,12 @@ def adjust_share_splits(
     """Refuse, adjust or keep jumps of a target by a whole ratio.
 
     Args:
-        frame: positive prices; the index is the line in the file, `_series` tells series apart.
+        frame: positive prices; the index is the line in the file, `_series` the series of each row.
         columns: its columns of numbers, the targets first.
         targets: number of targets.
-        config: `stock_splits` says what to do.
+        config: its `stock_splits` selects the action.
         source: for messages.
-        notes: what was adjusted is added here.
+        notes: a note per adjustment is added here.
 
     Returns:
         The frame; with `adjust`, the rows before a jump are divided by the ratio in every column

@@ -1,9 +1,9 @@
-"""What the forecaster exports."""
+"""The exported signatures of the forecaster."""
 
 import numpy as np
 
 from apps.common.errors import InputError
-from apps.common.files import replacing
+from apps.common.files import atomic_path
 from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.config import StockConfig
@@ -15,11 +15,11 @@ FILE, COUNT = "examples.npz", 8
 
 
 def write_examples(run: Run, config: StockConfig, data: Data) -> None:
-    """Keeps some test windows in the run, so that an export is compared on real values."""
+    """Writes some test windows to the run, to compare exports on real values."""
     starts = data.windows["test"]
     windows, _ = arrays(config, data, starts[:: max(1, len(starts) // (COUNT - 1))])
-    with replacing(run.path / FILE) as beside:
-        np.savez(beside, window=windows)
+    with atomic_path(run.path / FILE) as temporary:
+        np.savez(temporary, window=windows)
 
 
 def signatures(trained: Trained) -> Signatures:

@@ -1,4 +1,4 @@
-"""Reading a table of numbers, such as daily prices: any CSV that finance sites and Kaggle write."""
+"""Reads a table of numbers, such as daily prices, from CSV files of finance sites and Kaggle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ class Table:
     """The columns of a file; every index is the number of the line in the file.
 
     Attributes:
-        source: where it came from, for messages.
+        source: its name in messages.
         numbers: the numeric columns, float64; a blank cell is NaN.
         dates: the date of each row, or None for a file without.
         tickers: the series that each row belongs to, or None for a file with one.
-        notes: how the file was read where that is not obvious, a line each.
+        notes: unobvious choices in reading the file, a line each.
     """
 
     source: str
@@ -42,11 +42,11 @@ def read_table(source: str, delimiter: str = "auto", decimal: str = "auto") -> T
         source: `builtin`, Google's daily prices of 2004-2008, which come with matplotlib; or a
             path, `.csv` or `.txt`, also `.gz`, `.xz`, `.bz2` or `.zip`; with or without a header,
             dates (in one column or in columns `year`, `month`, ...), a ticker column.
-        delimiter: between the cells: `,`, `;`, `tab` or `|`; `auto` recognises it.
-        decimal: `.` or `,`; `auto` recognises it by all cells.
+        delimiter: between the cells: `,`, `;`, `tab` or `|`; `auto` infers it.
+        decimal: `.` or `,`; `auto` infers it from all cells.
 
     Raises:
-        InputError: it cannot be read, or a cell is not what its column should hold; the message
+        InputError: it cannot be read, or a cell has the wrong type for its column; the message
             names the line.
     """
     if source == "builtin":
@@ -71,7 +71,7 @@ def _builtin() -> pd.DataFrame:
 
 
 def _ticker_column(frame: pd.DataFrame) -> str | None:
-    found = [name for name in TICKER_NAMES if name in frame and _is_text(_typed(frame[name]))]
+    found = [name for name in TICKER_NAMES if name in frame and _is_text(_cast(frame[name]))]
     return found[0] if found else None
 
 
@@ -86,8 +86,8 @@ def _is_numeric(column: pd.Series) -> bool:
     return column.isna().all() or numeric_share(column) >= 0.5
 
 
-def _typed(column: pd.Series) -> pd.Series:
-    """Text as numbers, if all of it is plain ones."""
+def _cast(column: pd.Series) -> pd.Series:
+    """Text as numbers, if all cells are plain ones."""
     if not _is_text(column) or not column.dropna().str.fullmatch(PLAIN).all():
         return column
     return pd.to_numeric(column)
@@ -102,13 +102,13 @@ def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series
     parts = [name for name in DATE_PARTS if name in frame]
     if parts[:2] == ["year", "month"] and "date" not in frame:
         return parse_date_parts(pd.DataFrame({name: frame.pop(name) for name in parts}), source)
-    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(_typed(frame[name]))]
+    named = [name for name in DATE_NAMES if name in frame and _may_be_dates(_cast(frame[name]))]
     first = frame.columns[0] if len(frame.columns) else None
     if "date" in named and "time" in named:  # Stooq, within the day
         texts = frame.pop("date").astype(str) + " " + frame.pop("time").astype(str)
         return parse_dates(texts, source, notes)
     if named:
-        return parse_dates(_typed(frame.pop(named[0])), source, notes)
+        return parse_dates(_cast(frame.pop(named[0])), source, notes)
     texts = [name for name, column in frame.items() if _is_text(column) and not _is_numeric(column)]
     if first in texts:  # perhaps tickers, and then dates
         dated = (name for name in texts if is_date(str(frame[name].iloc[0])))
@@ -119,7 +119,7 @@ def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series
 
 
 def _may_be_dates(column: pd.Series) -> bool:
-    """Text; or a number in a column called `date` or the like that is no count such as month 3."""
+    """Text; or numbers in a column called `date` or the like, unless small such as month 3."""
     return not pd.api.types.is_numeric_dtype(column) or bool((column.dropna() > 1500).all())
 
 

@@ -13,7 +13,7 @@ from apps.task import Task
 
 
 def build(config: StockConfig, data: Data) -> keras.Model:
-    """The model, scaled by the training rows."""
+    """The model, scaled by statistics of the training rows."""
     return model.build(
         config,
         len(data.panel.columns),
@@ -27,7 +27,7 @@ def build(config: StockConfig, data: Data) -> keras.Model:
 def compile_model(network: keras.Model, config: StockConfig, batches_per_epoch: int) -> None:
     """The optimizer and the loss."""
     network.compile(
-        adamw(config, batches_per_epoch, config.weight_decay), loss=model.loss_of(config)
+        adamw(config, batches_per_epoch, config.weight_decay), loss=model.build_loss(config)
     )
 
 
@@ -35,7 +35,7 @@ def _describe(config: StockConfig, data: Data) -> str:
     windows = {part: len(starts) for part, starts in data.windows.items()}
     return (
         f"{len(data.panel.values):,} rows of {len(data.panel.names)} series; windows: "
-        f"{windows['train']:,} to train on, {windows['validation']:,} to choose by, "
+        f"{windows['train']:,} to train on, {windows['validation']:,} to validate on, "
         f"{windows['test']:,} to test on"
     )
 

@@ -1,1 +1,1 @@
-"""Translation: from pairs of sentences to a translator that searches inside its own graph."""
+"""Translation: from pairs of sentences to a translator with the search inside its graph."""

@@ -1,4 +1,4 @@
-"""What each token of a translation looked at, and how that is shown in a terminal."""
+"""The attention of each token of a translation, as a record and as lines for a terminal."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 
 SHADES = " ░▒▓█"
 WIDEST = 60  # source tokens in a strip
-NAMED, LEAST = 3, 0.1  # source tokens that are named, and the weight that is worth it
+NAMED, LEAST = 3, 0.1  # most source tokens named per line, and their least weight
 
 
 class Attention(NamedTuple):
-    """What each token of a translation looked at.
+    """The attention of each token of a translation.
 
     Attributes:
-        source: its tokens, the end token among them.
-        target: those of the translation.
+        source: the tokens of the source, the end token included.
+        target: the tokens of the translation.
         weights: `(target, source)`, rows that sum to 1.
     """
 
@@ -25,10 +25,10 @@ class Attention(NamedTuple):
 
 
 def describe(attention: Attention) -> str:
-    """A line per token: a strip with a cell per source token, and those that weigh most."""
+    """A line per token: a strip with a cell per source token, and the tokens of most weight."""
     width = max((len(token) for token in attention.target), default=0)
     return "\n".join(
-        f"  {token:{width}}  {_strip(row)}{_named(attention.source, row)}"
+        f"  {token:{width}}  {_strip(row)}{_top_sources(attention.source, row)}"
         for token, row in zip(attention.target, attention.weights)
     )
 
@@ -40,6 +40,6 @@ def _strip(row):
     return f"|{''.join(SHADES[shade] for shade in shades)}|  "
 
 
-def _named(source, row):
+def _top_sources(source, row):
     order = np.argsort(-row, kind="stable")[:NAMED]
     return ", ".join(f"{source[i]} {row[i]:.2f}" for i in order if row[i] >= LEAST)

@@ -1,4 +1,4 @@
-"""What a translator has to beat, and needs no network."""
+"""A baseline without a network: the translation of the nearest training sentence."""
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -10,9 +10,9 @@ CHUNK = 500  # sentences compared with all of the training at a time
 
 
 def nearest(train: Pairs, sentences: list[str]) -> list[str]:
-    """The translation of the training sentence that is most like each sentence.
+    """The translation of the most similar training sentence, for each sentence.
 
-    By the cosine of TF-IDF vectors of words and pairs of words; of equally near ones the first.
+    Similarity is the cosine of TF-IDF vectors of words and bigrams; of equal ones the first counts.
     """
     vectors = TfidfVectorizer(
         ngram_range=(1, 2), sublinear_tf=True, analyzer="word", token_pattern=_TOKEN

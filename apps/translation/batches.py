@@ -15,11 +15,11 @@ class TokenizedPairs:
 
     Args:
         config: the configuration.
-        source_tokenizer, target_tokenizer: of the two languages.
+        source_tokenizer, target_tokenizer: the tokenizers of the two languages.
         pairs: the pairs.
 
     Attributes:
-        tokens: how many target tokens there are, `EOS_ID` included.
+        tokens: the number of target tokens, `EOS_ID` included.
     """
 
     def __init__(
@@ -37,31 +37,31 @@ class TokenizedPairs:
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
         """`((source, decoder_input), target)`, int32 `(batch, time)` each, padded with 0.
 
-        The source and the target end with `EOS_ID`; what the decoder reads is the target a step
-        later, after `BOS_ID`.
+        The source and the target end with `EOS_ID`; the decoder input is `BOS_ID` and the target
+        without its last token.
 
         Args:
-            epoch: of the training, which draws its own order; None keeps one order, for judging.
+            epoch: of the training, which shuffles the pairs; None keeps the order, for evaluation.
         """
         random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
-        # By the target, where a step costs most, then by the source: both are padded little.
+        # By the target, where a step costs most, then by the source: both get little padding.
         sides = [list(map(len, side)) for side in (self._targets, self._sources)]
         bucket = self._config.bucket
         batches = bucket_by_length(np.array(sides).T, self._config.batch_size, bucket, random)
 
         def generate():
             for rows in batches:
-                target = self._padded(self._targets, rows)
+                target = self._pad(self._targets, rows)
                 started = np.roll(target, 1, axis=1)
                 started[:, 0] = BOS_ID
                 started[started == EOS_ID] = 0
-                yield (self._padded(self._sources, rows), started), target
+                yield (self._pad(self._sources, rows), started), target
 
         ids = tf.TensorSpec((None, None), tf.int32)
         dataset = tf.data.Dataset.from_generator(generate, output_signature=((ids, ids), ids))
         return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
 
-    def _padded(self, ids, rows):
+    def _pad(self, ids, rows):
         return pad([ids[row] for row in rows], self._config.bucket)
 
 

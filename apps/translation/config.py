@@ -13,7 +13,7 @@ DESCRIPTION = "Train a translator, compare its BLEU with two baselines, and expo
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationConfig(TrainingConfig):
-    """The flags of the translator, beside those of every application."""
+    """The flags of the translator, in addition to those of every application."""
 
     source: str = "en"
     """Language that is translated: the ending of its parallel files, or its key in tfds."""
@@ -28,28 +28,27 @@ class TranslationConfig(TrainingConfig):
     """Name of the parallel files to test on, such as test_2016_flickr; None takes the only one."""
 
     limit: int | None = None
-    """Number of pairs to train on; what is held out is drawn from the others."""
+    """Number of pairs to train on; held-out pairs are sampled from the others."""
 
     subset: Literal["random", "first"] = "random"
-    """Which pairs --limit takes: random ones, by --split-seed and with all translations of a
+    """Pairs that --limit takes: random ones, by --split-seed and with all translations of a
     sentence; or the first of the file, which may be sorted by length."""
 
     validation_fraction: float = 0.05
-    """Part of the source sentences that chooses the epoch, of data that tell none apart."""
+    """Fraction of source sentences held out for validation when the data has no such split."""
 
     test_fraction: float = 0.05
-    """Part of the source sentences that is tested on, of data that tell none apart."""
+    """Fraction of source sentences held out for testing when the data has no such split."""
 
     split_seed: int = 0
-    """Seed of that split and of the builtin pairs, apart from --seed, so that trainings with
-    several seeds are judged on the same sentences."""
+    """Seed of these splits and of the builtin pairs; trainings with another --seed share them."""
 
     tokens: Literal["word", "wordpiece"] = "wordpiece"
-    """What the network reads and writes: words, or the word pieces of keras_nlp."""
+    """Kind of tokens: words, or the word pieces of keras_nlp."""
 
     vocabulary: int = 8_000
-    """Largest number of different tokens of each language. Word pieces are fewer in small data,
-    as each is seen ten times or is a single character: 2,900 in 29,000 captions."""
+    """Maximum size of each vocabulary. Small data gives fewer word pieces, as each occurs ten
+    times or is a single character: 2,900 in 29,000 captions."""
 
     min_count: int = 2
     """Words seen fewer times in training are read as one unknown word (--tokens word)."""
@@ -58,59 +57,59 @@ class TranslationConfig(TrainingConfig):
     """Lower-case both languages."""
 
     max_pair_length: int = 100
-    """Pairs with a side of more words and marks are not trained on."""
+    """Training leaves out pairs with more words and marks on a side."""
 
     max_length: int = 250
-    """Tokens that are read of a sentence to translate."""
+    """Maximum length of a sentence to translate, in tokens; the rest is not read."""
 
     max_length_ratio: float = 2.0
-    """A translation has at most so many tokens per token of its source, and ten more."""
+    """Maximum output length: `ratio * source length + 10` tokens."""
 
     bucket: int = 4
-    """Batches are padded to multiples of so many tokens."""
+    """Batches are padded to a multiple of this length."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "gru"
     """Recurrent layer."""
 
     layers: int = 1
-    """Recurrent layers of the encoder and of the decoder; with attention the decoder has one
-    more, which asks."""
+    """Recurrent layers of the encoder and of the decoder; with attention the decoder has these plus
+    one layer that produces the attention query."""
 
     units: int = 256
     """Size of the hidden state of each layer and direction."""
 
     embedding: int = 256
-    """Size of the word vectors, and with attention of the vector that each word is read from."""
+    """Size of the word vectors, and with attention of the vector before the output layer."""
 
     bidirectional: bool = True
     """Encode in both directions (with attention)."""
 
     attention: Attention = "additive"
-    """How the decoder looks at the source; none gives it the encoder's final state instead."""
+    """Score of the decoder's attention; none passes the encoder's final state instead."""
 
     tied: bool = False
-    """Use the target's word vectors as the weights of the output too (with attention)."""
+    """Tie the weights of the output layer to the target's word vectors (with attention)."""
 
     embedding_dropout: float = 0.0
-    """Dropout rate of the word vectors' components, the same ones in the whole sentence."""
+    """Dropout rate of the word vectors' components, with one mask for the whole sentence."""
 
     dropout: float = 0.0
-    """Dropout rate of what each recurrent layer and the layer before the output give."""
+    """Dropout rate of the outputs of each recurrent layer and of the layer before the output."""
 
     label_smoothing: float = 0.0
-    """Part of each target's probability that is spread over the vocabulary."""
+    """Label smoothing: share of each target's probability that is spread over the vocabulary."""
 
     weight_decay: float = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
     keep: Literal["best", "last"] = "best"
-    """The epoch whose weights are kept: the best on the validation pairs, or just the last."""
+    """The epoch whose weights are kept: the best on the validation pairs, or the last."""
 
     beam: int = 5
     """Hypotheses that beam search keeps."""
 
     alpha: float = 0.75
-    """Exponent of the length by which it divides their log-probability."""
+    """Exponent α of the length penalty: hypotheses are ranked by log-probability / length^α."""
 
     def __post_init__(self):
         """Check the fields."""
@@ -147,7 +146,7 @@ class TranslationConfig(TrainingConfig):
 
 PRESETS = {
     "tiny": (
-        "a GRU of 64 units with attention on pairs that a grammar wrote, a minute on 2 cores",
+        "a GRU of 64 units with attention on generated pairs, a minute on 2 cores",
         TranslationConfig(
             tokens="word",
             min_count=1,
@@ -176,7 +175,7 @@ PRESETS = {
             dropout=0.2,
             learning_rate=5e-3,
             epochs=100,
-            keep="last",  # as documented: to be asked what it was trained on
+            keep="last",  # as in D2L, which translates training sentences
         ),
     ),
     "base": (

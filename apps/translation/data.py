@@ -17,12 +17,12 @@ from apps.translation.text import count_words
 
 @dataclass(frozen=True)
 class Corpus:
-    """Pairs to train on, to choose the epoch by, and to judge by once.
+    """Pairs for training, for selecting the epoch, and for one final test.
 
     Attributes:
         train, validation, test: the parts; a source sentence is in one of them only.
         sha256: a digest of all sentences.
-        about: how the parts came about, for the model card.
+        about: how the parts were made, for the model card.
     """
 
     train: Pairs
@@ -36,9 +36,9 @@ class Corpus:
 def load(config: TranslationConfig) -> Corpus:
     """The pairs that `config` names (see `pairs.read` and `grammar.generate`), in three parts.
 
-    What the source does not tell apart is drawn from its training part, by distinct source
-    sentences: two are the same here if the same words and marks are read of them, whatever their
-    case (see `Pairs.keys`).
+    Parts that the source lacks are sampled from its training part, by distinct source sentences.
+    Two sentences are the same if they have the same words and marks, in any case (see
+    `Pairs.keys`).
 
     Args:
         config: the configuration.
@@ -48,7 +48,7 @@ def load(config: TranslationConfig) -> Corpus:
     """
     given = _builtin(config) if config.data == "builtin" else pairs.read(config)
     parts, about = _given_splits(given)
-    parts, drawn = _sample_missing_splits(config, parts)
+    parts, sampled = _sample_missing_splits(config, parts)
     parts["train"], shortened = _drop_long_pairs(config, parts["train"])
     for name, part in parts.items():
         if not len(part):
@@ -59,7 +59,7 @@ def load(config: TranslationConfig) -> Corpus:
     return Corpus(
         *(parts[name] for name in pairs.PARTS),
         digest.hexdigest(),
-        (about + drawn + shortened).strip(),
+        (about + sampled + shortened).strip(),
     )
 
 
@@ -77,28 +77,28 @@ def _builtin(config):
 
 
 def _given_splits(given):
-    """The parts that are told apart, without what a later part has, and what the card says."""
-    parts, left_out, taken = {}, [], set()
-    for name in reversed(pairs.PARTS):  # so that what is tested on stays as it is
+    """The parts that the source has, without sources of later parts; and a text for the card."""
+    parts, left_out, later_keys = {}, [], set()
+    for name in reversed(pairs.PARTS):  # so that the test part stays unchanged
         if name in given:
-            parts[name] = _select(given[name], lambda key: key not in taken)
-            taken.update(parts[name].keys)
+            parts[name] = _select(given[name], lambda key: key not in later_keys)
+            later_keys.update(parts[name].keys)
             if dropped := len(given[name]) - len(parts[name]):
                 left_out.append(f"{dropped:,} of {name}")
     own = " and ".join(name for name in pairs.PARTS[1:] if name in given)
-    about = f"The {own} pairs are the source's own. " if own else ""
+    about = f"The data has its own {own} pairs. " if own else ""
     if left_out:
-        about += f"Pairs left out as a later part has their source: {' and '.join(left_out)}. "
+        about += f"Pairs left out because a later part has their source: {' and '.join(left_out)}. "
     return parts, about
 
 
 def _sample_missing_splits(config, parts):
-    """All three parts: those that are missing are drawn from the training part."""
+    """All three parts; missing ones are sampled from the training part."""
     pool, about = parts["train"], ""
     if is_limited := config.limit is not None and config.limit < len(pool):
         train = pool.select(_limited_rows(config, pool))
         about = f"Only {config.limit:,} of {len(pool):,} pairs are trained on, "
-        about += "the first. " if config.subset == "first" else "drawn at random. "
+        about += "the first. " if config.subset == "first" else "sampled at random. "
         known = set(train.keys)
         parts, pool = parts | {"train": train}, _select(pool, lambda key: key not in known)
     trained = len(set(parts["train"].keys))
@@ -112,13 +112,13 @@ def _sample_missing_splits(config, parts):
     }
     sources = list(dict.fromkeys(pool.keys))
     if is_limited and config.subset == "first":
-        sources = sources[: sum(counts.values())]  # the ones like those that are trained on
+        sources = sources[: sum(counts.values())]  # the ones similar to the training pairs
     random.Random(config.split_seed).shuffle(sources)
     for name, count in counts.items():
         chosen, sources = set(sources[:count]), sources[count:]
         parts = parts | {name: _select(pool, chosen.__contains__)}
         origin = "the others" if is_limited else "all"
-        about += f"{name.capitalize()}: {len(chosen):,} distinct sources, drawn from {origin}. "
+        about += f"{name.capitalize()}: {len(chosen):,} distinct sources, sampled from {origin}. "
     if not is_limited:
         parts = parts | {"train": _select(pool, set(sources).__contains__)}
     return parts, about

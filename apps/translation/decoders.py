@@ -1,8 +1,8 @@
-"""Two decoders: one is given the encoder's final state, the other looks at all it wrote.
+"""Two decoders: with the encoder's final state as context, and with attention.
 
 Both run over the whole target at once, so one function serves training (all tokens) and search (one
-token at a time). Rows are hypotheses: there may be k of each sentence, neighbours, where the memory
-of the sentence is held once.
+token at a time). Rows are hypotheses: a sentence may have k consecutive rows, which share one copy
+of its memory.
 """
 
 import keras
@@ -16,7 +16,7 @@ STATES = {"vanilla": 1, "gru": 1, "lstm": 2}
 
 
 class ContextDecoder(keras.layers.Layer):
-    r"""The documented decoder: the context is the encoder's final state.
+    r"""The textbook decoder: the context is the encoder's final state.
 
     $$c = H_T^{(L)}, \qquad S_t = \mathrm{RNN}([e_t; c], S_{t-1}), \qquad S_0 = H_T$$
 
@@ -31,7 +31,7 @@ class ContextDecoder(keras.layers.Layer):
         dropout: rate, between the layers.
 
     Attributes:
-        output_size: size of what the output layer reads.
+        output_size: size of the input of the output layer.
     """
 
     def __init__(self, cell, layers, units, embedding, dropout, **options):
@@ -43,10 +43,10 @@ class ContextDecoder(keras.layers.Layer):
         self.built = True
 
     def init_memory(self, H, mask, final_states, training=False):
-        """What the decoder keeps of a source.
+        """The tensors that the decoder reads in every step, and its initial states.
 
         Args:
-            H: `(batch, source, units)`, what the encoder wrote.
+            H: `(batch, source, units)`, the outputs of the encoder.
             mask: bool `(batch, source)`.
             final_states: the final states of its layers, each `(batch, units)`, bottom up.
             training: whether dropout applies.
@@ -63,7 +63,7 @@ class ContextDecoder(keras.layers.Layer):
         Args:
             E: `(rows, time, embedding)`, vectors of the tokens before; k rows of each sentence.
             states: the states before, each `(rows, units)`.
-            memory: of the `batch = rows / k` sentences.
+            memory: the memory of the `batch = rows / k` sentences.
             training: whether dropout applies.
 
         Returns:
@@ -78,7 +78,7 @@ class ContextDecoder(keras.layers.Layer):
 
 
 class AttentionDecoder(keras.layers.Layer):
-    r"""Asks, attends, reads: a conditional recurrent decoder that needs no loop but its layers'.
+    r"""A conditional recurrent decoder with attention, whose only loops are those of its layers.
 
     $$S^{(0)}_t = \mathrm{RNN}(e_t, S^{(0)}_{t-1}), \qquad
       a_t = \mathrm{softmax}_s\, \mathrm{score}(S^{(0)}_t, H_s), \qquad c_t = \sum_s a_{ts} H_s$$
@@ -86,23 +86,23 @@ class AttentionDecoder(keras.layers.Layer):
       o_t = \tanh([S^{(L)}_t; c_t; e_t] W + b)$$
 
     where the score is additive, $w^\top \tanh(S W_q + H W_k)$ (Bahdanau et al. 2015), or
-    multiplicative, $S (H W_k)^\top / \sqrt d$ (Luong et al. 2015). The layer that asks does not
-    read the context, so that all queries of a sentence are known at once; the layers above do.
-    Source: GNMT's lowest decoder layer (Wu et al. 2016), and Nematus's conditional GRU (Sennrich et
-    al. 2017), which feeds the context back into what asks; this one does not.
+    multiplicative, $S (H W_k)^\top / \sqrt d$ (Luong et al. 2015). Attention queries do not depend
+    on the context vector (no input feeding), so all queries of a sentence are computed at once; the
+    layers above the query layer read the context. Source: GNMT's lowest decoder layer (Wu et al.
+    2016), and Nematus's conditional GRU (Sennrich et al. 2017), which feeds the context back.
 
     Args:
         cell: `vanilla`, `gru` or `lstm`.
-        layers: number of recurrent layers above the one that asks.
+        layers: number of recurrent layers above the query layer.
         units: size of the hidden states, the queries and the keys.
         embedding: size of the token vectors, and of the output.
-        dropout: rate: of what the encoder wrote, between the layers, and of the output.
+        dropout: rate: of the encoder's outputs, between the layers, and of the output.
         attention: `additive` or `multiplicative`.
-        written: size of what the encoder writes.
-        bridged: size of the final states of the encoder's top layer, side by side.
+        written: size of the encoder's outputs.
+        bridged: size of the final states of the encoder's top layer, concatenated.
 
     Attributes:
-        output_size: size of what the output layer reads.
+        output_size: size of the input of the output layer.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, E, states, memory, training=False):
         """As `ContextDecoder.call`; the weights are `(rows, time, source)`."""
         time = ops.shape(E)[1]
-        S, *asked = self.query_rnn(E, initial_state=list(states[: self.count]), training=training)
+        S, *bottom = self.query_rnn(E, initial_state=list(states[: self.count]), training=training)
         Q = over_rows(self.query, S) if self.query else S / self.units**0.5
         context, weights = self.score(
             [by_sentence(Q, memory["values"]), memory["values"], memory["keys"]],
@@ -150,16 +150,16 @@ class AttentionDecoder(keras.layers.Layer):
         )
         context, weights = by_row(context, time), by_row(weights, time)
         X = ops.concatenate([S, context], axis=-1)
-        S, *read = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
+        S, *upper = self.recurrent(X, initial_state=list(states[self.count :]), training=training)
         output = over_rows(self.read, ops.concatenate([S, context, E], axis=-1))
-        return self.drop_output(output, training=training), asked + read, weights
+        return self.drop_output(output, training=training), bottom + upper, weights
 
 
 def over_rows(function, X):
-    """A function of the last axis, of `(rows, time, n)`.
+    """A function of the last axis, applied to `(rows, time, n)`.
 
-    Where the time is known, as in a step of a search, it is called with a matrix: LiteRT then knows
-    all shapes before it computes, and counts on it (docs/export.md).
+    With a static time axis, as in a step of a search, it is called with a matrix: LiteRT then has
+    static shapes, which it needs (docs/export.md).
     """
     time = X.shape[1]
     if time is None:
@@ -170,7 +170,7 @@ def over_rows(function, X):
 
 def by_sentence(rows, memory):
     """`(rows, time, n)` as `(batch, rows / batch * time, n)`, batch being that of `memory`."""
-    # By a concatenation, of which LiteRT knows the result before it computes; it does of no stack.
+    # By a concatenation, whose shape LiteRT infers statically; it does not for a stack.
     shape = tf.concat([tf.shape(memory)[:1], [-1, rows.shape[-1]]], axis=0)
     return tf.reshape(rows, shape)
 
@@ -181,7 +181,7 @@ def by_row(values, time):
 
 
 def stack(cell, layers, units, dropout, dtype, bidirectional=False):
-    """Recurrent layers on top of one another, which give all outputs and their states."""
+    """Stacked recurrent layers, which return all outputs and their states."""
 
     def layer():
         one = LAYERS[cell](units, dtype=dtype)
@@ -197,7 +197,7 @@ def stack(cell, layers, units, dropout, dtype, bidirectional=False):
 
 
 def dense(units, inputs, dtype, **options):
-    """A dense layer that has its weights."""
+    """A dense layer that is built already."""
     layer = keras.layers.Dense(units, dtype=dtype, **options)
     layer.build((None, None, inputs))
     return layer

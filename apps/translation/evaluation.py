@@ -32,8 +32,8 @@ RESULTS = ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity
 PICTURED = 4  # sentences with a picture of the attention
 BATCH = 64  # sentences translated at a time
 
-# Those of Dive into Deep Learning, section 10.7, and their references as its tokens.
-DOCUMENTED = {
+# The sentences of Dive into Deep Learning, section 10.7, with tokenized references.
+TEXTBOOK_SENTENCES = {
     "Go.": "va !",
     "I lost.": "j'ai perdu .",
     "He's calm.": "il est calme .",
@@ -42,7 +42,7 @@ DOCUMENTED = {
 
 
 def monitor(config: TranslationConfig) -> tuple[str, str]:
-    """The figure of the history that selects the best epoch, and whether its "min" or "max"."""
+    """The metric that selects the best epoch, and "min" or "max", whichever is best."""
     return ("epoch", "max") if config.keep == "last" else (MONITOR, "min")
 
 
@@ -84,15 +84,17 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
         "source_tokens": len(source.vocabulary),
         "target_tokens": len(target.vocabulary),
         "signatures": scores[ours].signatures,
-        "documented": documented(graph.functions["translate"], config, corpus.train),
+        "textbook_sentences": score_textbook_sentences(
+            graph.functions["translate"], config, corpus.train
+        ),
     }
     remarks = []
-    if metrics["documented"]:
-        remarks = ["", "Documented sentences, a smoke test, as most are trained on:",
-                   markdown_table(metrics["documented"])]  # fmt: skip
+    if metrics["textbook_sentences"]:
+        remarks = ["", "Textbook sentences (D2L), a smoke test, as most are training sentences:",
+                   markdown_table(metrics["textbook_sentences"])]  # fmt: skip
     shown = {who: translations[who] for who in (ours, baselines.NEAREST)}
     lengths = by_length(scorer, sentences, shown)
-    drawn = {
+    charts = {
         "lengths": partial(
             plot_by_length, rows=lengths, count="sentences", what="source", score="BLEU"
         )
@@ -100,7 +102,7 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     if config.attention != "none":
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
         maps = attention_maps(graph, source, target, pictured)
-        drawn["attention"] = partial(plots.attention_maps, maps=maps)
+        charts["attention"] = partial(plots.attention_maps, maps=maps)
     errors = report.worst(scorer, sentences, references, translations[ours])
     return Evaluation(
         headline=f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}",
@@ -116,13 +118,13 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
         f"scores below, of {metrics['sentences']:,} distinct sources. {corpus.about}",
         limits=report.LIMITS,
         sections=report.sections(config, metrics, lengths, errors),
-        plots=drawn,
+        plots=charts,
         remarks=remarks,
     )
 
 
 def translate(function: Callable, sentences: list[str]) -> list[str]:
-    """Translations of sentences, those of about the same length together.
+    """Translations of sentences, in batches of similar length.
 
     Args:
         function: of `TranslatorGraph`, such as `translate`.
@@ -139,15 +141,17 @@ def translate(function: Callable, sentences: list[str]) -> list[str]:
 
 
 def perplexity(model: keras.Model, pairs: TokenizedPairs) -> float:
-    """Of the reference translations, per token, given those before."""
+    """The perplexity of the reference translations, per token."""
     model.compile(loss=TokenCrossentropy(), metrics=[Perplexity(ignore_class=PAD_ID)])
     return model.evaluate(pairs.batches(), verbose=0, return_dict=True)["perplexity"]
 
 
-def documented(function: Callable, config: TranslationConfig, train: Pairs) -> list[dict]:
-    """The four documented sentences and their BLEU (k=2), if any of them was trained on."""
+def score_textbook_sentences(
+    function: Callable, config: TranslationConfig, train: Pairs
+) -> list[dict]:
+    """The four textbook sentences (D2L) and their BLEU (k=2), if any of them was trained on."""
     known = set(train.keys)
-    is_known = [text in known for text in plain(list(DOCUMENTED), lowercase=True)]
+    is_known = [text in known for text in plain(list(TEXTBOOK_SENTENCES), lowercase=True)]
     if (config.source, config.target) != ("en", "fr") or not any(is_known):
         return []
     return [
@@ -156,16 +160,16 @@ def documented(function: Callable, config: TranslationConfig, train: Pairs) -> l
             "trained on": "yes" if trained_on else "no",
             "reference": reference,
             "translation": translation,
-            "BLEU, k=2": bleu(spaced(translation.lower()), reference, k=2),
+            "BLEU, k=2": bleu(space_marks(translation.lower()), reference, k=2),
         }
         for (sentence, reference), trained_on, translation in zip(
-            DOCUMENTED.items(), is_known, translate(function, list(DOCUMENTED))
+            TEXTBOOK_SENTENCES.items(), is_known, translate(function, list(TEXTBOOK_SENTENCES))
         )
     ]
 
 
-def spaced(text: str) -> str:
-    """The documented tokens: words, and a blank before each mark that ends a sentence."""
+def space_marks(text: str) -> str:
+    """The textbook's tokens: words, and a blank before each mark that ends a sentence."""
     return re.sub(r"\s*([,.!?])", r" \1", text)
 
 
@@ -178,7 +182,7 @@ def attention_maps(
         for sentence in sentences:
             ids = source_ids(source, tf.constant([sentence]))
             found = graph.functions["greedy_ids"](ids=ids)
-            # Behind the end, a search writes <eos> up to the maximum length.
+            # After the end, a search writes <eos> up to the maximum length.
             found = found["ids"][:, : found["lengths"][0]]
             weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
             maps.append(

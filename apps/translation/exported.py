@@ -1,4 +1,4 @@
-"""The exported translator as one object, whichever file it comes from."""
+"""The exported translator, from a SavedModel or a LiteRT file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from rnn_keras.export import LiteRTModel, SavedModel
 
 @dataclass(frozen=True)
 class Source:
-    """What the model reads of a sentence.
+    """The input that the model reads of a sentence.
 
     Attributes:
-        length: number of its tokens.
-        read: how many of them are read, from the first on.
-        unknown: its words that the model does not know.
+        length: number of tokens of the sentence.
+        read: number of tokens that are read, from the first on.
+        unknown: the words that are unknown to the model.
         knows_any: whether any token that is read is known.
     """
 
@@ -37,7 +37,7 @@ class Translation:
     Attributes:
         text: the translation.
         score: its log-probability over L^alpha.
-        attention: what each of its tokens looked at; None if the model has no attention.
+        attention: the attention of its tokens; None if the model has no attention.
     """
 
     text: str
@@ -46,10 +46,10 @@ class Translation:
 
 
 class ExportedTranslator:
-    """Translates with an exported model: its `encode` and `step`, and a search around them.
+    """Translates with an exported model: a search over its `encode` and `step`.
 
-    So any width and any length penalty can be asked for, where the signatures that search by
-    themselves have those of the run.
+    Beam width and length penalty are free, whereas the signatures that contain a search have those
+    of the run.
 
     Args:
         model: a SavedModel or a LiteRT file with the signatures `encode` and `step`.
@@ -72,7 +72,7 @@ class ExportedTranslator:
         return {name: tf.constant(value) for name, value in outputs.items()}
 
     def read(self, sentences: Sequence[str]) -> list[Source]:
-        """What is read of each sentence."""
+        """The input that the model reads of each sentence."""
         text = tf.constant(sentences)
         ids = self._source.encode(text)
         return [
@@ -94,7 +94,7 @@ class ExportedTranslator:
             sentences: at least one.
             beam: hypotheses that beam search keeps; 1 is greedy search.
             alpha: exponent of the length by which their log-probability is divided.
-            nbest: up to `beam`.
+            nbest: number of translations per sentence, up to `beam`.
         """
         text = tf.constant(sentences)
         ids = source_ids(self._source, text)
@@ -105,21 +105,22 @@ class ExportedTranslator:
             outputs = self._call("step", ids=tokens, **memory, **dict(zip(states, carried)))
             return outputs["logits"], [outputs[name] for name in states]
 
-        found = search(self.config, step, list(states.values()), ids, beam, alpha, nbest)
-        attention = self._align(ids, found.tokens) if self.attends else None
-        texts = self._texts(text, ids, found.tokens, attention)
+        hypotheses = search(self.config, step, list(states.values()), ids, beam, alpha, nbest)
+        attention = self._align(ids, hypotheses.tokens) if self.attends else None
+        texts = self._texts(text, ids, hypotheses.tokens, attention)
 
         def translation(row, n):
-            length = found.lengths[row, n]
-            tokens = self._target.tokens(found.tokens[row, n, :length].numpy())
-            looked = None
+            length = hypotheses.lengths[row, n]
+            tokens = self._target.tokens(hypotheses.tokens[row, n, :length].numpy())
+            token_attention = None
             if attention is not None:
                 source = self._source.tokens(ids[row].numpy()[ids[row] != PAD_ID])
                 weights = attention[row, n, :length, : len(source)].numpy()
-                looked = Attention(source, tokens, weights)
-            return Translation(texts[row, n].numpy().decode(), float(found.scores[row, n]), looked)
+                token_attention = Attention(source, tokens, weights)
+            score = float(hypotheses.scores[row, n])
+            return Translation(texts[row, n].numpy().decode(), score, token_attention)
 
-        exists = found.scores.numpy() > tf.float32.min
+        exists = hypotheses.scores.numpy() > tf.float32.min
         return [
             [translation(row, n) for n in range(nbest) if exists[row, n]]
             for row in range(len(sentences))

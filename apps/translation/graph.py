@@ -1,4 +1,4 @@
-"""The functions of the translator that are exported: whole sentences, and step by step."""
+"""Graph functions of the translator, for export: whole sentences, and step by step."""
 
 import tensorflow as tf
 
@@ -14,13 +14,13 @@ class TranslatorGraph:
     Args:
         config: the configuration of the model.
         model: the model.
-        source, target: its tokenizers.
+        source, target: the tokenizers.
 
     Attributes:
         functions: all functions by name, `tf.function`s that return dictionaries; see the
-            methods. Batches are of any size but none. Ids outside a vocabulary are read as `<unk>`.
-        saved_model, litert: those that go into either format. LiteRT files take no text.
-        trackables: what an export has to keep.
+            methods. A batch has at least one row. Ids outside a vocabulary are read as `<unk>`.
+        saved_model, litert: the functions of each format. LiteRT files take no text.
+        trackables: objects that an export must track.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class TranslatorGraph:
         memory, states = tf.function(
             model.encode, input_signature=ids, autograph=False
         ).get_concrete_function().structured_outputs  # fmt: skip
-        self._memory = {name: _named(name, spec) for name, spec in memory.items()}
-        self._states = {f"state_{i}": _named(f"state_{i}", spec) for i, spec in enumerate(states)}
+        self._memory = {name: _spec(name, spec) for name, spec in memory.items()}
+        self._states = {f"state_{i}": _spec(f"state_{i}", spec) for i, spec in enumerate(states)}
         carried = [*self._states.values(), *self._memory.values()]
         last = [tf.TensorSpec([None], tf.int32, "ids")]
         pair = [*ids, tf.TensorSpec([None, None], tf.int32, "target_ids")]
@@ -108,13 +108,13 @@ class TranslatorGraph:
                 behind it.
 
         Returns:
-            `ids`, int32 `(batch, time)`, and `lengths`, `(batch,)`, the `EOS_ID` at the end
-            counted; behind it is nothing else. `scores`, `(batch,)` float32.
+            `ids`, int32 `(batch, time)`, and `lengths`, `(batch,)`, including the final
+            `EOS_ID`, after which there is nothing else. `scores`, `(batch,)` float32.
         """
         return _best(self._search(ids, self._config.beam)[0])
 
     def encode(self, ids):
-        """What `step` needs of a source: the memory, which never changes, and the states.
+        """The inputs of `step` for a source: the memory, which never changes, and the states.
 
         Args:
             ids: as in `beam_ids`.
@@ -131,7 +131,7 @@ class TranslatorGraph:
         Args:
             ids: int32 `(rows,)`, the tokens before; `BOS_ID` at first.
             *carried: the states, each `(rows, units)`; the memory of the `rows / k` sentences,
-                where the k rows of one are neighbours.
+                with k consecutive rows each.
 
         Returns:
             `logits`, float32 `(rows, vocabulary)`, and the new states by their names.
@@ -141,11 +141,11 @@ class TranslatorGraph:
         return {"logits": logits, **dict(zip(self._states, states))}
 
     def align(self, ids, target_ids):
-        """What each token of a translation looks at.
+        """The attention of each token of a translation.
 
         Args:
             ids: as in `beam_ids`.
-            target_ids: int32 `(batch, time)`, the translations, as `beam_ids` gives them.
+            target_ids: int32 `(batch, time)`, the translations, as returned by `beam_ids`.
 
         Returns:
             `attention`, float32 `(batch, time, source)`, which sums to 1 over the source.
@@ -154,7 +154,7 @@ class TranslatorGraph:
         return {"attention": self._attention(memory, states, target_ids)}
 
     def _translations(self, text, beam, nbest=1):
-        """What is found, and its texts `(batch, nbest)`."""
+        """The hypotheses of a search, and their texts `(batch, nbest)`."""
         ids, words = self._read(text)
         found, memory, states = self._search(ids, beam, nbest)
         if not self._copies:
@@ -192,7 +192,7 @@ class TranslatorGraph:
         return self._model.decode(tokens, states, memory)[2]
 
 
-def _named(name, spec):
+def _spec(name, spec):
     return tf.TensorSpec(spec.shape, spec.dtype, name)
 
 

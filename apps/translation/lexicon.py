@@ -1,4 +1,4 @@
-"""The words of the builtin pairs, with what French has to know of each."""
+"""The words of the builtin pairs, with their French grammar."""
 
 import functools
 from typing import NamedTuple
@@ -38,8 +38,8 @@ L hospital - hôpital - m
 L church - église - f
 """
 
-# The kinds of nouns it stands with, and those it is said of; masculine, feminine, their plurals,
-# and the masculine before a vowel.
+# The kinds of nouns it precedes, and those it is a predicate of; masculine, feminine, their
+# plurals, and the masculine before a vowel.
 BEFORE = """
 PAT P little petit petite petits petites petit
 GAHO GAHO old vieux vieille vieux vieilles vieil
@@ -58,7 +58,7 @@ FHO FHO green vert verte verts vertes vert
 - PGN happy content contente contents contentes content
 """
 
-# Who does it, to whom or to what, and whether that may be indefinite; infinitive, present and past;
+# Kinds of subjects, kinds of objects, article of the object; infinitive, present and past;
 # je, il, nous, ils, participle, and the stem of the future.
 VERBS = """
 PGNA F a eat eats ate | mange mange mangeons mangent mangé manger
@@ -72,7 +72,7 @@ PGN RT a lose loses lost | perds perd perdons perdent perdu perdr
 PGN O a open opens opened | ouvre ouvre ouvrons ouvrent ouvert ouvrir
 PGNA PGN a wait_for waits_for waited_for | attends attend attendons attendent attendu attendr
 """
-# The same of the verbs with être; first, how they go with a place.
+# The same for verbs with être; first, the prepositions before a place.
 MOVES = """
 to à go goes went | vais va allons vont allé ir
 from de come_back comes_back came_back | reviens revient revenons reviennent revenu reviendr
@@ -128,7 +128,7 @@ def rows(table: str) -> list[list[str]]:
 class Phrase(NamedTuple):
     """A subject or an object.
 
-    The person is 0 to 3 for what goes like je, il, nous, ils. The kind is that of `NOUNS`.
+    The person is 0 to 3, conjugated like je, il, nous, ils. The kind is that of `NOUNS`.
     """
 
     english: str
@@ -138,7 +138,7 @@ class Phrase(NamedTuple):
     kind: str
 
     def agree(self, masculine: str) -> str:
-        """A participle that says something of it."""
+        """A participle that agrees with the phrase."""
         return masculine + "e" * self.feminine + "s" * (self.person >= 2)
 
 

@@ -1,4 +1,4 @@
-"""What training minimises: the cross-entropy of each token, smoothed."""
+"""The loss of the translator: the label-smoothed cross-entropy of each token."""
 
 import keras
 from keras import ops
@@ -17,7 +17,7 @@ class TokenCrossentropy(keras.losses.Loss):
 
     Args:
         label_smoothing: ε.
-        name: of the loss.
+        name: name of the loss.
 
     Call arguments:
         y_true: ids `(batch, time)`; `PAD_ID` is left out.

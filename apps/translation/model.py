@@ -47,7 +47,7 @@ class Translator(keras.Model):
 
     Call arguments:
         inputs: `(source, tokens)`, int32 `(batch, source)` and `(batch, time)`; in the source,
-            steps of `PAD_ID` are passed over. Ids outside a vocabulary are read as `<unk>`.
+            steps of `PAD_ID` are skipped. Ids outside a vocabulary are read as `<unk>`.
         training: whether dropout applies.
 
     Returns:
@@ -104,7 +104,7 @@ class Translator(keras.Model):
         self.built = True
 
     def encode(self, source, training=False):
-        """Reads the source.
+        """Encodes the source.
 
         Args:
             source: int32 `(batch, source)`.
@@ -126,7 +126,7 @@ class Translator(keras.Model):
         Args:
             tokens: int32 `(rows, time)`, the tokens before those that are predicted.
             states: the list of states before, each `(rows, units)`.
-            memory: of `encode`, of `rows / k` sentences, where the k rows of one are neighbours.
+            memory: the result of `encode` for `rows / k` sentences, with k consecutive rows each.
             training: whether dropout applies.
 
         Returns:
@@ -155,12 +155,12 @@ class Translator(keras.Model):
 def build(
     config: TranslationConfig, source_tokens: int, target_tokens: int, dtype: str | None = None
 ) -> Translator:
-    """The translator that `config` describes.
+    """The translator with the settings of `config`.
 
     Args:
         config: the configuration.
         source_tokens, target_tokens: sizes of the vocabularies.
-        dtype: precision of all layers; None takes the policy that `environment.prepare` has set.
+        dtype: precision of all layers; None takes the policy that `environment.prepare` set.
     """
     options = {name: getattr(config, name) for name in FROM_CONFIG}
     return Translator(source_tokens, target_tokens, **options, dtype=dtype, name="translator")
@@ -173,7 +173,7 @@ def save_vocabularies(run: Run, source: Vocabulary, target: Vocabulary) -> None:
 
 
 def load_tokenizers(run: Run, config: TranslationConfig) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizers of source and target, by the vocabularies of a run.
+    """The tokenizers of source and target, with the vocabularies of a run.
 
     Raises:
         InputError: a file is missing or damaged.

@@ -1,6 +1,6 @@
 """Unicode's canonical composition (NFC) in the graph, by operations of core TensorFlow.
 
-TensorFlow has it in TensorFlow Text only, which a server would need to have installed.
+TensorFlow Text has it, but a server would need TensorFlow Text installed.
 """
 
 import functools
@@ -10,7 +10,7 @@ import unicodedata
 import numpy as np
 import tensorflow as tf
 
-_MOST_PARTS = 4  # of a decomposition
+_MOST_PARTS = 4  # largest number of codes of a decomposition
 
 # Hangul syllables: an initial consonant, a vowel, perhaps a final consonant (Unicode 3.12).
 _S, _L, _V, _T = 0xAC00, 0x1100, 0x1161, 0x11A7
@@ -20,11 +20,11 @@ _SYLLABLES = _INITIALS * _VOWELS * _FINALS
 
 @functools.cache
 def _tables():
-    """What `unicodedata` knows, as sorted keys and their values.
+    """The tables of `unicodedata`, as sorted keys and their values.
 
     Returns:
-        The full decompositions of characters, padded with 0; the combining classes of marks; what
-        two characters compose to, the key of which is `_pair`.
+        The full decompositions of characters, padded with 0; the combining classes of marks; the
+        compositions of two characters, by the key `_pair`.
     """
     decomposed, classes, composed = {}, {}, {}
     for code, character in enumerate(map(chr, range(sys.maxunicode + 1))):
@@ -36,10 +36,10 @@ def _tables():
             decomposed[code] = parts + [0] * (_MOST_PARTS - len(parts))
             if unicodedata.normalize("NFC", character) == character:
                 composed[_pair(*(int(part, 16) for part in mapping.split()))] = code
-    return [_sorted(table) for table in (decomposed, classes, composed)]
+    return [_sort_table(table) for table in (decomposed, classes, composed)]
 
 
-def _sorted(table):
+def _sort_table(table):
     keys = np.array(sorted(table))
     return keys, np.array([table[key] for key in keys.tolist()], np.int32)
 
@@ -68,13 +68,13 @@ def compose(text):
     Reference: *Unicode Standard Annex 15, Unicode Normalization Forms*.
     """
     codes = tf.strings.unicode_decode(text, "UTF-8")
-    # Nothing below U+0300 takes part in a change.
+    # Nothing below U+0300 is changed.
     plain = tf.reduce_all(codes.flat_values < 0x300)
-    return tf.cond(plain, lambda: text, lambda: _composed(_ordered(_decomposed(codes))))
+    return tf.cond(plain, lambda: text, lambda: _compose_marks(_sort_marks(_decompose(codes))))
 
 
-def _decomposed(codes):
-    """Each code in its smallest parts; Hangul stays, as nothing would come between its parts."""
+def _decompose(codes):
+    """Each code fully decomposed; Hangul stays, as no mark combines between its parts."""
     flat = codes.flat_values
     is_known, parts = _lookup(_tables()[0], flat)
     itself = tf.pad(flat[:, None], [[0, 0], [0, _MOST_PARTS - 1]])
@@ -83,7 +83,7 @@ def _decomposed(codes):
     return codes.with_flat_values(tf.ragged.boolean_mask(parts, is_part)).merge_dims(1, 2)
 
 
-def _ordered(codes):
+def _sort_marks(codes):
     """The marks after a letter sorted by their combining class."""
     flat = codes.flat_values
     combining = _combining(flat)
@@ -104,10 +104,10 @@ def _starts(codes, combining):
     return (combining == 0) | tf.concat([[True], row[1:] != row[:-1]], 0)[: tf.size(row)]
 
 
-def _composed(codes):
-    """Every letter with the first mark that it composes with, again and again."""
+def _compose_marks(codes):
+    """Every letter composed with its marks, one mark per step."""
 
-    def further(flat, splits, _):
+    def step(flat, splits, _):
         codes = tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
         letter, mark, composite = _compositions(codes)
         flat = tf.tensor_scatter_nd_update(flat, letter, composite)
@@ -118,7 +118,7 @@ def _composed(codes):
 
     flat, splits, _ = tf.while_loop(
         lambda flat, splits, more: more,
-        further,
+        step,
         (codes.flat_values, codes.row_splits, tf.size(codes.flat_values) > 1),
         shape_invariants=(tf.TensorShape([None]), tf.TensorShape([None]), tf.TensorShape([])),
     )
@@ -127,10 +127,10 @@ def _composed(codes):
 
 
 def _compositions(codes):
-    """Positions of letters, `(n, 1)`, of what each composes with, and the codes `(n,)` they make.
+    """Positions of letters, `(n, 1)`, of their partners, and the codes `(n,)` of the compositions.
 
-    A letter composes with a code behind it unless, in between, there is another letter, or a mark
-    of the same class as that code.
+    A letter composes with a later code unless, in between, there is another letter, or a mark of
+    the same class as that code.
     """
     flat, row = codes.flat_values, codes.value_rowids()
     combining = _combining(flat)

@@ -1,4 +1,4 @@
-"""Reading pairs of sentences: tables, parallel files, TensorFlow Datasets."""
+"""Reads pairs of sentences: tables, parallel files, TensorFlow Datasets."""
 
 import zipfile
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apps.common.config import flag
 from apps.common.errors import InputError
-from apps.common.sources import decoded, read_text, reading, tfds_builder
+from apps.common.sources import decode_utf8, one_line_read_errors, read_text, tfds_builder
 from apps.translation.config import TranslationConfig
 from apps.translation.text import plain
 
@@ -29,8 +29,8 @@ class Pairs:
 
     Attributes:
         sources, targets: `n` of each; a source occurs once with each of its translations.
-        keys: what tells the sources apart: what is read of each, whatever its case, its blanks or
-            its composition; None computes it.
+        keys: identity of the sources: the tokens of each, whatever its case, its blanks or its
+            composition; None computes it.
     """
 
     sources: list[str]
@@ -45,14 +45,14 @@ class Pairs:
         return len(self.sources)
 
     def select(self, rows: Iterable[int]) -> "Pairs":
-        """Those rows only."""
+        """The pairs of the given rows."""
         rows = list(rows)
         columns = (self.sources, self.targets, self.keys)
         return Pairs(*([column[row] for row in rows] for column in columns))
 
     @property
     def distinct_sources(self) -> list[str]:
-        """Each source once, as it is first written: what an evaluation translates."""
+        """Each source once, as first written: the input of an evaluation."""
         first = dict(zip(reversed(self.keys), reversed(self.sources)))
         return [first[key] for key in self._translations]
 
@@ -84,14 +84,14 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
             one in a `.zip`.
 
     Raises:
-        InputError: there is no such source, it cannot be read, or it is not what is described
-            above: parallel files of different length, a sentence without a translation.
+        InputError: there is no such source, it cannot be read, or it has another format: parallel
+            files of different length, a sentence without a translation.
     """
     if config.data.startswith("tfds:"):
         refuse_flags(config, "reverse", "test_set")
         return _from_tfds(config.data.removeprefix("tfds:"), config.source, config.target)
     path = Path(config.data)
-    with reading(path, _WANTED):
+    with one_line_read_errors(path, _WANTED):
         if not path.exists():
             raise FileNotFoundError(path)
         if path.is_dir():
@@ -102,14 +102,14 @@ def read(config: TranslationConfig) -> dict[str, Pairs]:
 
 
 def refuse_flags(config: TranslationConfig, *fields: str) -> None:
-    """Raise an `InputError` for flags that say nothing about this kind of data, if they are set."""
+    """Raise an `InputError` for flags that are set but do not apply to this kind of data."""
     meant_for = {"reverse": "a tab-separated file", "test_set": "a folder of parallel files"}
     for name in fields:
         if getattr(config, name):
             raise InputError(f"{flag(name)} is for {meant_for[name]}, not for {config.data}")
 
 
-def _checked(numbered, where) -> Pairs:
+def _make_pairs(numbered, where) -> Pairs:
     """Pairs of the lines `(number, source, target)` that are not blank."""
     stripped = ((number, source.strip(), target.strip()) for number, source, target in numbered)
     rows = [row for row in stripped if row[1] or row[2]]
@@ -128,12 +128,12 @@ def _checked(numbered, where) -> Pairs:
 
 
 def _lines(text):
-    # Not splitlines: that also breaks at characters that may stand inside a sentence.
+    # Not splitlines: it also breaks at characters that may be inside a sentence.
     return text.removesuffix("\n").split("\n")
 
 
 def _table(path, reverse):
-    content = _unzipped(path) if path.suffix == ".zip" else read_text(path)
+    content = _unzip(path) if path.suffix == ".zip" else read_text(path)
     separator = next((s for s in _SEPARATORS if s in content.lstrip().partition("\n")[0]), "\t")
     rows = []
     for number, line in enumerate(_lines(content), 1):
@@ -146,13 +146,13 @@ def _table(path, reverse):
             )
         second = rest.partition(separator)[0]
         rows.append((number, second, first) if reverse else (number, first, second))
-    return _checked(rows, path)
+    return _make_pairs(rows, path)
 
 
-def _unzipped(path):
+def _unzip(path):
     try:
         with zipfile.ZipFile(path) as archive:
-            # Those of manythings.org come with an _about.txt.
+            # The archives of manythings.org also contain an _about.txt.
             found = [
                 name
                 for name in archive.namelist()
@@ -160,7 +160,7 @@ def _unzipped(path):
             ]
             if len(found) != 1:
                 raise InputError(f"{path} must hold one .txt or .tsv, it has {len(found)}")
-            return decoded(archive.read(found[0]), path)
+            return decode_utf8(archive.read(found[0]), path)
     except zipfile.BadZipFile as error:
         raise InputError(f"cannot read {path}: {error}") from error
 
@@ -181,7 +181,7 @@ def _folder(folder, config):
 
 
 def _stems(folder, patterns, config):
-    """What is before the language in the names of the files that are there in either language."""
+    """The stems of the files that exist in both languages."""
     languages = (config.source, config.target)
     return sorted(
         {
@@ -201,7 +201,7 @@ def _parallel(folder, stem, config):
             "each line needs its translation in the same line of the other file"
         )
     where = f"{files[0]} and {files[1].name}"
-    return _checked(zip(range(1, len(sources) + 1), sources, targets), where)
+    return _make_pairs(zip(range(1, len(sources) + 1), sources, targets), where)
 
 
 def _language_file(folder, stem, language):
@@ -225,7 +225,7 @@ def _from_tfds(name, source, target):
             (number, *(example[key].decode("utf-8", "replace") for key in (source, target)))
             for number, example in enumerate(examples, 1)
         )
-        parts[part] = _checked(rows, f"tfds:{name} {part}")
+        parts[part] = _make_pairs(rows, f"tfds:{name} {part}")
     if "train" not in parts:
         raise InputError(f"tfds:{name} has no train split")
     return parts

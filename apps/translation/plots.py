@@ -17,7 +17,7 @@ def attention_maps(path: Path, maps: Sequence[Attention]) -> None:
 
     Args:
         path: the PNG file.
-        maps: at least one; they stand one above the other.
+        maps: at least one; they are drawn one above the other.
     """
     sizes = [(min(len(m.target), LONGEST), min(len(m.source), LONGEST)) for m in maps]
     heights = [1.6 + 0.25 * rows for rows, _ in sizes]
@@ -27,7 +27,7 @@ def attention_maps(path: Path, maps: Sequence[Attention]) -> None:
     for axes, each, (rows, columns) in zip(grid, maps, sizes):
         weights = each.weights[:rows, :columns]
         image = axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        # A token is text, also "$", which would begin a formula.
+        # A token may contain "$", which would begin a formula.
         axes.set_xticks(
             range(columns), without_joiners(each.source[:columns]), rotation=90, parse_math=False
         )

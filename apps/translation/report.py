@@ -11,9 +11,9 @@ from apps.translation.scores import TranslationScorer
 
 WORST = 8  # sentences in the table of the worst
 LIMITS = (
-    "The model translates sentences like those it was trained on; of others it makes fluent text "
-    "that may say something else. Of a long sentence it reads the first tokens only "
-    "(`max_length`), and it never sees the sentence before."
+    "The model is for sentences like those it was trained on; its translations of others may be "
+    "fluent and wrong. It reads only the first tokens of a long sentence (`max_length`), and no "
+    "context before the sentence."
 )
 
 
@@ -27,28 +27,28 @@ def sections(
 
     Args:
         config: the configuration.
-        metrics: what `metrics.json` holds.
-        lengths: of `scores.by_length`.
-        errors: of `worst`.
+        metrics: the content of `metrics.json`.
+        lengths: the result of `scores.by_length`.
+        errors: the result of `worst`.
     """
     found = {
-        "What the figures are": _figures(config, metrics),
+        "Metrics": _figures(config, metrics),
         "By length": markdown_table(lengths) + "\n\n![](plots/lengths.png)",
         "Worst sentences": "The translations of the lowest BLEU (of beam search).\n\n"
         + markdown_table(errors),
     }
     if config.attention != "none":
         found["Attention"] = "![](plots/attention.png)"
-    if metrics["documented"]:
-        found["Documented sentences"] = (
+    if metrics["textbook_sentences"]:
+        found["Textbook sentences"] = (
             "Most of them are trained on: a smoke test, and no measure of quality.\n\n"
-            + markdown_table(metrics["documented"])
+            + markdown_table(metrics["textbook_sentences"])
         )
     return found
 
 
 def network(config: TranslationConfig) -> str:
-    """What the network is, in a few words."""
+    """The network in a few words."""
     if config.attention == "none":
         return f"{config.cell} {config.layers}x{config.units}, no attention"
     both = "bidirectional " * config.bidirectional
@@ -62,7 +62,7 @@ def worst(
     translations: Sequence[str],
 ) -> list[dict]:
     """The translations of the lowest BLEU that are not exact."""
-    scores, exact = scorer.of_sentences(translations), scorer.exact(translations)
+    scores, exact = scorer.sentence_bleu(translations), scorer.exact(translations)
     rows = [row for row in np.argsort(scores, kind="stable") if not exact[row]][:WORST]
     return [
         {
@@ -76,7 +76,7 @@ def worst(
 
 
 def _figures(config, metrics):
-    """What the columns of the scores mean."""
+    """Explanations of the columns of the scores."""
     case = "in lower case and " * config.lowercase
     signatures = "\n".join(f"- {name}: `{text}`" for name, text in metrics["signatures"].items())
     return f"""\
@@ -85,6 +85,6 @@ def _figures(config, metrics):
 Both are computed by sacreBLEU with all {metrics["pairs"]:,} references of {metrics["sentences"]:,}
 sentences: the first on lower-cased tokens of Moses, as figures for Multi30k are published (on
 characters where a language is written without blanks); the second on the translations as they are
-written. The documented BLEU is the mean over sentences, the best reference of each. `exact` is the
+written. The textbook BLEU is the mean over sentences, the best reference of each. `exact` is the
 part of sentences that are one of their references, {case}normalised. The perplexity of the
 references is {metrics["test_perplexity"]:.2f} per token."""

@@ -25,7 +25,7 @@ class SampleTranslations(keras.callbacks.Callback):
         self._translate = None
 
     def on_epoch_end(self, epoch, logs=None):
-        """The model holds the weights that were judged."""
+        """Keras's hook; the model holds the weights that were validated."""
         with use_plan("graph"):  # for sentences so few, compiling would take longest
             if self._translate is None:
                 graph = TranslatorGraph(self._config, self.model, self._source, self._target)

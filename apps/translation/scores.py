@@ -1,4 +1,4 @@
-"""How good translations are: BLEU by several customs, chrF, and how many are exactly right."""
+"""Metrics of translations: BLEU in several conventions, chrF, and exact matches."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -20,13 +20,13 @@ class TranslationScorer:
     """Scores translations of the same sentences.
 
     Args:
-        references: of each sentence, all its references.
-        language: of the translations, such as `fr`; tells Moses's tokenizer what to do. Of those in
-            `WITHOUT_BLANKS`, the tokens are those of `text.split_words`, i.e. the characters.
-        lowercase: whether case does not count, as it cannot for a translator of lower-cased text.
+        references: all references of each sentence.
+        language: the target language, such as `fr`; selects the rules of Moses's tokenizer.
+            Languages in `WITHOUT_BLANKS` have those of `text.split_words`, i.e. the characters.
+        lowercase: whether case is ignored, for a translator of lower-cased text.
 
     Attributes:
-        anchor_name: what the BLEU is that compares with published figures.
+        anchor_name: name of the BLEU that is comparable with published results.
     """
 
     def __init__(self, references: Sequence[Sequence[str]], language: str, lowercase: bool):
@@ -44,7 +44,7 @@ class TranslationScorer:
         self._plain_references = [{next(texts) for _ in each} for each in references]
 
     def scores(self, translations: Sequence[str]) -> "Scores":
-        """All figures of the translations, one of each sentence."""
+        """All metrics of the translations, one of each sentence."""
         tokens = self._tokens(translations)
         detokenised, signature = corpus_bleu(translations, self._references, **self._sacrebleu)
         anchor, anchor_signature = corpus_bleu(
@@ -63,7 +63,7 @@ class TranslationScorer:
             self.anchor_name: anchor,
             "sacreBLEU": detokenised,
             "chrF": self._chrf(translations),
-            "mean documented BLEU, k=2": float(of_sentence[2]),
+            "mean textbook BLEU, k=2": float(of_sentence[2]),
             "k=4": float(of_sentence[4]),
             "exact": float(np.mean(self.exact(translations))),
         }
@@ -75,12 +75,12 @@ class TranslationScorer:
         return [ours in known for ours, known in zip(own, self._plain_references)]
 
     def anchor(self, translations: Sequence[str], rows: Sequence[int]) -> float:
-        """The BLEU of `anchor_name`, of some of the sentences."""
+        """The BLEU of `anchor_name`, on some of the sentences."""
         tokens = self._tokens([translations[row] for row in rows])
         references = [self._reference_tokens[row] for row in rows]
         return corpus_bleu(tokens, references, tokenize="none", force=True).score
 
-    def of_sentences(self, translations: Sequence[str]) -> np.ndarray:
+    def sentence_bleu(self, translations: Sequence[str]) -> np.ndarray:
         """The BLEU of each sentence alone, by sacreBLEU, `(n,)`, from 0 to 100."""
         metric = sacrebleu.BLEU(**self._sacrebleu, effective_order=True)
         return np.array(
@@ -111,7 +111,7 @@ class TranslationScorer:
 
 
 class Scores(NamedTuple):
-    """The figures by name, and sacreBLEU's signatures of those that have one."""
+    """The metrics by name, and sacreBLEU's signatures of those that have one."""
 
     figures: dict[str, float]
     signatures: dict[str, str]
@@ -126,14 +126,14 @@ def by_length(
     """BLEU of the shortest to the longest sentences.
 
     Args:
-        scorer: of the sentences.
+        scorer: the scorer of the sentences.
         sentences: the sources.
         translations: by name of the translator.
         parts: number of parts, of about equal size.
 
     Returns:
-        By part: the range of `words` and marks, such as `6–10`, how many `sentences`, and by name
-        the BLEU that compares with published figures.
+        By part: the range of `words` and marks, such as `6–10`, the number of `sentences`, and by
+        name the BLEU that is comparable with published results.
     """
     words = split_words(tf.constant(list(sentences)), lowercase=True).row_lengths().numpy()
     return [

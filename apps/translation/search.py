@@ -1,4 +1,4 @@
-"""From a sentence to the ids of its translation, whatever runs the model: Keras, or a file."""
+"""From a sentence to the ids of its translation, for a Keras model or an exported file."""
 
 import tensorflow as tf
 
@@ -10,10 +10,10 @@ SPARE = 10  # tokens that a translation may have beyond the ratio
 
 
 def source_ids(tokenizer: Tokenizer, text):
-    """What the encoder reads of each text.
+    """The encoder's input for each text.
 
     Args:
-        tokenizer: of the source language.
+        tokenizer: the tokenizer of the source language.
         text: `(batch,)` strings.
 
     Returns:
@@ -21,7 +21,7 @@ def source_ids(tokenizer: Tokenizer, text):
     """
     tokens = tokenizer.read(text)
     ids = tokens.to_tensor(PAD_ID)
-    # Two steps at least, as Keras warns of attention over one.
+    # At least two steps, as Keras warns of attention over one.
     ids = tf.pad(ids, [[0, 0], [0, tf.maximum(2 - tf.shape(ids)[1], 1)]], constant_values=PAD_ID)
     lengths = tf.cast(tokens.row_lengths(), tf.int32)
     return tf.where(tf.range(tf.shape(ids)[1]) == tf.expand_dims(lengths, 1), EOS_ID, ids)
@@ -31,17 +31,17 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     """The best translations of each sentence.
 
     Neither `<pad>` nor `<bos>` is ever chosen, and `<unk>` only where tokens are words and
-    attention tells what it stands for; the probabilities are those of the other tokens. A sentence
-    without words has one translation, which is empty and has score 0.
+    attention can replace it; the probabilities are those of the other tokens. A sentence without
+    words has one translation, which is empty and has score 0.
 
     Args:
-        config: tells how long a translation may be.
+        config: its `max_length_ratio` limits the length of a translation.
         step: the step callable, `logits, states = step(tokens, states)`.
         states: the states that the first step reads, each `(batch, units)`.
-        ids: the sentences, of `source_ids`.
+        ids: the sentences, from `source_ids`.
         beam: hypotheses that beam search keeps; 1 is greedy search.
         alpha: exponent of the length by which their log-probability is divided.
-        nbest: how many to return, up to `beam`.
+        nbest: number of translations to return, up to `beam`.
 
     Returns:
         `rnn_keras.decoding.Hypotheses`.
@@ -51,7 +51,7 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     replaceable = config.tokens == "word" and config.attention != "none"
     never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (not replaceable)
 
-    def allowed(tokens, states):
+    def masked_step(tokens, states):
         logits, states = step(tokens, states)
         token = tf.range(logits.shape[1])
         is_never = tf.reduce_any(tf.expand_dims(token, 1) == never, axis=1)
@@ -60,21 +60,21 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
     start = tf.ones_like(words) * BOS_ID
     limits = {"max_length": longest, "end_id": EOS_ID, "alpha": alpha}
     if beam == 1:
-        found = decoding.greedy_search(allowed, start, states, **limits)
+        hypotheses = decoding.greedy_search(masked_step, start, states, **limits)
     else:
         limits |= {"beam_width": beam, "nbest": nbest}
-        found = decoding.beam_search(allowed, start, states, **limits)
+        hypotheses = decoding.beam_search(masked_step, start, states, **limits)
     is_empty = tf.reshape(words == 0, [-1, 1])
     no_words = tf.where(tf.range(nbest) == 0, 0.0, tf.float32.min)
     return decoding.Hypotheses(
-        tf.where(tf.expand_dims(is_empty, 2), EOS_ID, found.tokens),
-        tf.where(is_empty, 0, found.lengths),
-        tf.where(is_empty, no_words, found.scores),
+        tf.where(tf.expand_dims(is_empty, 2), EOS_ID, hypotheses.tokens),
+        tf.where(is_empty, 0, hypotheses.lengths),
+        tf.where(is_empty, no_words, hypotheses.scores),
     )
 
 
 def source_words(tokenizer: Tokenizer, text, ids):
-    """The tokens that `source_ids` has the ids of: strings `(batch, time)`, empty after the last.
+    """The tokens of the ids of `source_ids`: strings `(batch, time)`, empty after the last.
 
     Args:
         tokenizer: of the source language.
@@ -86,10 +86,10 @@ def source_words(tokenizer: Tokenizer, text, ids):
 
 
 def most_attended(words, weights):
-    """Of each token of a translation, the source word that it looked at most.
+    """The source word with the largest attention, for each token of a translation.
 
-    With it an unknown word is written as the source has it (Luong et al. 2015, "Addressing the
-    Rare Word Problem"), for instance a name.
+    It replaces an unknown word, such as a name (Luong et al. 2015, "Addressing the Rare Word
+    Problem").
 
     Args:
         words: `source_words`, strings `(batch, source)`.

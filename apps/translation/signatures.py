@@ -1,4 +1,4 @@
-"""What the translator exports."""
+"""The exported signatures of the translator."""
 
 import numpy as np
 import tensorflow as tf

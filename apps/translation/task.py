@@ -42,7 +42,7 @@ def build(config: TranslationConfig, data: TokenizedData) -> keras.Model:
 
 
 def compile_model(model: keras.Model, config: TranslationConfig, batches_per_epoch: int) -> None:
-    """The optimizer, the smoothed loss, and the plain perplexity, which chooses the epoch."""
+    """The optimizer, the smoothed loss, and the plain perplexity, which selects the epoch."""
     model.compile(
         adamw(config, batches_per_epoch, config.weight_decay),
         loss=TokenCrossentropy(config.label_smoothing),

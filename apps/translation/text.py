@@ -1,8 +1,8 @@
-"""From text to ids and back, by operations of core TensorFlow: what trains is what is served.
+"""From text to ids and back, by operations of core TensorFlow; training and export share them.
 
-Words are separated by blanks. Every mark, and every character of the scripts that are written
-without blanks, is a token of its own; what was glued to its neighbour says so by a joiner on that
-side (after OpenNMT's tokenizer), so that `l'homme noir.` is `l ￭'￭ homme noir ￭.`, and back.
+Words are separated by blanks. Every mark, and every character of scripts without blanks, is a
+token of its own; a joiner marks the side on which it was attached (as in OpenNMT's tokenizer), so
+that `l'homme noir.` is `l ￭'￭ homme noir ￭.`, and back.
 """
 
 from collections import Counter
@@ -18,17 +18,17 @@ from apps.translation.config import TranslationConfig
 from apps.translation.normalize import compose
 from rnn_keras.data import UNKNOWN, Vocabulary
 
-SPECIALS = ("<pad>", UNKNOWN, "<bos>", "<eos>")  # no text has them: a bracket is its own token
+SPECIALS = ("<pad>", UNKNOWN, "<bos>", "<eos>")  # never in a text: brackets are separate
 PAD_ID, UNKNOWN_ID, BOS_ID, EOS_ID = range(4)
 JOINER = "￭"
 
 _WITHOUT_BLANKS = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _ALONE = rf"[\p{{P}}\p{{S}}{_WITHOUT_BLANKS}]\p{{M}}*"
-# What is no letter, digit or mark of any kind; the two joiners of Indic and Persian letters stay.
+# All but letters, digits and marks of any kind; the two joiners of Indic and Persian letters stay.
 _BLANK = rf"{JOINER}|\x{{fffd}}|[^\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}}\x{{200c}}\x{{200d}}]+"
-_LEFT, _RIGHT = "\x01", "\x02"  # of what stands alone; no text has them, they count as blanks
+_LEFT, _RIGHT = "\x01", "\x02"  # around separate tokens; in a text they count as blanks
 CHUNK = 10_000  # sentences that are tokenized at a time
-_KEPT_CHARACTERS = 1_000  # by the learner of word pieces
+_KEPT_CHARACTERS = 1_000  # in the vocabulary of word pieces
 
 
 def split_words(text, lowercase: bool):
@@ -67,11 +67,11 @@ def split_words(text, lowercase: bool):
 
 def join_words(words):
     """The strings `(batch,)` that `split_words` split, normalised, of ragged `(batch, words)`."""
-    return _glued(tf.strings.reduce_join(words, axis=-1, separator=" "))
+    return _attach(tf.strings.reduce_join(words, axis=-1, separator=" "))
 
 
 def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
-    """Texts as a translator would write them: normalised, blanks as usual."""
+    """Texts as the translator writes them: normalised, with the usual blanks."""
     return [
         text.decode()
         for chunk in chunks(texts, "normalizing sentences", "sentences", CHUNK)
@@ -89,11 +89,11 @@ def count_words(texts: Sequence[str], lowercase: bool) -> np.ndarray:
 
 
 def without_joiners(tokens: Sequence[str]) -> list[str]:
-    """Tokens as a picture shows them: Matplotlib's font has no glyph for the joiner."""
+    """Tokens for a plot: Matplotlib's font has no glyph for the joiner."""
     return [token.replace(JOINER, "") for token in tokens]
 
 
-def _glued(text):
+def _attach(text):
     return tf.strings.strip(tf.strings.regex_replace(text, f" ?{JOINER} ?", ""))
 
 
@@ -102,10 +102,10 @@ class Tokenizer:
 
     Args:
         vocabulary: what `learn_vocabulary` made; `SPECIALS` are its first tokens.
-        config: tells what the tokens are, and how many of a text are read.
+        config: its `tokens` is the kind of tokens, its `max_length` limits those that are read.
 
     Attributes:
-        table: the lookup table, which an export has to keep.
+        table: the lookup table, which an export must track.
 
     Raises:
         ValueError: the vocabulary does not begin with `SPECIALS`.
@@ -126,7 +126,7 @@ class Tokenizer:
             default_value=UNKNOWN_ID,
         )
         self._pieces = WordPieces(vocabulary, self.table) if config.tokens == "wordpiece" else None
-        self._written = [_written(token) for token in vocabulary.tokens]
+        self._token_text = [_token_text(token) for token in vocabulary.tokens]
 
     def split(self, text):
         """All tokens of strings `(batch,)`: ragged `(batch, tokens)` strings."""
@@ -139,7 +139,7 @@ class Tokenizer:
         return tokens.with_flat_values(tf.cast(self.table.lookup(tokens.flat_values), tf.int32))
 
     def read(self, text):
-        """The ids that a model reads of its source: the first `config.max_length`."""
+        """The ids of the model's input: the first `config.max_length`."""
         return self.encode(text)[:, : self._max_length]
 
     def decode(self, ids, unknown=UNKNOWN):
@@ -147,16 +147,16 @@ class Tokenizer:
 
         Args:
             ids: int32 `(..., time)`.
-            unknown: what to write for an unknown word, also one for each id, `(..., time)`.
+            unknown: the text for an unknown word, also one for each id, `(..., time)`.
 
         Returns:
             Strings `(...)`.
         """
         ended = tf.cumsum(tf.cast(tf.equal(ids, EOS_ID), tf.int32), axis=-1) > 0
-        written = tf.gather(tf.constant(self._written), ids)
+        written = tf.gather(tf.constant(self._token_text), ids)
         written = tf.where(tf.equal(ids, UNKNOWN_ID), tf.strings.join([" ", unknown]), written)
         written = tf.where(ended, "", written)
-        return _glued(tf.strings.reduce_join(written, axis=-1))
+        return _attach(tf.strings.reduce_join(written, axis=-1))
 
     def unknown(self, text) -> list[list[str]]:
         """The distinct words of each of strings `(batch,)` that are read as `<unk>`."""
@@ -175,8 +175,8 @@ class Tokenizer:
         return self.vocabulary.decode(ids)
 
 
-def _written(token):
-    """What a token adds to the text of those before it."""
+def _token_text(token):
+    """The text of a token, as it follows those before it."""
     if token in SPECIALS and token != UNKNOWN:
         return ""
     is_inside = token.startswith(PIECE_JOINER)
@@ -194,7 +194,7 @@ def learn_vocabulary(config: TranslationConfig, texts: list[str]) -> Vocabulary:
     if config.tokens == "word":
         decoded = (word.decode() for word in counts.elements())
         return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, SPECIALS)
-    # A script of thousands of characters: without the rare ones their words would be unknown.
+    # In a script of thousands of characters, words with the rare ones would be unknown.
     characters = Counter()
     for word, count in counts.items():
         characters.update(dict.fromkeys(word.decode(), count))

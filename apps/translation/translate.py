@@ -1,6 +1,6 @@
 """Translates: `python -m apps.translation.translate RUN "The cat is black." [--file F]`.
 
-It needs nothing but what `apps.translation.export` wrote, the run's `config.json`, and for the
+It reads only the files of `apps.translation.export`, the run's `config.json`, and for the
 SavedModel the run's two vocabularies.
 """
 
@@ -19,7 +19,7 @@ from apps.common.exported import Source, export_advice, load_export
 from apps.common.run import Run
 
 CHUNK = 32  # sentences translated at a time
-NAMED = 8  # unknown words that a note lists
+NAMED = 8  # most unknown words in a note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,30 +38,30 @@ class TranslateOptions:
     """The sentences."""
 
     file: Path | None = None
-    """A file with a sentence per line (UTF-8, also .gz or .xz), beside the sentences given."""
+    """A file with a sentence per line (UTF-8, also .gz or .xz), in addition to these."""
 
     source: Source = "saved_model"
-    """What to run: the SavedModel, or the LiteRT file."""
+    """Exported file to run."""
 
     beam: int | None = None
     """Hypotheses that beam search keeps; None takes the run's."""
 
     alpha: float | None = None
-    """Exponent of the length by which log-probabilities are divided: the higher, the longer the
+    """Exponent α of the length penalty, log-probability / length^α: the higher, the longer the
     translations; None takes the run's."""
 
     nbest: int = 1
-    """Translations to print of each sentence, with their scores if there are several, and a blank
-    line between sentences. Two may be the same text, of other word pieces."""
+    """Number of translations to print of each sentence, with scores if above 1 and a blank line
+    between sentences. Two may be the same text, of different word pieces."""
 
     greedy: bool = False
-    """Greedy search, which is beam search of width 1."""
+    """Greedy search, the same as beam search of width 1."""
 
     show_attention: bool = False
-    """Show what each token of the first sentence's translation looked at."""
+    """Show the attention of each token of the first sentence's translation."""
 
     plot: Path | None = None
-    """A PNG file to draw that to."""
+    """A PNG file to draw the attention to."""
 
     def __post_init__(self):
         """Check the values."""
@@ -92,10 +92,10 @@ class TranslateOptions:
             raise InputError(f"--plot needs a file name that ends in .png, got {self.plot}")
 
     def width(self, of_run: int) -> int:
-        """Hypotheses to keep, where a run has so many.
+        """The beam width; `of_run` is the run's.
 
         Raises:
-            InputError: they are fewer than are to be printed.
+            InputError: it is less than the number of translations to print.
         """
         width = 1 if self.greedy else self.beam or of_run
         if self.nbest > width:
@@ -111,14 +111,14 @@ class TranslateOptions:
         Raises:
             InputError: the file cannot be read, or has no line.
         """
-        from apps.common.sources import read_text, reading
+        from apps.common.sources import one_line_read_errors, read_text
 
         # The stray bytes of an argument that is not UTF-8 become U+FFFD.
         sentences = [
             s.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for s in self.sentences
         ]
         if self.file is not None:
-            with reading(self.file, "a file with a sentence per line"):
+            with one_line_read_errors(self.file, "a file with a sentence per line"):
                 content = read_text(self.file)
             if not content:
                 raise InputError(f"{self.file} is empty: it needs a sentence per line")
@@ -127,15 +127,15 @@ class TranslateOptions:
 
 
 def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
-    """What to print about each sentence: its translations in lines, and a note, empty if none.
+    """The text to print for each sentence: its translations in lines, and a note, empty if none.
 
     Args:
         run: an exported run; `best.keras` is not read.
         options: the values of the command line.
 
     Raises:
-        InputError: the run is not exported, what was exported is damaged, a file cannot be read
-            or written, or the run cannot do what the options want.
+        InputError: the run is not exported, the export is damaged, a file cannot be read
+            or written, or the run does not support the options.
     """
     sentences = options.read()
     translator = load_translator(run, options.source)
@@ -166,7 +166,7 @@ def load_translator(run: Run, source: str):
     """The `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
 
     Raises:
-        InputError: it is not there, or damaged.
+        InputError: the file is missing or damaged.
     """
     model = load_export(run, source, "encode", "step")
     from apps.translation.config import TranslationConfig
@@ -196,7 +196,7 @@ def _plot(path, attention):
 
 
 def _note(source):
-    """What a translation may suffer from."""
+    """A note on what the translation may suffer from."""
     if not source.length:
         return "there is no word in it"
     notes = []
@@ -204,7 +204,7 @@ def _note(source):
         more = ", ..." if len(source.unknown) > NAMED else ""
         notes.append(f"unknown words: {', '.join(source.unknown[:NAMED])}{more}")
     if not source.knows_any:
-        notes.append("it knows nothing of this, so its translation means little")
+        notes.append("all words are unknown, so the translation means little")
     if source.length > source.read:
         notes.append(f"only the first {source.read:,} of {source.length:,} tokens were read")
     return "; ".join(notes)

@@ -1,4 +1,4 @@
-"""Turning text and series into arrays of ids and windows; pure NumPy."""
+"""From text and series to arrays of ids and windows; pure NumPy."""
 
 from rnn_keras.data.batching import bucket_by_length, pad
 from rnn_keras.data.vocab import UNKNOWN, Vocabulary

@@ -1,4 +1,4 @@
-"""Batches of sequences of many lengths that need little padding and few shapes."""
+"""Batches of sequences of many lengths, with little padding and few shapes."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,22 @@ def bucket_by_length(
     multiple: int = 1,
     random: np.random.Generator | None = None,
 ) -> list[np.ndarray]:
-    """Rows of similar length together, every row in one batch.
+    """Group rows of similar length; every row is in one batch.
 
-    A batch is padded to the next multiple of `multiple` from its longest row on (`pad`), so
-    that a function compiled for each shape (XLA) is compiled for no more shapes than there are
-    multiples up to the longest row, and one more: every batch has `batch_size` rows, but for the
-    first one of the shortest, which has what is left over.
+    A batch is padded to its longest row's length, rounded up to a multiple of `multiple` (`pad`).
+    A function compiled for each shape (XLA) is therefore compiled at most once per multiple up to
+    the longest row, and once more: every batch has `batch_size` rows, except the first one of the
+    shortest rows, which has the remainder.
 
     Args:
-        lengths: `(n,)`, of each row, or `(n, sides)` of rows that have several, such as a
+        lengths: `(n,)`, one per row, or `(n, sides)` for rows with several sequences, such as a
             sentence and its translation: rows go together by their first side, and among those
             of the same padded length by the next.
         batch_size: rows of a batch.
-        multiple: what padded lengths are a multiple of. Rows of the same padded length count as
-            equally long: the larger, the more random are the batches and the more they pad.
-        random: draws which of the equally long rows go together, and the order of the batches;
-            None keeps the order of the rows, shortest first.
+        multiple: divisor of the padded lengths. Rows of the same padded length count as equally
+            long: a larger one gives more random batches and more padding.
+        random: generator that shuffles equally long rows, and the batches; None keeps the order of
+            the rows, shortest first.
 
     Returns:
         Arrays of row numbers, int64.
@@ -40,7 +40,7 @@ def bucket_by_length(
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, got {batch_size}")
     ties = np.arange(len(lengths)) if random is None else random.permutation(len(lengths))
-    sides = np.atleast_2d(_rounded_up(lengths, multiple).T)
+    sides = np.atleast_2d(_round_up(lengths, multiple).T)
     rows = np.lexsort((ties, *sides[::-1]))  # the last key counts first
     left_over = len(rows) % batch_size
     batches = [rows[:left_over]] if left_over else []
@@ -56,7 +56,7 @@ def pad(rows: Sequence[np.ndarray], multiple: int = 1, value: int = 0) -> np.nda
     Args:
         rows: vectors of any lengths and one dtype.
         multiple: the padded length is the smallest positive multiple of it that fits.
-        value: what is put after the end of a row.
+        value: the value after the end of a row.
 
     Returns:
         `(len(rows), padded length)` of the dtype of the rows; int32 if there is none.
@@ -70,14 +70,14 @@ def pad(rows: Sequence[np.ndarray], multiple: int = 1, value: int = 0) -> np.nda
                [4, 0, 0, 0]])
     """
     longest = max(map(len, rows), default=0)
-    width = max(int(_rounded_up(longest, multiple)), multiple)
+    width = max(int(_round_up(longest, multiple)), multiple)
     padded = np.full((len(rows), width), value, rows[0].dtype if len(rows) else np.int32)
     for line, row in zip(padded, rows):
         line[: len(row)] = row
     return padded
 
 
-def _rounded_up(lengths, multiple: int):
+def _round_up(lengths, multiple: int):
     if multiple < 1:
         raise ValueError(f"multiple must be positive, got {multiple}")
     return -(-lengths // multiple) * multiple

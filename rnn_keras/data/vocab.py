@@ -1,4 +1,4 @@
-"""A vocabulary: the fixed, ordered list of tokens that a model knows."""
+"""A vocabulary: the fixed, ordered list of a model's tokens."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _LINE = re.compile(rf"(?:[^\\\x00-\x1f\x7f]|{_ESCAPE.pattern})+")
 class Vocabulary:
     """Ordered, distinct tokens; the id of a token is its position.
 
-    `"<unk>"` must be among the tokens, and every token that is not is encoded as it.
+    `"<unk>"` must be among the tokens; every unknown token is encoded as it.
     Immutable; two vocabularies are equal when their tokens are.
 
     Args:
@@ -71,7 +71,7 @@ class Vocabulary:
             The specials, then the tokens by falling frequency; ties by code point.
 
         Raises:
-            ValueError: `max_size` cannot hold the specials, or what the class itself refuses.
+            ValueError: `max_size` is less than the number of specials, or as for the class itself.
         """
         if max_size is not None and max_size < len(specials):
             raise ValueError(f"max_size={max_size} cannot hold the {len(specials)} special tokens")
@@ -92,7 +92,7 @@ class Vocabulary:
         return self._ids[UNKNOWN]
 
     def encode(self, tokens: str | Iterable[str]) -> np.ndarray:
-        """Ids of `tokens`, shape `(n,)`, int32. A string is taken as its characters."""
+        """Ids of `tokens`, shape `(n,)`, int32. A string is a sequence of characters."""
         if not isinstance(tokens, str):
             unknown = self.unk_id
             return np.fromiter((self._ids.get(t, unknown) for t in tokens), dtype=np.int32)
@@ -121,15 +121,15 @@ class Vocabulary:
         """
         path = Path(path)
         text = "".join(_escape(token) + "\n" for token in self.tokens)
-        beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            beside.write_bytes(text.encode("utf-8"))
-            beside.replace(path)
+            temporary.write_bytes(text.encode("utf-8"))
+            temporary.replace(path)
         except OSError as error:
-            error.filename = str(path)  # a full disk does not say which file
+            error.filename = str(path)  # a full disk names no file
             raise
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
@@ -164,7 +164,7 @@ class Vocabulary:
 
     @cached_property
     def _id_of_code_point(self) -> np.ndarray:
-        """Ids by code point; the last entry stands for every code point beyond the table."""
+        """Ids by code point; the last entry is for every code point beyond the table."""
         ids = {ord(token): i for token, i in self._ids.items() if len(token) == 1}
         table = np.full(max(ids, default=0) + 2, self.unk_id, dtype=np.int32)
         table[list(ids)] = list(ids.values())

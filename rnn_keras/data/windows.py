@@ -14,7 +14,7 @@ def contiguous_streams(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Partition `ids` sequentially into `batch_size` streams, cut into chunks of `steps`.
 
-    Row b of chunk k+1 continues row b of chunk k, so a state carried from chunk to chunk has seen
+    Row b of chunk k+1 continues row b of chunk k, so a state carried from chunk to chunk covers
     its stream from the beginning. All streams have the same length, the largest multiple of
     `steps` that fits; stream b+1 begins where stream b ends. Hence every id from `offset + 1` on
     is a target exactly once, except the fewer than `batch_size * steps` left over at the end

@@ -1,4 +1,4 @@
-"""Turning next-token distributions into sequences.
+"""From next-token distributions to sequences.
 
 Every strategy works on a *step callable* and a state, never on a model:
 

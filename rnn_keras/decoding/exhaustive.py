@@ -1,4 +1,4 @@
-"""Exhaustive search: every sequence there is."""
+"""Exhaustive search: all sequences."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,6 @@ from rnn_keras.decoding.hypotheses import (
     Hypotheses,
     State,
     Step,
-    checked,
     empty,
     merge_best,
     take,
@@ -26,31 +25,31 @@ def exhaustive_search(
     nbest: int = 1,
     limit: int = 100_000,
 ) -> Hypotheses:
-    r"""Scores every sequence, so the best it returns is the best there is.
+    r"""Scores every sequence, so it returns the best one of all.
 
-    With |Y| tokens and T the maximum length these are $(|Y| - 1)^{t-1}$ that end at step t, and
-    $(|Y| - 1)^T$ that are cut off: for tests and for small vocabularies. Source: Dive into Deep
+    With |Y| tokens and T the maximum length, $(|Y| - 1)^{t-1}$ sequences end at step t, and
+    $(|Y| - 1)^T$ are cut off: for tests and for small vocabularies. Source: Dive into Deep
     Learning, section 10.8.
 
     Args:
         step: the step callable, `logits, state = step(tokens, state)`; it is called with
-            `batch * (|Y| - 1)**t` rows, those of one row of the batch being neighbours.
-        tokens: `(batch,)` int32, what the first step reads, such as the id of `<bos>`.
-        state: the state that the first step reads; any structure of tensors, batch first.
+            `batch * (|Y| - 1)**t` rows, with the rows of one sentence next to each other.
+        tokens: `(batch,)` int32, the input of the first step, such as the id of `<bos>`.
+        state: the state before the first step; any structure of tensors, batch first.
         max_length: the longest sequence, an int, the end token counted.
         end_id: the id that ends a sequence, such as that of `<eos>`, an int.
         alpha: the α of the score, 0 or more, scalar or `(batch,)`.
-        nbest: how many hypotheses of each row to return, an int.
-        limit: the most sequences to score for a row, an int.
+        nbest: number of hypotheses to return for each row, an int.
+        limit: maximum number of sequences to score for a row, an int.
 
     Returns:
-        `Hypotheses`, `nbest` of each row, no two of a row the same.
+        `Hypotheses`, `nbest` of each row, all different.
 
     Raises:
-        ValueError: the tree is too large, a value is out of range, or the logits are not as
-            documented.
+        ValueError: the tree is too large, a value is out of range, or the logits have no static
+            vocabulary size.
     """
-    _, alpha = checked(max_length, alpha)
+    _, alpha = check_limits(max_length, alpha)
     batch = tf.shape(tokens)[0]
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     log_p = tf.zeros_like(token, tf.float32)

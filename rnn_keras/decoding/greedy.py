@@ -1,4 +1,4 @@
-"""Greedy search: the likeliest token, one after the other."""
+"""Greedy search: the most likely token at each step."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from rnn_keras.decoding.hypotheses import (
     State,
     Step,
     any_batch,
-    checked,
+    check_limits,
     penalized_score,
     top_k_log_probs,
     write_step,
@@ -31,19 +31,19 @@ def greedy_search(
 
     Args:
         step: the step callable, `logits, state = step(tokens, state)`.
-        tokens: `(batch,)` int32, what the first step reads, such as the id of `<bos>`.
-        state: the state that the first step reads; any structure of tensors, batch first.
+        tokens: `(batch,)` int32, the input of the first step, such as the id of `<bos>`.
+        state: the state before the first step; any structure of tensors, batch first.
         max_length: the longest sequence, int32, scalar or `(batch,)`, the end token counted.
         end_id: the id that ends a sequence, such as that of `<eos>`, int32 scalar.
-        alpha: the α of the score, which plays no part in the choice; scalar or `(batch,)`.
+        alpha: the α of the score, which does not affect the choice; scalar or `(batch,)`.
 
     Returns:
         `Hypotheses`, one of each row.
 
     Raises:
-        ValueError: a value is out of range, or the logits are not as documented.
+        ValueError: a value is out of range, or the logits have no static vocabulary size.
     """
-    max_length, alpha = checked(max_length, alpha)
+    max_length, alpha = check_limits(max_length, alpha)
     end_id = tf.cast(end_id, tf.int32)
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     sequence = tf.fill([tf.shape(token)[0], 1, tf.reduce_max(max_length)], end_id)

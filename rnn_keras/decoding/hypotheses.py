@@ -1,4 +1,4 @@
-"""What the searches share: hypotheses, their score, and the best ones found so far."""
+"""Shared parts of the searches: hypotheses, their score, and the best ones so far."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,21 +8,21 @@ import tensorflow as tf
 State = Any  # any structure of tensors, batch first
 Step = Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]
 
-# The log-probability of what does not exist. Not minus infinity, which the LiteRT converter turns
-# into this where it stands as a constant, so that files would no longer compute the same.
+# The log-probability of missing hypotheses. Not minus infinity: the LiteRT converter turns such a
+# constant into this value, so that files would compute something else.
 IMPOSSIBLE = tf.float32.min
-# The key of hypotheses that were cut off: below every score, above what does not exist.
+# The key of hypotheses that were cut off: below every score, above missing ones.
 _CUT_OFF = -1e30
 _BLOCK = 64  # tokens
 
 
 class Hypotheses(NamedTuple):
-    """Decoded sequences; of each row the best first: finished ones before those cut off.
+    """Decoded sequences; for each row the best first, finished ones before those cut off.
 
     Attributes:
         tokens: `(batch, n, length)` int32, each ending with the end token, or cut off at the
-            maximum length; what follows the end is filled with end tokens.
-        lengths: `(batch, n)` int32, the tokens of each, the end token counted.
+            maximum length; the end is followed by end tokens.
+        lengths: `(batch, n)` int32, the number of tokens, the end token included.
         scores: `(batch, n)` float32, `penalized_score` of each. Where there are fewer than n
             hypotheses, the missing ones have length 0 and score `tf.float32.min`.
     """
@@ -42,7 +42,7 @@ class Best(NamedTuple):
 def penalized_score(
     log_p: tf.Tensor, length: tf.Tensor, alpha: float | tf.Tensor = 0.75
 ) -> tf.Tensor:
-    r"""The log-probability of a sequence, with less of a disadvantage for long ones.
+    r"""The log-probability of a sequence, with a smaller disadvantage for long ones.
 
     $$\frac{1}{L^\alpha} \log P(y_1, \ldots, y_L) =
       \frac{1}{L^\alpha} \sum_{t=1}^{L} \log P(y_t \mid y_1, \ldots, y_{t-1})$$
@@ -61,7 +61,7 @@ def penalized_score(
     return log_p / tf.pow(tf.cast(length, tf.float32), alpha)
 
 
-def checked(max_length, alpha):
+def check_limits(max_length, alpha):
     """The limits of a search as columns: `(batch or 1, 1)` int32 and float32.
 
     Raises:
@@ -77,32 +77,32 @@ def checked(max_length, alpha):
 
 
 def column(value, dtype):
-    """A scalar or a `(batch,)` vector as something that broadcasts over `(batch, n)`."""
+    """A scalar or a `(batch,)` vector in a shape that broadcasts over `(batch, n)`."""
     return tf.reshape(tf.cast(value, dtype), [-1, 1])
 
 
 def top_k_log_probs(logits, k):
-    """The k most likely tokens of each row.
+    """The k most likely tokens of each row, and their log-probabilities.
 
     Args:
-        logits: `(rows, vocabulary)` float32; the vocabulary's size must be known.
+        logits: `(rows, vocabulary)` float32; the size of the vocabulary must be static.
         k: an int; at most the vocabulary's size are returned.
 
     Returns:
-        `(log_p, tokens)`, each `(rows, k)`, the likeliest first.
+        `(log_p, tokens)`, each `(rows, k)`, the most likely first.
 
     Raises:
-        ValueError: the step's logits are not as documented.
+        ValueError: the size of the vocabulary is not static.
     """
     if logits.shape.rank != 2 or logits.shape[1] is None:
         raise ValueError(
             f"`step` must return logits (batch, vocabulary) of known size, got {logits.shape}."
         )
     best, tokens = _top_k(logits, min(k, logits.shape[1]))
-    # log softmax of these tokens only. The largest probability never underflows, theirs may.
+    # The log softmax of these tokens only. The largest probability never underflows; others may.
     largest = tf.reduce_max(tf.nn.softmax(logits), axis=1, keepdims=True)
     log_p = best - best[:, :1] + tf.math.log(largest)
-    # By rounding, the logarithm of a probability near 1 may come out above 0.
+    # By rounding, the logarithm of a probability near 1 may be above 0.
     return tf.minimum(log_p, 0.0), tokens
 
 
@@ -114,11 +114,11 @@ def _top_k(logits, k):
     padding = [[0, 0], [0, -vocabulary % _BLOCK]]
     blocks = tf.pad(logits, padding, constant_values=IMPOSSIBLE)
     blocks = tf.reshape(blocks, [-1, -(-vocabulary // _BLOCK), _BLOCK])
-    # None but the k blocks with the largest maxima can hold one of the k largest values.
+    # Only the k blocks with the largest maxima can hold one of the k largest values.
     _, chosen = tf.math.top_k(tf.reduce_max(blocks, axis=2), k)
     best, at = tf.math.top_k(tf.reshape(take(blocks, chosen), [-1, k * _BLOCK]), k)
     tokens = take(chosen, at // _BLOCK) * _BLOCK + at % _BLOCK
-    # Where fewer than k tokens are allowed, padding may come up, which is no id for the step.
+    # With fewer than k allowed tokens, padding may be among them, which is no id for the step.
     return best, tf.minimum(tokens, vocabulary - 1)
 
 
@@ -129,7 +129,7 @@ def write_step(sequences, t, tokens):
 
 
 def take(values, indices):
-    """Of `values` `(batch, m, ...)` those at `indices` `(batch, n)`, row by row."""
+    """The entries of `values` `(batch, m, ...)` at `indices` `(batch, n)`, row by row."""
     return tf.gather(values, indices, batch_dims=1)
 
 
@@ -142,15 +142,15 @@ def empty(batch, n, length, end_id):
 
 
 def merge_best(best, sequences, log_p, complete, finished, length, alpha):
-    """The best of those so far and of some more.
+    """Merges the best hypotheses so far with further ones.
 
     Args:
         best: a `Best` of n.
-        sequences: `(batch, m, length)` int32, more hypotheses, the likeliest first.
-        log_p: `(batch, m)` float32; those of `IMPOSSIBLE` do not exist.
-        complete: `(batch, m)` bool, which of them are candidates at all.
+        sequences: `(batch, m, length)` int32, the further hypotheses, the most likely first.
+        log_p: `(batch, m)` float32; hypotheses of `IMPOSSIBLE` do not exist.
+        complete: `(batch, m)` bool, which of them are candidates.
         finished: `(batch, m)` bool, which of them end with the end token.
-        length: the tokens of each, an integer.
+        length: the number of tokens of each, an integer.
         alpha: `(batch or 1, 1)` float32.
 
     Returns:
@@ -158,8 +158,8 @@ def merge_best(best, sequences, log_p, complete, finished, length, alpha):
     """
     old, n = best.hypotheses, best.keys.shape[1]
     scores = penalized_score(log_p, length, alpha)
-    # What is cut off comes after all that is finished: one key for all that are, which keeps them
-    # in the order that they have here, as top_k takes the first of equals.
+    # Hypotheses that are cut off come after all finished ones: they share one key, so top_k, which
+    # takes the first of equals, keeps their order.
     keys = tf.where(finished, scores, _CUT_OFF)
     keys = tf.where(complete & (log_p > IMPOSSIBLE), keys, IMPOSSIBLE)
     keys, chosen = tf.math.top_k(tf.concat([best.keys, keys], axis=1), n)

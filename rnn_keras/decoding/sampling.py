@@ -1,4 +1,4 @@
-"""Sampling: drawing each next token at random, from all or from the likely ones."""
+"""Sampling: random draws of each next token, from all tokens or from the likely ones."""
 
 import tensorflow as tf
 
@@ -15,8 +15,8 @@ def filter_logits(
 
     With probabilities from softmax(logits / temperature): `top_k` keeps the k most likely tokens
     (Fan et al. 2018), `top_p` the smallest set of most likely tokens whose probability is at
-    least p (nucleus sampling, Holtzman et al. 2020), applied in this order. Tokens that tie with
-    the last one kept are kept.
+    least p (nucleus sampling, Holtzman et al. 2020), applied in this order. Ties with the last
+    kept token are kept.
 
     Args:
         logits: `(batch, vocabulary)` float32.
@@ -36,7 +36,7 @@ def filter_logits(
     descending = tf.where(descending >= threshold, descending, -tf.float32.max)
     mass_before = tf.cumsum(tf.nn.softmax(descending), axis=-1, exclusive=True)
     p = column(top_p, tf.float32)
-    # Rounding may bring the mass to 1 before the last token, so p = 1 is not left to it.
+    # Rounding may bring the sum to 1 before the last token, so p = 1 is a case of its own.
     inside = tf.logical_or(mass_before < p, p >= 1)
     kept = tf.math.count_nonzero(inside, axis=-1, keepdims=True, dtype=tf.int32)
     threshold = tf.maximum(threshold, tf.gather(descending, tf.maximum(kept, 1) - 1, batch_dims=1))
@@ -50,7 +50,7 @@ def sample_token(
     top_k: int | tf.Tensor = 0,
     top_p: float | tf.Tensor = 1.0,
 ) -> tf.Tensor:
-    """Draws one token per row; a row's draw depends on its own seed alone.
+    """Draws one token per row; the draw depends on the row's own seed alone.
 
     By the Gumbel-max trick: argmax(logits + Gumbel noise) is distributed as softmax(logits).
 
@@ -91,14 +91,14 @@ def sample(
 
     Args:
         step: the step callable.
-        logits: `(batch, vocabulary)` float32, of the first token to draw.
-        state: the state that goes with them.
+        logits: `(batch, vocabulary)` float32, for the first token to draw.
+        state: the state after these logits.
         length: tokens to draw, an int32 scalar.
-        seeds: `(batch,)` integers; row and seed fix the sequence, whatever else is in the batch.
+        seeds: `(batch,)` integers; row and seed determine the sequence, in any batch.
         temperature, top_k, top_p: as in `sample_token`.
 
     Returns:
-        `(tokens, logits, state)`: tokens `(batch, length)` int32, and what continues them.
+        `(tokens, logits, state)`: tokens `(batch, length)` int32, and the values to continue with.
     """
     seeds = tf.cast(seeds, tf.int32)
     batch = tf.shape(logits)[0]

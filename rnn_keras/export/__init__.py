@@ -1,10 +1,10 @@
-"""Models as files that need none of this code: SavedModel, and LiteRT with builtin operations.
+"""Export of models to files that do not need this code: SavedModel and LiteRT (builtins only).
 
-`saved_model` and `litert` take a Keras model; `write_saved_model` and `write_litert`, below them,
-a set of named functions, the *signatures*: `tf.function`s with an `input_signature` of named
-`TensorSpec`s that return a dictionary of tensors. Everything is written beside the old export,
-compared with the functions themselves on examples, and only then put in its place. `load` opens
-either format.
+`saved_model` and `litert` take a Keras model. `write_saved_model` and `write_litert`, which they
+use, take named functions, the *signatures*: `tf.function`s with an `input_signature` of named
+`TensorSpec`s that return a dictionary of tensors. An export is written to a temporary place,
+compared with the functions themselves on examples, and only then replaces the old one. `load`
+opens both formats.
 """
 
 import importlib

@@ -10,14 +10,14 @@ from zipfile import BadZipFile
 
 
 def parse(argv=None):
-    """The options; nothing heavy is imported for them."""
+    """The options; parsing them imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="python -m rnn_keras.export",
         description="Export a Keras model with recurrent layers, Keras's own or those of "
         "rnn_keras. Every file is compared with the model before it replaces an older one.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="what model.save wrote")
+    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="written by model.save")
     parser.add_argument(
         "--saved-model", type=Path, metavar="DIR", help="write the SavedModel DIR/VERSION/"
     )
@@ -61,7 +61,7 @@ def parse(argv=None):
     parser.add_argument(
         "--check",
         action="store_true",
-        help="export and compare, but keep nothing; both formats, unless one is named",
+        help="export and compare without keeping files; both formats, unless one is named",
     )
     options = parser.parse_args(argv)
     if not (options.saved_model or options.litert or options.check):
@@ -72,10 +72,10 @@ def parse(argv=None):
 
 
 def load(file, imports=()):
-    """The model in a `.keras` file, read in Keras's safe mode: no code in it is run.
+    """The model in a `.keras` file, read in Keras's safe mode, which runs no code of the file.
 
     Raises:
-        ValueError: there is no such file, or it cannot be read so.
+        ValueError: there is no such file, or it cannot be read in safe mode.
     """
     if file.suffix != ".keras" or not file.is_file():
         raise ValueError(f"{file} must be an existing .keras file, as model.save writes it")
@@ -96,7 +96,7 @@ def load_examples(file):
     """The arrays of a `.npz` file by name.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: it is not an .npz file.
     """
     import numpy as np
 
@@ -110,7 +110,7 @@ def load_examples(file):
 
 
 def run(options):
-    """Exports as the options say, and prints a line per export."""
+    """Exports according to the options, and prints a line per export."""
     model = load(options.model, options.imports)
     from rnn_keras import export
     from rnn_keras.data import Vocabulary
@@ -126,7 +126,7 @@ def run(options):
                 version=options.version,
                 examples=examples,
             )
-            tell("SavedModel" if options.check else report.directory, report)
+            print_report("SavedModel" if options.check else report.directory, report)
         if options.litert or both:
             vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
             report = export.litert(
@@ -137,10 +137,10 @@ def run(options):
                 vocabulary,
                 examples=examples,
             )
-            tell("LiteRT" if options.check else report.file, report)
+            print_report("LiteRT" if options.check else report.file, report)
 
 
-def tell(what, report):
+def print_report(what, report):
     """Prints the size and the differences of an export."""
     differences = ", ".join(f"{name} {value:.1e}" for name, value in report.differences.items())
     print(

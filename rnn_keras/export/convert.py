@@ -1,8 +1,8 @@
-"""A script of its own: converts a SavedModel to LiteRT with builtin operations only.
+"""A separate script: converts a SavedModel to LiteRT with builtin operations only.
 
     python convert.py SAVED_MODEL FILE QUANTIZATION EXAMPLES.npz SIGNATURE...
 
-A process of its own because the converter leaks memory and can crash. What it has to say about a
+It runs in a process of its own because the converter leaks memory and can crash. The reason of a
 failure goes to stdout, in one line.
 """
 
@@ -24,7 +24,7 @@ def convert(saved_model, quantization, examples, signatures):
         saved_model: folder of the SavedModel.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
             (weights and activations).
-        examples: file of arrays `signature/example/argument`, by which "int8" takes its scales.
+        examples: file of arrays `signature/example/argument`, for the scales of "int8".
         signatures: names of the signatures to convert.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
@@ -51,7 +51,7 @@ def read_examples(file):
 
 
 def explain(error):
-    """The converter's message in one line, which names the operations that are the cause."""
+    """The converter's message in one line, with the operations that cause it."""
     message = str(error)
     operations = sorted({op for ops in _UNSUPPORTED.findall(message) for op in ops.split(", ")})
     if operations:
@@ -62,10 +62,10 @@ def explain(error):
 
 
 def main(saved_model, file, quantization, examples, *signatures):
-    """Converts; leaves with code 1 if the converter refuses."""
+    """Converts; exits with code 1 if the converter fails."""
     try:
         content = convert(saved_model, quantization, examples, list(signatures))
-    except Exception as error:  # the converter raises whatever its passes raise
+    except Exception as error:  # the converter raises many types of errors
         print(explain(error))
         sys.exit(1)
     Path(file).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Exported models as functions of NumPy arrays, whichever format they are in."""
+"""Exported models as functions of NumPy arrays, in either format."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Inputs = Mapping[str, tuple[tuple[int | None, ...], np.dtype]]
 """The shape and type of each input of a signature; an open dimension is None."""
 
 VOCABULARY = "vocab.txt"
-EXTRA = "assets.extra"  # TensorFlow's place in a SavedModel for what it does not load
+EXTRA = "assets.extra"  # TensorFlow's folder in a SavedModel for files that it does not load
 
 
 class ExportedModel:
-    """What a SavedModel and a LiteRT file have in common.
+    """The common interface of a SavedModel and a LiteRT file.
 
     Attributes:
         path: the folder or the file.
@@ -35,7 +35,7 @@ class ExportedModel:
         self.path, self.signatures = Path(path), signatures
 
     def run(self, signature: str, **arrays: npt.ArrayLike) -> dict[str, np.ndarray]:
-        """Runs a signature; its inputs take any size where their shape is open.
+        """Runs a signature; open dimensions of its inputs may have any size.
 
         Args:
             signature: its name.
@@ -45,7 +45,7 @@ class ExportedModel:
             The outputs, arrays by name; texts are UTF-8 `bytes`.
 
         Raises:
-            ValueError: no such signature, or not its inputs.
+            ValueError: there is no such signature, or its inputs have other names.
             TypeError: an array cannot be cast to the input's type without loss of kind.
         """
         if signature not in self.signatures:
@@ -68,10 +68,10 @@ class ExportedModel:
         """The `rnn_keras.data.Vocabulary` that was exported with the model.
 
         Args:
-            name: its file name, where there are several.
+            name: its file name, if there are several.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none of that name.
         """
         raise NotImplementedError
 
@@ -90,8 +90,8 @@ def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
     """Opens an exported model.
 
     Args:
-        path: a `.tflite` file, a SavedModel, or a folder of its versions as TensorFlow Serving has
-            it, of which the highest is opened.
+        path: a `.tflite` file, a SavedModel, or a folder of versions as in TensorFlow Serving, of
+            which the highest is opened.
 
     Returns:
         A `LiteRTModel` or a `SavedModel`; both have `signatures`, `run` and `vocabulary`.

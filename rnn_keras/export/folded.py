@@ -10,10 +10,10 @@ from rnn_keras.layers import carried_states
 class FoldedTime(keras.layers.TimeDistributed):
     """`keras.layers.TimeDistributed` with the time steps as further rows of the batch.
 
-    Keras's has one copy of its layer per time step, or a loop over them that does not convert.
-    A layer whose rows do not see one another, as they do not outside of training, answers the
-    same. Recurrent layers inside have a sequence of their own at each time step: they start from
-    zeros there, also while states are carried over the outer time.
+    Keras's wrapper makes one copy of its layer per time step, or a loop over them that does not
+    convert. Folding gives the same result for a layer that computes each row alone, as layers do
+    outside of training. Recurrent layers inside read a separate sequence at each time step: they
+    start from zeros there, also while states are carried over the outer time.
     """
 
     def call(self, inputs, training=None, mask=None):

@@ -1,11 +1,11 @@
-"""A model as it is exported: any batch size, no carried variables, float32."""
+"""A model in the form that is exported: any batch size, no carried variables, float32."""
 
 import keras
 
 from rnn_keras.export.folded import FoldedTime
 from rnn_keras.export.masked_attention import MaskedGroupedAttention, MaskedMultiHeadAttention
 
-# Keras's layers that do not convert as they are, and the same ones that do.
+# Keras's layers that do not convert, and equivalent ones that do.
 REPLACEMENTS = {
     ("keras.layers", "TimeDistributed"): FoldedTime,
     ("keras.layers", "MultiHeadAttention"): MaskedMultiHeadAttention,
@@ -17,7 +17,7 @@ def as_functional(model):
     """A sequential model as a functional one, of the same layers.
 
     Raises:
-        ValueError: the model is neither, or was not built.
+        ValueError: the model is neither, or is not built.
     """
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise ValueError(
@@ -35,24 +35,24 @@ def for_inference(model, open_time=False):
     Args:
         model: a functional model.
         open_time: whether it must take sequences of any length. Time is the second dimension of
-            the inputs that leave it open; where none does, of those of three or more dimensions
-            and of integer inputs of two.
+            the inputs where it is open; if it is open in none, of the inputs with three or more
+            dimensions and of integer inputs with two.
 
     Returns:
-        A functional model; `model` itself if nothing is to be changed.
+        A functional model; `model` itself if nothing changes.
 
     Raises:
-        ValueError: it cannot be built so.
+        ValueError: it cannot be built in this form.
     """
     config = keras.saving.serialize_keras_object(model)
     fixed = open_time and not any(x.shape[1:2] == (None,) for x in model.inputs)
-    changed = _changed(config, fixed)
+    changed = _change_config(config, fixed)
     if changed == config:
         return model
     changed.pop("compile_config", None)
     classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
     try:
-        # What is in this process already needs no safe mode: no code comes from outside.
+        # A model of this process needs no safe mode: its code does not come from outside.
         rebuilt = keras.saving.deserialize_keras_object(changed, classes, safe_mode=False)
         rebuilt.set_weights(model.get_weights())
     except (TypeError, ValueError) as error:
@@ -62,15 +62,15 @@ def for_inference(model, open_time=False):
     return rebuilt
 
 
-def _changed(config, open_time):
-    """A copy of a serialized object with the changes of `for_inference`, however deep they lie."""
+def _change_config(config, open_time):
+    """A copy of a serialized object with the changes of `for_inference`, at any depth."""
     if isinstance(config, (list, tuple)):
-        return [_changed(part, open_time) for part in config]
+        return [_change_config(part, open_time) for part in config]
     if not isinstance(config, dict):
         return config
     if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
         return {**config, "config": {**config["config"], "name": "float32"}}
-    changed = {key: _changed(value, open_time) for key, value in config.items()}
+    changed = {key: _change_config(value, open_time) for key, value in config.items()}
     replacement = REPLACEMENTS.get((config.get("module"), config.get("class_name")))
     if replacement:
         changed |= {

@@ -27,13 +27,13 @@ from rnn_keras.export.verify import (
 )
 from rnn_keras.export.workspace import workspace
 
-# By quantization, the difference allowed, relative to the largest value where that is above 1.
+# Allowed difference by quantization, relative to the largest value where that is above 1.
 TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02, "int8": 0.1}
 
 
 @dataclass(frozen=True)
 class LiteRTReport:
-    """What was written: the file, its size, and by signature its largest difference."""
+    """The result of an export: file, size, and largest difference by signature."""
 
     file: Path
     bytes: int
@@ -52,11 +52,11 @@ def write_litert(
     tolerance: float | None = None,
     searches: Sequence[str] = (),
 ) -> LiteRTReport:
-    """Writes functions as the signatures of a LiteRT file, weights shared.
+    """Writes functions as the signatures of a LiteRT file, with shared weights.
 
     The file holds LiteRT builtins only, with dynamic batch and time where the signatures leave
     them open. It is run on examples and compared with the functions before it replaces an older
-    one. Beside it, in `<file>.json`, is what it takes and gives, and the largest differences.
+    one. Its inputs, outputs and largest differences are in `<file>.json`, next to it.
 
     Args:
         functions: `tf.function`s by signature name, each with an `input_signature` of named
@@ -65,26 +65,26 @@ def write_litert(
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples`, and so needs real ones, of real length.
+            scales from `examples` and so needs real examples of real length.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
-            (`random_examples`) for functions that are not named.
-        expected: by function name, a list of what is right for its examples, dictionaries of
-            arrays; what the function itself answers for functions that are not named.
+            (`random_examples`) for the other functions.
+        expected: by function name, a list of the right outputs for its examples, dictionaries of
+            arrays; the outputs of the function itself for the other functions.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization from `TOLERANCES`.
-        searches: the names of functions that choose one token after the other. With rounded weights
-            a close choice falls otherwise, and all after it; so of a quantized file they are called
-            and not compared.
+        searches: names of functions that choose one token after the other. With rounded weights a
+            close choice may differ, and all tokens after it; so these functions are called but
+            not compared in a quantized file.
 
     Returns:
         A `LiteRTReport`.
 
     Raises:
         ValueError: for functions or a quantization that cannot be exported.
-        ExportError: the converter refused or crashed, or the values are not right; an older file
-            stays as it is.
+        ExportError: the conversion failed or crashed, or the values are wrong; an older file stays
+            unchanged.
         ModuleNotFoundError: the extra `litert` is not installed.
     """
     interpreter_class()  # what a missing package stops, it stops before minutes of conversion
@@ -121,7 +121,7 @@ def write_litert(
 
 
 def check_no_strings(inputs):
-    """Refuses string inputs.
+    """Refuses string inputs, which LiteRT does not support.
 
     Raises:
         ValueError: the message names the input.
@@ -136,15 +136,15 @@ def check_no_strings(inputs):
 
 
 def check_quantization(quantization, functions, examples):
-    """Refuses a quantization that is none, or one that lacks examples.
+    """Refuses an unknown quantization, or one that lacks examples.
 
     Args:
-        quantization: what to check.
-        functions: the names of the functions that must have examples, if any must.
+        quantization: the quantization.
+        functions: the names of the functions that must have examples.
         examples: lists of inputs by function name, or None.
 
     Raises:
-        ValueError: the message says what would be right.
+        ValueError: the message names the valid choices.
     """
     if quantization not in TOLERANCES:
         raise ValueError(
@@ -159,7 +159,7 @@ def check_quantization(quantization, functions, examples):
 
 
 def append_file(file, name, content):
-    """Appends a zip archive that holds `content` under `name`; LiteRT reads past it."""
+    """Appends a zip archive that holds `content` under `name`; LiteRT ignores it."""
     with zipfile.ZipFile(file, "a") as archive:
         # ZipInfo's date is fixed, so that equal models are equal files.
         archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
@@ -173,16 +173,16 @@ def _outputs(file, examples):
             f"{sorted(examples)}"
         )
     return {
-        name: [_called_twice(model, name, example) for example in examples_of]
+        name: [_call_twice(model, name, example) for example in examples_of]
         for name, examples_of in examples.items()
     }
 
 
-def _called_twice(model, name, example):
+def _call_twice(model, name, example):
     first, again = (model.run(name, **example) for _ in range(2))
     if not all(np.array_equal(first[key], again[key], equal_nan=True) for key in first):
         raise ExportError(
-            f"signature {name!r} answers otherwise when it is called again with the same shapes: "
-            "LiteRT did not know all of them before it ran (see docs/export.md)"
+            f"signature {name!r} gives another result when called again with the same shapes: "
+            "LiteRT needs them to be static (see docs/export.md)"
         )
     return again

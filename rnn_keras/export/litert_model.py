@@ -1,4 +1,4 @@
-"""Running a LiteRT file with NumPy arrays."""
+"""Runs a LiteRT file with NumPy arrays."""
 
 import os
 import tempfile
@@ -65,10 +65,10 @@ class LiteRTModel(ExportedModel):
         """The `rnn_keras.data.Vocabulary` in the file.
 
         Args:
-            name: its file name, where there are several.
+            name: its file name, if there are several.
 
         Raises:
-            ValueError: there is none in it.
+            ValueError: there is none of that name in the file.
         """
         try:
             with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Running a SavedModel with NumPy arrays."""
+"""Runs a SavedModel with NumPy arrays."""
 
 import os
 from pathlib import Path
@@ -37,10 +37,10 @@ class SavedModel(ExportedModel):
         """The `rnn_keras.data.Vocabulary` in `assets.extra`.
 
         Args:
-            name: its file name, where there are several.
+            name: its file name, if there are several.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none of that name.
         """
         file = self.path / EXTRA / name
         if not file.is_file():

@@ -1,8 +1,8 @@
 """Attention layers whose causal mask converts to LiteRT.
 
-Keras's kernel with `is_causal=True` makes the mask by `mask[None, None, :, :]` of a boolean
-tensor of open size, which the converter refuses. The mask that Keras computes where there is
-another one besides converts, so here it is always computed.
+With `is_causal=True`, Keras's kernel makes the mask by `mask[None, None, :, :]` of a boolean
+tensor of open size, which the converter refuses. The mask that Keras computes in addition to
+another mask does convert, so here it is always computed.
 """
 
 import keras
@@ -12,7 +12,7 @@ import keras
 class MaskedMultiHeadAttention(keras.layers.MultiHeadAttention):
     """`keras.layers.MultiHeadAttention` with the causal mask as a tensor."""
 
-    # Keras calls its causal kernel only where this method is its own.
+    # Keras calls its causal kernel only if the class has Keras's own method.
     def _compute_attention(self, *args, **options):
         return super()._compute_attention(*args, **options)
 
@@ -21,6 +21,6 @@ class MaskedMultiHeadAttention(keras.layers.MultiHeadAttention):
 class MaskedGroupedAttention(keras.layers.GroupQueryAttention):
     """`keras.layers.GroupQueryAttention` with the causal mask as a tensor."""
 
-    # Keras calls its causal kernel only where this method is its own.
+    # Keras calls its causal kernel only if the class has Keras's own method.
     def _compute_attention(self, *args, **options):
         return super()._compute_attention(*args, **options)

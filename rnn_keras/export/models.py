@@ -32,7 +32,7 @@ from rnn_keras.export.verify import (
 from rnn_keras.interop import from_keras
 
 SIGNATURES = ("serving_default", "step")
-# The difference allowed between the model that is given and the one that is traced.
+# Allowed difference between the given model and the one that is traced.
 REBUILT_TOLERANCE = 1e-4
 
 
@@ -47,26 +47,26 @@ def saved_model(
 ) -> SavedModelReport:
     """Writes a Keras model as the SavedModel `<directory>/<version>/`.
 
-    Any batch size; core operations of TensorFlow, none that demands XLA; it is reloaded in a
+    Any batch size; core operations of TensorFlow, none that requires XLA. It is reloaded in a
     process without this package, and compared with the model, before it replaces an older one.
 
     Args:
         model: a functional or sequential model, of Keras's own recurrent layers or of ours.
         directory: the model's folder, which holds the versions.
-        signatures: what to write, of "serving_default", the model over the whole sequence, and
-            "step", which streams: see `Export`.
+        signatures: signatures to write: "serving_default", the model over the whole sequence, and
+            "step", for streaming: see `Export`.
         version: positive integer; an existing one is replaced.
-        examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named, but for `step` pieces of those of `serving_default`. Or one
-            dictionary of arrays by input name, an example of `serving_default`.
+        examples: by signature, a list of inputs, dictionaries of arrays; random ones for other
+            signatures, but `step` gets pieces of those of `serving_default`. Or one dictionary
+            of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
     Returns:
         A `SavedModelReport`.
 
     Raises:
-        ValueError: the model, or an argument, is none that can be exported.
-        ExportError: the graph or its values are not right; an older version stays as it is.
+        ValueError: the model, or an argument, cannot be exported.
+        ExportError: the graph or its values are wrong; an older version stays unchanged.
     """
     export = Export(model, signatures, examples)
     return write_saved_model(
@@ -95,13 +95,13 @@ def litert(
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples`, and so needs real ones, of real length.
-        signatures: what to write, of "serving_default", the model over the whole sequence, and
-            "step", which streams: see `Export`. They share the weights.
+            scales from `examples` and so needs real examples of real length.
+        signatures: signatures to write: "serving_default", the model over the whole sequence, and
+            "step", for streaming: see `Export`. They share the weights.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file.
-        examples: by signature, a list of inputs, dictionaries of arrays; random ones for those
-            that are not named, but for `step` pieces of those of `serving_default`. Or one
-            dictionary of arrays by input name, an example of `serving_default`.
+        examples: by signature, a list of inputs, dictionaries of arrays; random ones for other
+            signatures, but `step` gets pieces of those of `serving_default`. Or one dictionary
+            of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization.
 
@@ -109,12 +109,12 @@ def litert(
         A `LiteRTReport`.
 
     Raises:
-        ValueError: the model, or an argument, is none that can be exported.
-        ExportError: the converter refused or crashed, or the values are not right; an older file
-            stays as it is.
+        ValueError: the model, or an argument, cannot be exported.
+        ExportError: the conversion failed or crashed, or the values are wrong; an older file stays
+            unchanged.
     """
     check_no_strings(as_functional(model).inputs)
-    given = by_signature(examples)  # those of `step` are made of those of `serving_default`
+    given = by_signature(examples)  # those of `step` are derived from those of `serving_default`
     needed = () if "serving_default" in given else signatures[:1]
     check_quantization(quantization, needed, given)
     export = Export(model, signatures, examples)
@@ -125,30 +125,29 @@ def litert(
 
 
 class Export:
-    """A Keras model made ready: its signatures, and what they must answer.
+    """A Keras model prepared for export: its signatures, examples and expected outputs.
 
     Args:
         model: a functional or sequential model.
-        signatures: names, of `SIGNATURES`.
+        signatures: names from `SIGNATURES`.
         examples: as in `litert`.
 
     Attributes:
-        model: the one that is traced: on layers of this package, without `stateful`, for any
+        model: the model that is traced: on layers of this package, without `stateful`, for any
             batch size, in float32.
         functions: by signature, the `tf.function`. `serving_default` takes the inputs of the
-            model and gives its outputs, under the keys of dictionaries or the names of the input
+            model and returns its outputs, under the keys of dictionaries or the names of the input
             and output layers. `step` takes the next time steps, one or more, and the state of
             every recurrent layer, `(batch, units)`, named `LAYER_h` and for an LSTM also
-            `LAYER_c`; it gives the outputs and, under the same names, the new states. Zeros
-            are the state before the first step.
+            `LAYER_c`; it returns the outputs and, under the same names, the new states. The
+            states before the first step are zeros.
         examples: by signature, lists of inputs.
-        expected: what the original model answers to those of `serving_default`, if it computes
-            in float32.
+        expected: the original model's outputs for those of `serving_default`, if it computes in
+            float32.
 
     Raises:
-        ValueError: the model is none that can be exported, or cannot stream; the message names
-            the layer.
-        ExportError: on these layers the model does not answer what it answers as it is.
+        ValueError: the model cannot be exported, or cannot stream; the message names the layer.
+        ExportError: on these layers the model gives other results than before.
     """
 
     def __init__(self, model, signatures=("serving_default",), examples=None):
@@ -158,7 +157,7 @@ class Export:
             )
         original = as_functional(model)
         self.model = for_inference(from_keras(original), open_time="step" in signatures)
-        below = _below(self.model)
+        below = _id_bound(self.model)
         functions = {"serving_default": serving_default(self.model, original)}
         examples = by_signature(examples)
         if unknown := set(examples) - set(SIGNATURES):
@@ -169,18 +168,18 @@ class Export:
             functions["step"] = step(self.model, original)
             examples = checked_examples(examples, {"step": functions["step"]})
             if "serving_default" in examples and "step" not in examples:
-                examples["step"] = _streamed(self.model, functions, examples["serving_default"])
+                examples["step"] = _split_steps(self.model, functions, examples["serving_default"])
         for name, function in functions.items():
             if name not in examples:
                 examples[name] = random_examples(function, below=below)
-        expected = _answers(original, functions["serving_default"], examples["serving_default"])
+        expected = _reference(original, functions["serving_default"], examples["serving_default"])
         self.functions = {name: functions[name] for name in signatures}
         self.examples = {name: examples[name] for name in signatures}
         self.expected = {name: expected[name] for name in signatures if name in expected}
 
 
-def _streamed(model, functions, examples):
-    """Pieces of examples of the whole sequence, with the states that the model has there."""
+def _split_steps(model, functions, examples):
+    """Pieces of the examples of the whole sequence, with the model's states before each piece."""
     names = [spec.name for spec in functions["serving_default"].input_signature]
     renamed = state_inputs(model, names)
     return [
@@ -191,8 +190,8 @@ def _streamed(model, functions, examples):
     ]
 
 
-def _answers(original, whole, examples):
-    """What the original model answers by signature, if float32; `whole` must answer the same."""
+def _reference(original, whole, examples):
+    """The original model's outputs by signature, if float32; `whole` must give the same."""
     dtypes = {layer.compute_dtype for layer in original._flatten_layers()}
     if dtypes & {"float16", "bfloat16", "float64"}:
         return {}
@@ -211,7 +210,7 @@ def _answers(original, whole, examples):
     return expected
 
 
-def _below(model):
-    """What ids must be below: the size of the smallest vocabulary that they may be looked up in."""
+def _id_bound(model):
+    """The upper bound of ids: the size of the smallest vocabulary that may look them up."""
     sizes = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
     return min(sizes, default=2)

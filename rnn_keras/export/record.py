@@ -1,4 +1,4 @@
-"""What was verified, in JSON, to lie beside an export."""
+"""The JSON record of an export's verification, stored with the export."""
 
 import json
 
@@ -10,13 +10,13 @@ def record(functions, outputs, differences, **facts):
 
     Args:
         functions: its `tf.function`s by signature name.
-        outputs: what was expected of them: by name, lists of dictionaries of arrays.
-        differences: by name, the largest difference from that, where it was compared.
-        **facts: what else to say.
+        outputs: the expected outputs: by name, lists of dictionaries of arrays.
+        differences: by name, the largest difference from these, where compared.
+        **facts: further entries.
 
     Returns:
-        An object of the facts and `signatures`: by name the `inputs` with their shapes (null is
-        any size) and types, the `outputs` with their types, and `max_difference`, null if none.
+        An object of the facts and `signatures`: by name the `inputs` with their shapes (null for
+        any size) and types, the `outputs` with their types, and `max_difference`, perhaps null.
     """
     signatures = {
         name: {

@@ -1,4 +1,4 @@
-"""What a model answers as it is, whatever batch size it was built for."""
+"""Reference outputs of an unchanged model, for any batch size it was built for."""
 
 import keras
 import numpy as np
@@ -9,12 +9,12 @@ from rnn_keras.layers import use_plan
 
 
 def original_outputs(model, inputs):
-    """Runs a model from zero states, on Keras's own time loop; its own states stay as they are.
+    """Runs a model from zero states, on Keras's own time loop; its own states do not change.
 
     Args:
         model: a functional model.
-        inputs: arrays in the order of `model.inputs`. A model that was built for a batch size is
-            given as many rows at a time.
+        inputs: arrays in the order of `model.inputs`. A model that was built for a batch size gets
+            batches of that size.
 
     Returns:
         The outputs by name, arrays.

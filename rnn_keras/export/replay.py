@@ -1,4 +1,4 @@
-"""A script of its own: runs the signatures of a SavedModel on arrays.
+"""A separate script: runs the signatures of a SavedModel on arrays.
 
     python replay.py SAVED_MODEL INPUTS.npz OUTPUTS.npz
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 
 def main(saved_model, inputs, outputs):
-    """Runs every example in `inputs` and writes what comes back to `outputs`."""
+    """Runs every example in `inputs` and writes the results to `outputs`."""
     calls = {}
     with np.load(inputs) as saved:
         for key in saved.files:

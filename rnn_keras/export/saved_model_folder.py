@@ -30,7 +30,7 @@ from rnn_keras.export.workspace import replace_folder, workspace
 
 @dataclass(frozen=True)
 class SavedModelReport:
-    """What was written: its folder, its size, and by signature its largest difference."""
+    """The result of an export: folder, size, and largest difference by signature."""
 
     directory: Path
     bytes: int
@@ -50,10 +50,10 @@ def write_saved_model(
 ) -> SavedModelReport:
     """Writes functions as the signatures of `<directory>/<version>/`.
 
-    The graph holds operations of core TensorFlow only and nothing that demands XLA. It is
-    reloaded in a fresh process that does not see this package, run on examples, and compared
-    with the functions, before it replaces an older one. `assets.extra/export.json` in it says
-    what it takes and gives, and the largest differences.
+    The graph holds operations of core TensorFlow only and nothing that requires XLA. It is
+    reloaded in a fresh process without this package, run on examples, and compared with the
+    functions, before it replaces an older one. Its inputs, outputs and largest differences are in
+    `assets.extra/export.json`.
 
     Args:
         functions: `tf.function`s by signature name, each with an `input_signature` of named
@@ -65,9 +65,9 @@ def write_saved_model(
         vocabulary: an `rnn_keras.data.Vocabulary` to put into `assets.extra` as `vocab.txt`, where
             `load(directory).vocabulary()` finds it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
-            (`random_examples`) for functions that are not named.
-        expected: by function name, a list of what is right for its examples, dictionaries of
-            arrays; what the function itself answers for functions that are not named.
+            (`random_examples`) for the other functions.
+        expected: by function name, a list of the right outputs for its examples, dictionaries of
+            arrays; the outputs of the function itself for the other functions.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
     Returns:
@@ -75,7 +75,7 @@ def write_saved_model(
 
     Raises:
         ValueError: for functions or a version that cannot be exported.
-        ExportError: the graph or its values are not right; an older version stays as it is.
+        ExportError: the graph or its values are wrong; an older version stays unchanged.
     """
     check_functions(functions)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
@@ -86,7 +86,7 @@ def write_saved_model(
         new = folder / "new"
         save_traced(functions, trackables, "graph", new, default=next(iter(functions)))
         check_graph(new)
-        actual = replayed(new, examples, folder)
+        actual = replay_outputs(new, examples, folder)
         expected = expected_outputs(functions, examples, expected)
         differences = max_differences(expected, actual, tolerance)
         (new / EXTRA).mkdir()
@@ -100,7 +100,7 @@ def write_saved_model(
 
 
 def check_graph(directory):
-    """Refuses a SavedModel that stock TensorFlow Serving may not run.
+    """Refuses a SavedModel that stock TensorFlow Serving may be unable to run.
 
     Raises:
         ExportError: it holds an operation that is not of core TensorFlow, or a function that
@@ -130,13 +130,13 @@ def check_graph(directory):
         )
 
 
-def replayed(directory, examples, folder):
-    """What the signatures of a SavedModel answer in a fresh process without this package.
+def replay_outputs(directory, examples, folder):
+    """The outputs of a SavedModel's signatures in a fresh process without this package.
 
     Args:
         directory: the SavedModel.
         examples: lists of dictionaries of arrays by signature name.
-        folder: where to put the arrays meanwhile.
+        folder: folder for temporary files.
 
     Returns:
         Lists of dictionaries of arrays by signature name.

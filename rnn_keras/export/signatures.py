@@ -1,4 +1,4 @@
-"""The functions that a Keras model becomes: over the whole sequence, and streaming."""
+"""The signatures of a Keras model: over the whole sequence, and streaming."""
 
 import re
 from itertools import chain, count
@@ -14,8 +14,8 @@ def serving_default(exported, model):
     """The function of the whole sequence: a model's inputs to its outputs, by their names.
 
     Args:
-        exported: the model that computes, of `for_inference`.
-        model: the one whose input shapes and names the function has, but for an open batch.
+        exported: the model to run, from `for_inference`.
+        model: the model whose input shapes (with an open batch) and names the function has.
 
     Returns:
         A `tf.function` with an `input_signature`.
@@ -27,21 +27,21 @@ def serving_default(exported, model):
 
 
 def step(exported, model):
-    """The streaming function: the next time steps and the states, to the outputs and the states.
+    """The streaming function: from the next time steps and the states to outputs and new states.
 
     Args:
-        exported: the model that computes, of `for_inference`, with open time.
-        model: the one whose input names the function has.
+        exported: the model to run, from `for_inference`, with open time.
+        model: the model whose input names the function has.
 
     Returns:
         A `tf.function` with an `input_signature`: the inputs of the model, then the states of its
-        recurrent layers `(batch, units)`, named as by `carried_states`; an input that is
-        such a state already is not there twice. It returns the outputs of the model and the new
-        states, under the names that they came with.
+        recurrent layers `(batch, units)`, named as by `carried_states`; an input that is such a
+        state is not repeated. It returns the outputs of the model and the new states, under the
+        same names.
 
     Raises:
-        ValueError: no recurrent layer has a state, or a name is that of two things, or an input
-            is the initial state of several layers.
+        ValueError: no recurrent layer has a state, a name has two meanings, or an input is the
+            initial state of several layers.
     """
     specs = _specs(model, exported.inputs)
     renamed = state_inputs(exported, [spec.name for spec in specs])
@@ -76,13 +76,13 @@ def step(exported, model):
 
 
 class InitialStates(dict):
-    """Given to `carried_states`, it changes nothing and keeps what each layer starts from."""
+    """An argument of `carried_states` that changes nothing and records the initial states."""
 
     def __bool__(self):
         return True
 
     def get(self, name, default=None):
-        """Keeps the state that the layer starts from."""
+        """Records the state that the layer starts from."""
         self[name] = default
         return default
 
@@ -90,14 +90,14 @@ class InitialStates(dict):
 def state_inputs(model, names):
     """The inputs of a model that are initial states of its recurrent layers, and nothing else.
 
-    Found by value, on random inputs, so that nested models and stacks of layers are seen too.
+    They are found by value, on random inputs, which also covers nested models and stacks.
 
     Args:
         model: a functional model of open time.
         names: names of its inputs.
 
     Returns:
-        Names of inputs by name of the state, as `carried_states` has it.
+        Names of inputs by name of the state, as in `carried_states`.
 
     Raises:
         ValueError: an input is the initial state of several layers.
@@ -162,7 +162,7 @@ def _specs(model, inputs):
 
 
 def _names(structure):
-    """Of each tensor the key in a dictionary, or the name of the layer that makes it."""
+    """For each tensor its key in a dictionary, or the name of the layer that makes it."""
     names = []
     for path, tensor in keras.tree.flatten_with_path(structure):
         key = path[-1] if path and isinstance(path[-1], str) else None

@@ -1,4 +1,4 @@
-"""Whether a model goes on where it stopped: in pieces it answers what it answers in one."""
+"""Checks whether a model can stream: piece by piece it must give the same as in one run."""
 
 from itertools import count
 
@@ -15,21 +15,21 @@ LENGTH = 6
 def check_streamable(model, below=2):
     """Refuses a model that cannot stream.
 
-    It is run on a random sequence in pieces and in one, rather than looked through for layers
-    that are known to need all of it, so that a layer of any kind is found out.
+    The model is run on a random sequence in pieces and in one, instead of searched for layers that
+    are known to need the whole sequence, so that the check covers layers of any kind.
 
     Args:
         model: a model of `for_inference`, with open time.
-        below: integer inputs are below it.
+        below: upper bound of integer inputs.
 
     Raises:
-        ValueError: the answers differ; the message names the first layer of which they do.
+        ValueError: the outputs differ; the message names the first layer where they do.
     """
     inputs = _random_inputs(model, below)
-    if _goes_on(model, inputs):
+    if _can_stream(model, inputs):
         return
     for layer in model.layers:
-        if not _goes_on(keras.Model(model.input, layer.output), inputs):
+        if not _can_stream(keras.Model(model.input, layer.output), inputs):
             raise ValueError(
                 f"`{model.name}` cannot stream, because the layer `{layer.name}` "
                 f"({type(layer).__name__}) needs the whole sequence: its output piece by piece "
@@ -43,8 +43,8 @@ def stream(model, inputs):
 
     Args:
         model: a model of `for_inference`, with open time.
-        inputs: tensors or arrays in the order of `model.inputs`. Those with a time dimension
-            are cut, the others go with every piece.
+        inputs: tensors or arrays in the order of `model.inputs`. Those with a time dimension are
+            cut, the others are passed with every piece.
 
     Yields:
         The inputs of the piece, the states before it by name, and the outputs by name.
@@ -63,12 +63,12 @@ def stream(model, inputs):
             return
 
 
-def _goes_on(model, inputs):
+def _can_stream(model, inputs):
     try:
         with use_plan("reference"), carried_states():
             whole = named_outputs(model, inputs)
         pieces = [outputs for _, _, outputs in stream(model, inputs)]
-    except (ValueError, tf.errors.OpError):  # it takes no such length
+    except (ValueError, tf.errors.OpError):  # unsupported length
         return False
     return all(
         _same(value.numpy(), [piece[name].numpy() for piece in pieces])
@@ -77,7 +77,7 @@ def _goes_on(model, inputs):
 
 
 def _same(whole, pieces):
-    """Whether the pieces, joined if they are sequences, are the whole; else the last one."""
+    """Whether the pieces, joined if they are sequences, equal the whole; else the last piece."""
     lengths = [piece.shape[1] if piece.ndim > 1 else 0 for piece in pieces]
     is_sequence = lengths == list(range(1, len(pieces) + 1))
     joined = np.concatenate(pieces, axis=1) if is_sequence else pieces[-1]
@@ -85,7 +85,7 @@ def _same(whole, pieces):
 
 
 def _random_inputs(model, below):
-    """Without zeros and False: what is masked at the start of a piece has no output before it."""
+    """Random inputs without zeros and False: a piece that starts masked has no output before."""
     rng = np.random.default_rng(0)
     values = []
     for x in model.inputs:

@@ -1,4 +1,4 @@
-"""What must not happen in this process: a conversion that may crash it, a reload without it."""
+"""Runs conversion and reload in subprocesses, as they may crash or must not see this package."""
 
 import re
 import signal
@@ -12,15 +12,15 @@ _LOG_LINE = re.compile(r"([IWE]\d{4} |WARNING: All log|\d{4}-\d\d-\d\d [\d:.]+: 
 
 
 def run_script(doing, script, *arguments):
-    """Runs a Python file in a process of its own, which does not see this package.
+    """Runs a Python file in a separate process that does not see this package.
 
     Args:
-        doing: what it does, for the message, such as "the conversion to LiteRT".
-        script: a module of this package that stands alone.
+        doing: the task, for the message, such as "the conversion to LiteRT".
+        script: a module of this package that is self-contained.
         *arguments: its command line.
 
     Raises:
-        ExportError: it failed or crashed; the message ends with its own last words.
+        ExportError: it failed or crashed; the message ends with its last output.
     """
     command = [sys.executable, "-P", script.__file__, *map(str, arguments)]
     result = subprocess.run(
@@ -32,11 +32,11 @@ def run_script(doing, script, *arguments):
         how = f"crashed with {signal.Signals(-result.returncode).name}"
     else:
         how = "failed"
-    # A script that fails in order says why on stdout; stderr also has the logs of TensorFlow.
-    words = result.stdout.strip() or _last_words(result.stderr)
+    # A script that fails in an orderly way prints why to stdout; stderr also has TensorFlow's logs.
+    words = result.stdout.strip() or _last_lines(result.stderr)
     raise ExportError(f"{doing} {how}: {words or 'without a word'}")
 
 
-def _last_words(text, lines=3):
-    spoken = [line.strip() for line in text.splitlines() if not _LOG_LINE.match(line)]
-    return " | ".join([line for line in spoken if line][-lines:])
+def _last_lines(text, lines=3):
+    messages = [line.strip() for line in text.splitlines() if not _LOG_LINE.match(line)]
+    return " | ".join([line for line in messages if line][-lines:])

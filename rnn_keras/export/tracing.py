@@ -1,4 +1,4 @@
-"""From functions to a SavedModel on disk, whatever it is meant for."""
+"""From functions to a SavedModel on disk, for both formats."""
 
 import re
 
@@ -30,16 +30,16 @@ def check_functions(functions):
 def save_traced(functions, trackables, plan, directory, default=None):
     """Traces `functions` under a plan and saves them as the signatures of a SavedModel.
 
-    They are traced afresh, because a function that was called before keeps the plan it was
-    called with, and without AutoGraph.
+    They are traced anew, because a function that was called before keeps the plan of that call,
+    and without AutoGraph.
 
     Args:
-        functions: `tf.function`s by name, as `check_functions` wants them.
+        functions: `tf.function`s by name that pass `check_functions`.
         trackables: the Keras models and layers (of which only the variables are kept), variables
             and tables that the functions use.
         plan: one of `rnn_keras.layers.plans.PLANS`.
-        directory: where to write.
-        default: name of the function that is `serving_default` as well.
+        directory: the folder to write.
+        default: name of the function that is also `serving_default`.
 
     Raises:
         ValueError: a function uses a variable that is not among the `trackables`.
@@ -57,7 +57,7 @@ def save_traced(functions, trackables, plan, directory, default=None):
             signatures = {"serving_default": signatures[default], **signatures}
         try:
             tf.saved_model.save(module, str(directory), signatures=signatures)
-        except AssertionError as error:  # TensorFlow's way to say so
+        except AssertionError as error:  # raised by TensorFlow for this
             if found := re.search(r"Trackable referencing this tensor = (.*)", str(error)):
                 raise ValueError(f"`trackables` lacks {found[1]}, which is used.") from error
             raise

@@ -1,4 +1,4 @@
-"""Whether an export computes what the model computes."""
+"""Checks whether an export computes the same as its model."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ Functions = Mapping[str, tf.types.experimental.PolymorphicFunction]  # by signat
 Inputs = Mapping[str, npt.ArrayLike]  # by name
 Examples = Mapping[str, Sequence[Inputs]]  # by signature name
 
-# (batch, length) of the examples: what follows the first must be resized. Where a model does not
-# run on so few steps, the lengths are doubled up to this many times.
+# (batch, length) of the examples; all but the first need resizing. If a model does not run on so
+# few steps, the lengths are doubled up to this many times.
 EXAMPLE_SHAPES = ((1, 5), (3, 8))
 DOUBLINGS = 10
 
 
 class ExportError(RuntimeError):
-    """An export did not succeed. What was there before it is still there."""
+    """An export did not succeed. Older files are unchanged."""
 
 
 def random_examples(
@@ -32,14 +32,14 @@ def random_examples(
         function: a `tf.function` with an `input_signature` of named specs. Its first unknown
             dimension is the batch, the others are lengths, doubled until the function runs.
         seed: seed of the generator.
-        below: integers are from 0 up to but not including it.
+        below: integers are in `[0, below)`.
 
     Returns:
         A list of dictionaries of arrays: floats normal, booleans and integers uniform.
 
     Raises:
-        ValueError: for an input that is none of these, or a function that runs at no length;
-            give examples of your own then.
+        ValueError: for an input of another type, or a function that runs at no length; give
+            examples of your own then.
     """
     specs = function.input_signature
     doublings = DOUBLINGS if any(None in spec.shape[1:] for spec in specs) else 0
@@ -71,14 +71,14 @@ def _random(spec, batch, length, below, rng):
         values = rng.integers(0, 2 if spec.dtype.is_bool else below, sizes)
     else:
         raise ValueError(
-            f"`{spec.name}` is of type {spec.dtype.name}, of which there are no random "
+            f"`{spec.name}` is of type {spec.dtype.name}, for which there are no random "
             "values: give `examples`."
         )
     return np.asarray(values, spec.dtype.as_numpy_dtype)
 
 
 def one_line(error):
-    """The first words of an error, without Keras's colours and its list of arguments."""
+    """The first 200 characters of an error, without Keras's colours and its list of arguments."""
     words = re.sub(r"\x1b\[\d+m", "", str(error)).partition("Arguments received")[0]
     return " ".join(words.split())[:200]
 
@@ -101,19 +101,19 @@ def checked_examples(examples, functions):
         functions: `tf.function`s by name; examples of others are passed through.
 
     Raises:
-        ValueError: a name is unknown or missing, or an array has another shape or kind of type;
-            the message says which.
+        ValueError: a name is unknown or missing, or an array has another shape or kind of type; the
+            message names it.
     """
     checked = dict(examples)
     for name in examples.keys() & functions.keys():
         if not examples[name]:
             raise ValueError(f"`examples` of {name} are empty: give at least one.")
         specs = functions[name].input_signature
-        checked[name] = [_checked(example, specs) for example in examples[name]]
+        checked[name] = [_check_example(example, specs) for example in examples[name]]
     return checked
 
 
-def _checked(example, specs):
+def _check_example(example, specs):
     names = [spec.name for spec in specs]
     if example.keys() != set(names):
         raise ValueError(
@@ -143,7 +143,7 @@ def _checked(example, specs):
 
 
 def with_random_examples(functions, examples):
-    """The given examples by function name, random ones for the functions that have none."""
+    """The given examples by function name, and random ones for the other functions."""
     given = dict(examples or {})
     if unknown := given.keys() - functions.keys():
         raise ValueError(f"`examples` are for functions there are not: {', '.join(unknown)}.")
@@ -154,7 +154,7 @@ def with_random_examples(functions, examples):
 
 
 def save_examples(file, examples):
-    """Writes examples as arrays `signature/example/argument`, for the scripts that read them."""
+    """Writes examples as arrays `signature/example/argument`, for the scripts of subprocesses."""
     arrays = {
         f"{name}/{i}/{argument}": value
         for name, inputs_of in examples.items()
@@ -165,7 +165,7 @@ def save_examples(file, examples):
 
 
 def expected_outputs(functions, examples, expected=None):
-    """What is given as expected, and what the other functions answer, on Keras's own time loop.
+    """The given expected outputs, and those of the other functions on Keras's own time loop.
 
     Args:
         functions: `tf.function`s by name.
@@ -205,7 +205,7 @@ def max_differences(expected, actual, tolerance):
 
     Args:
         expected: lists of dictionaries of arrays by signature name.
-        actual: the same of the export.
+        actual: the outputs of the export.
         tolerance: largest difference allowed, in units of the largest expected value where that
             is above 1. Integers and strings must be equal.
 

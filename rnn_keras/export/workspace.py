@@ -1,4 +1,4 @@
-"""Exports are made beside their place and moved there when they are complete and verified."""
+"""Exports are made in a temporary folder, and moved when they are complete and verified."""
 
 import shutil
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from pathlib import Path
 
 @contextmanager
 def workspace(target):
-    """Gives an empty folder on the file system of `target`, which is gone afterwards.
+    """Yields an empty folder on the file system of `target`, and deletes it afterwards.
 
     Args:
         target: the file or folder to be created or replaced; its parent is made if needed.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A fixed name, so that what a killed process left is cleared by the next. TensorFlow Serving
-    # looks at folders with integer names only.
+    # A fixed name: the next process clears what a killed one left. TensorFlow Serving reads only
+    # folders with integer names.
     folder = target.parent / f".tmp-{target.name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -28,7 +28,7 @@ def workspace(target):
 def replace_folder(new, target, folder):
     """Moves the folder `new` to `target`; the old one goes to the workspace `folder`.
 
-    No system call replaces a folder that is not empty, so between two renames there is none.
+    No system call replaces a non-empty folder, so there is none for a moment between two renames.
     """
     old = folder / "old"
     if target.exists():

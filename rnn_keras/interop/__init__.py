@@ -1,4 +1,4 @@
-"""Models from and to Keras's own recurrent layers, and weights from PyTorch."""
+"""Conversion from and to Keras's own recurrent layers, and weights from PyTorch."""
 
 from rnn_keras.interop.builtin import from_keras, to_keras
 from rnn_keras.interop.pytorch import from_torch

@@ -1,4 +1,4 @@
-"""Models between Keras's own recurrent layers and those of this package."""
+"""Conversion of models between Keras's recurrent layers and those of this package."""
 
 import functools
 import inspect
@@ -25,7 +25,7 @@ FAMILIES = [
     (GRU, GRUCell, keras.layers.GRU, keras.layers.GRUCell),
     (LSTM, LSTMCell, keras.layers.LSTM, keras.layers.LSTMCell),
 ]
-# The class to build for a cell of either side.
+# The class to build for a cell of each side.
 OUR_LAYERS = {cell: ours for ours, a, _, b in FAMILIES for cell in (a, b)}
 KERAS_LAYERS = {cell: builtin for _, a, builtin, b in FAMILIES for cell in (a, b)}
 KERAS_CELLS = {cell: b for _, a, _, b in FAMILIES for cell in (a, b)}
@@ -36,17 +36,17 @@ def from_keras(model: keras.Layer) -> keras.Layer:
     """The same model on the layers of this package.
 
     `LSTM`, `GRU` (both `reset_after`), `SimpleRNN`, and `RNN` over their cells become `LSTM`,
-    `GRU` and `VanillaRNN`; `RNN` over `StackedRNNCells` becomes `DeepRNN`, and `Bidirectional`
-    ours; in nested models and in wrappers such as `TimeDistributed` too. All other layers, those
-    of this package among them, are copied.
+    `GRU` and `VanillaRNN`; `RNN` over `StackedRNNCells` becomes `DeepRNN`, and Keras's
+    `Bidirectional` ours; also in nested models and in wrappers such as `TimeDistributed`. All other
+    layers, those of this package included, are copied.
 
     Args:
-        model: a Sequential or functional Keras model, or a single layer. It stays as it is.
+        model: a Sequential or functional Keras model, or a single layer. It is not changed.
 
     Returns:
         A model or layer with weights of its own: the same values, layer names, dtype policies,
         shared layers, `trainable` flags and carried states, so the same outputs. It is not
-        compiled. What was not built yet is not built here either.
+        compiled, and what was not built is not built here either.
 
     Raises:
         ValueError: for a layer that cannot be converted, such as a recurrent layer or a cell of
@@ -63,22 +63,22 @@ def from_keras(model: keras.Layer) -> keras.Layer:
 
 
 def to_keras(model: keras.Layer) -> keras.Layer:
-    """The same model on Keras's own layers: the way back from `from_keras`.
+    """The same model on Keras's own layers, the inverse of `from_keras`.
 
-    `DeepRNN` becomes `RNN` over `StackedRNNCells`, the one layer of Keras that takes and gives
+    `DeepRNN` becomes `RNN` over `StackedRNNCells`, the only layer of Keras that takes and returns
     the states of a stack; its dropout between the layers becomes that of the cells' inputs,
-    which is distributed alike. A `DeepRNN` that holds `Bidirectional` layers becomes a
+    which has the same distribution. A `DeepRNN` that holds `Bidirectional` layers becomes a
     `Sequential` model of them.
 
     Args:
-        model: a Sequential or functional Keras model, or a single layer. It stays as it is.
+        model: a Sequential or functional Keras model, or a single layer. It is not changed.
 
     Returns:
-        A model or layer as `from_keras` gives it.
+        A model or layer, as in `from_keras`.
 
     Raises:
-        ValueError: for a layer for which Keras has none, such as one over a cell of your own, or
-            a `DeepRNN` of `Bidirectional` layers that takes or gives states.
+        ValueError: for a layer without a counterpart in Keras, such as one over a cell of your own,
+            or a `DeepRNN` of `Bidirectional` layers that takes or returns states.
 
     Example:
 
@@ -89,14 +89,14 @@ def to_keras(model: keras.Layer) -> keras.Layer:
 
 
 def _to_ours(layer):
-    """Our layer in the place of `layer`, or None if it may stay."""
+    """Our layer to replace `layer`, or None if it may stay."""
     if type(layer) in (keras.layers.Bidirectional, Bidirectional):
         return _both_directions(layer, Bidirectional, _to_ours)
     if type(layer) is DeepRNN:
         inner = [_to_ours(part) for part in layer.layers]
         if inner == [None] * len(inner):
             return None
-        layers = [new or _again(old) for old, new in zip(layer.layers, inner)]
+        layers = [new or _unbuilt_copy(old) for old, new in zip(layer.layers, inner)]
         return DeepRNN(**{**layer.get_config(), "layers": layers})
     if isinstance(layer, RecurrentLayer) or not isinstance(layer, keras.layers.RNN):
         return None
@@ -107,18 +107,18 @@ def _to_ours(layer):
             "of these, or write its equation as the cell of a RecurrentLayer.",
         )
     if type(layer.cell) is not keras.layers.StackedRNNCells:
-        return _made(layer, OUR_LAYERS, layer.cell, **_options(layer))
+        return _make(layer, OUR_LAYERS, layer.cell, **_options(layer))
     options = _options(layer)
     inside = {name: options.pop(name) for name in ("unroll", "zero_output_for_mask")}
     return DeepRNN(
-        [_made(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
+        [_make(layer, OUR_LAYERS, cell, name=cell.name, **inside) for cell in layer.cell.cells],
         dtype=layer.dtype_policy,
         **options,
     )
 
 
 def _to_builtin(layer):
-    """Keras's layer in the place of `layer`, or None if it may stay."""
+    """Keras's layer to replace `layer`, or None if it may stay."""
     if type(layer) in (keras.layers.Bidirectional, Bidirectional):
         return _both_directions(layer, keras.layers.Bidirectional, _to_builtin)
     if type(layer) is DeepRNN:
@@ -134,7 +134,7 @@ def _to_builtin(layer):
     if stacked:
         cells = [_cell(layer, cell) for cell in cells]
         return keras.layers.RNN(cells, dtype=layer.dtype_policy, **_options(layer))
-    return _made(layer, KERAS_LAYERS, layer.cell, **_options(layer))
+    return _make(layer, KERAS_LAYERS, layer.cell, **_options(layer))
 
 
 def _stack(deep):
@@ -166,23 +166,23 @@ def _sequential(deep):
         )
     model = keras.Sequential(name=deep.name)
     for layer, dropout in zip(deep.layers, [*deep.dropouts, None]):
-        new = _to_builtin(layer) or _again(layer)
+        new = _to_builtin(layer) or _unbuilt_copy(layer)
         for part in new._flatten_layers():
             if hasattr(part, "return_state"):  # always set in a DeepRNN
                 part.return_state = False
         model.add(new)
         if deep.dropout and dropout is not None:
-            model.add(_again(dropout))
+            model.add(_unbuilt_copy(dropout))
     return model
 
 
 def _both_directions(layer, wrapper, exchange):
-    """`layer` as a `wrapper` over exchanged layers, or None if that is what it is."""
+    """`layer` as a `wrapper` over exchanged layers, or None if it is one already."""
     old = (layer.forward_layer, layer.backward_layer)
     new = [exchange(part) for part in old]
     if new == [None, None] and type(layer) is wrapper:
         return None
-    forward, backward = (b or _again(a) for a, b in zip(old, new))
+    forward, backward = (b or _unbuilt_copy(a) for a, b in zip(old, new))
     return wrapper(
         forward,
         merge_mode=layer.merge_mode,
@@ -195,11 +195,11 @@ def _both_directions(layer, wrapper, exchange):
 def _cell(layer, cell, dropout=0.0):
     """Keras's cell for `cell`, whose input is dropped at a further rate."""
     dropout = 1 - (1 - getattr(cell, "dropout", 0.0)) * (1 - dropout)
-    return _made(layer, KERAS_CELLS, cell, name=cell.name, dropout=dropout)
+    return _make(layer, KERAS_CELLS, cell, name=cell.name, dropout=dropout)
 
 
-def _made(layer, classes, cell, **options):
-    """The layer or cell of `classes` for `cell`, with its options; `layer` is where it is in."""
+def _make(layer, classes, cell, **options):
+    """The layer or cell of `classes` for `cell`, with its options; `layer` contains it."""
     if type(cell) not in classes:
         raise refusal(
             layer,
@@ -212,7 +212,7 @@ def _made(layer, classes, cell, **options):
             f"its dtype is {layer.dtype_policy.name} and that of its cell "
             f"{cell.dtype_policy.name}; give both the same.",
         )
-    # As objects rather than by a configuration, so that any function serves.
+    # As objects rather than by a configuration, so that any function works.
     names = [*inspect.signature(KERAS_CELLS[type(cell)]).parameters, "trainable"]
     of_cell = {name: getattr(cell, name) for name in names if name != "kwargs"}
     try:
@@ -222,7 +222,7 @@ def _made(layer, classes, cell, **options):
 
 
 def _options(layer):
-    """What a recurrent layer knows beside its cell."""
+    """The options of a recurrent layer without those of its cell."""
     names = (
         "return_sequences", "return_state", "go_backwards", "stateful", "unroll",
         "zero_output_for_mask", "activity_regularizer", "name", "trainable",
@@ -230,13 +230,13 @@ def _options(layer):
     return {name: getattr(layer, name) for name in names}
 
 
-def _again(layer):
+def _unbuilt_copy(layer):
     """An unbuilt copy."""
     return type(layer).from_config(layer.get_config())
 
 
 def _call(layer, *args, **kwargs):
-    """Calls `layer`, whose states may have been nested otherwise."""
+    """Calls `layer`; its states may be nested in another way."""
     directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
     one = layer.forward_layer if directions == 2 else layer
     if isinstance(one, DeepRNN):

@@ -1,7 +1,6 @@
 """Recurrent layers with the weights of PyTorch's `nn.RNN`, `nn.GRU` and `nn.LSTM`.
 
-PyTorch itself is not needed: a module is asked for its `state_dict()`, and a tensor for its
-values.
+PyTorch itself is not needed: only `state_dict()` of a module and the values of tensors are used.
 """
 
 import re
@@ -15,7 +14,7 @@ from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
 
 FIRST = "weight_ih_l0"
 WEIGHT = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)_l(\d+)(_reverse)?")
-# By the number of gates: the layer, its options, and where its gates are among PyTorch's.
+# By the number of gates: the layer, its options, and the positions of its gates in PyTorch.
 KINDS = {
     1: (VanillaRNN, {}, (0,)),
     3: (GRU, {"reset_after": True}, (1, 0, 2)),  # Keras has z r h, PyTorch r z n
@@ -47,8 +46,8 @@ def from_torch(
         source: an `nn.RNN`, `nn.GRU` or `nn.LSTM` with any `num_layers`, `bias` and
             `bidirectional`, or its `state_dict`, of tensors or arrays; or a module or
             `state_dict` that holds it among other things.
-        prefix: what stands before `weight_ih_l0` in the names, such as "encoder.rnn."; needed
-            if there are several, or other weights besides, which are then left out.
+        prefix: prefix of `weight_ih_l0` in the names, such as "encoder.rnn."; needed if there are
+            several, or other weights as well, which are then ignored.
         nonlinearity: "tanh" or "relu", for an `nn.RNN` that is not given as a module.
         return_sequences: whether the layer returns `H` of every step, as PyTorch does.
         return_state: whether it returns the final states too.
@@ -57,14 +56,14 @@ def from_torch(
 
     Returns:
         A layer, in `Bidirectional` if `bidirectional`, several in `DeepRNN`, with the module's
-        dropout between them. It reads `(batch, time, inputs)`, whatever `batch_first` says. The
+        dropout between them. It reads `(batch, time, inputs)`, for any `batch_first`. The
         final states are a flat list in PyTorch's order: `h_n[k]`, for `nn.LSTM` `h_n[k], c_n[k]`,
         for each k.
 
     Raises:
         ValueError: if there is no such layer in `source`; if there are several, or other weights,
             and no `prefix`; if `nonlinearity` is missing or contradicts `source`; for `proj_size`;
-            if a weight is missing or has another shape than the others tell.
+            if a weight is missing or its shape does not match the others.
 
     Example:
 
@@ -83,7 +82,7 @@ def from_torch(
         if key.startswith(prefix) and WEIGHT.fullmatch(key.removeprefix(prefix))
     }
     gates, units, inputs, places = _layout(weights, prefix)
-    module = source if prefix == "" else None  # what holds it among other things tells nothing
+    module = source if prefix == "" else None  # a containing module has no such attributes
     layer_class, options, order = KINDS[gates]
     if gates == 1:
         options = {"activation": _phi(module, nonlinearity)}
@@ -127,7 +126,7 @@ def _prefix(state, prefix):
 
 
 def _check_nothing_else(state, prefix):
-    """Refuses weights that would be left out without a word."""
+    """Refuses weights that would be ignored silently."""
     others = [
         key
         for key in state
@@ -142,7 +141,7 @@ def _check_nothing_else(state, prefix):
 
 
 def _array(value):
-    """A tensor or an array in float64, which NumPy has for every type of PyTorch's."""
+    """A tensor or an array in float64, the NumPy type for every type of PyTorch."""
     is_tensor = hasattr(value, "detach")
     return np.asarray(value.detach().cpu().double().numpy() if is_tensor else value, float)
 

@@ -1,4 +1,4 @@
-"""A model once more, on new layers with the same weights, some layers exchanged on the way."""
+"""Rebuilds a model on new layers with the same weights, with some layers exchanged."""
 
 import tempfile
 
@@ -6,16 +6,16 @@ import keras
 
 
 def rebuild(model, exchange, call):
-    """Copies a model or layer, putting other layers in the place of some.
+    """Copies a model or layer, and exchanges some layers.
 
     The copy has layers and weights of its own, and the names, sharing, `trainable` flags and
-    carried states of the original, which stays as it is. It is not compiled.
+    carried states of the original, which is not changed. It is not compiled.
 
     Args:
-        model: a Keras model or layer. Looked into are Sequential and functional models, nested
-            ones too, and wrappers such as `TimeDistributed`; all other layers are taken whole.
-        exchange: `exchange(layer)` gives the unbuilt layer to put in the place of `layer`, with
-            the same weights in the same order, or None to copy it as it is.
+        model: a Keras model or layer. Sequential and functional models, nested ones included, and
+            wrappers such as `TimeDistributed` are searched; all other layers are copied whole.
+        exchange: `exchange(layer)` returns the unbuilt layer that replaces `layer`, with the same
+            weights in the same order, or None to copy it.
         call: `call(layer, *args, **kwargs)` calls a layer of the copy with the arguments of the
             original one.
 
@@ -46,7 +46,7 @@ def refusal(layer, why):
 
 
 def _is_graph(layer):
-    """Whether it is a model whose graph of layers says all that it computes."""
+    """Whether the model's graph of layers is all of its computation."""
     is_model = isinstance(layer, (keras.Sequential, keras.Function))
     return is_model and type(layer).call.__module__.startswith("keras.")
 
@@ -88,11 +88,11 @@ def _copy(layer, copies, call):
     if not _is_graph(layer):
         new = _copy_layer(layer, copy)
     elif isinstance(layer, keras.Sequential):
-        inputs = map(_input_like, getattr(layer, "inputs", []))  # none before it is built
+        inputs = map(_input_like, getattr(layer, "inputs", []))  # none if it is not built
         new = keras.Sequential([*inputs, *map(copy, layer.layers)], name=layer.name)
     else:
-        # Not the model itself: clone_model would compile the copy, and fails where the loss is a
-        # function that cannot be found by its name.
+        # Not the model itself: clone_model would compile the copy, and fails if the loss is a
+        # function that is not registered.
         graph = keras.Model(layer.input, layer.output, name=layer.name)
         inputs = keras.tree.map_structure(_input_like, layer.input)
         new = keras.models.clone_model(graph, inputs, clone_function=copy, call_function=call)
@@ -105,7 +105,7 @@ def _copy_layer(layer, copy):
         config = layer.get_config()
         del config["layer"]
         return type(layer)(copy(layer.layer), **config)
-    if type(layer) is keras.layers.Lambda:  # its config would lose what the function refers to
+    if type(layer) is keras.layers.Lambda:  # its config would lose variables that the function uses
         return keras.layers.Lambda(
             layer.function,
             output_shape=layer._output_shape,
@@ -128,7 +128,7 @@ def _input_like(x):
 
 
 def _transfer(old, new, exchanged):
-    """Gives a copied layer what a configuration does not hold."""
+    """Gives a copied layer the attributes that a configuration does not hold."""
     if new.trainable != old.trainable:
         new.trainable = old.trainable
     if _is_graph(old) or not old.built:

@@ -1,4 +1,4 @@
-"""The documented recurrent layers, as Keras layers."""
+"""The recurrent layers of the textbooks, as Keras layers."""
 
 from rnn_keras.layers.bidirectional import Bidirectional
 from rnn_keras.layers.cell import DocumentedCell

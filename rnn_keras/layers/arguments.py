@@ -1,4 +1,4 @@
-"""Arguments of a constructor: by position as Keras takes them, and a misspelt name is named."""
+"""Constructor arguments: positional ones in Keras's order, and errors for misspelt names."""
 
 import difflib
 import functools
@@ -36,7 +36,7 @@ def _keras_class(cls):
 
 
 def refuse_unknown(layer_class, options):
-    """Raises a ValueError for names that neither the layer nor its cell has an argument for."""
+    """Raises a ValueError for names that are arguments of neither the layer nor its cell."""
     known = parameters(layer_class) | parameters(layer_class.cell_class)
     for name in options:
         if name not in known:
@@ -47,7 +47,7 @@ def refuse_unknown(layer_class, options):
 
 @functools.cache
 def parameters(cls):
-    """The names of all arguments that an object of this class is made from."""
+    """The names of all constructor arguments of this class."""
     makers = (vars(c)["__init__"] for c in cls.__mro__ if "__init__" in vars(c))
     return {
         p.name

@@ -16,12 +16,12 @@ class Bidirectional(keras.layers.Bidirectional):
       \overleftarrow H_t = \mathrm{step}(X_t, \overleftarrow H_{t+1}) \qquad
       H_t = [\overrightarrow H_t, \overleftarrow H_t]$$
 
-    It is Keras's wrapper, which runs the layers of this package unchanged: its arguments, masks
-    (masked steps put out zeros when sequences are returned) and serialization.
+    It is Keras's wrapper, which runs the layers of this package unchanged, with its arguments,
+    masks (masked steps give zeros when sequences are returned) and serialization.
 
     Args:
         layer: the recurrent layer of the forward direction; the backward one is made from it.
-        merge_mode: "concat" (the documented one), "sum", "mul", "ave", or None for both.
+        merge_mode: "concat" (as in textbooks), "sum", "mul", "ave", or None for both.
         **options: those of `keras.layers.Bidirectional`.
 
     Example:

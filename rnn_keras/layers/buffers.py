@@ -1,11 +1,11 @@
-"""How a loop keeps a value per time step."""
+"""Buffers of a loop: one value per time step."""
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla  # the only door to DynamicUpdateSlice
+from tensorflow.compiler.tf2xla.python import xla  # the only access to DynamicUpdateSlice
 
 
 class InPlace:
-    """Buffers as one tensor, an entry replaced at a time: in place under XLA and in LiteRT.
+    """Buffers as one tensor, written one entry at a time: in place under XLA and in LiteRT.
 
     In a plain graph each write copies the whole buffer, quadratic in the number of time steps.
     """

@@ -1,8 +1,8 @@
-"""What the cells share: from weights and options to a call of the documented step.
+"""The base of all cells: from weights and options to a call of the textbook step.
 
-The weights, their initialisation and every option come from Keras's own cells, which the cells
-here subclass; so names, packing and order are Keras's, and `set_weights` works either way. What
-Keras computes with them is replaced by the documented step.
+Weights, initialisation and options come from Keras's own cells, which the cells here subclass;
+so names, packing and order are Keras's, and `set_weights` works in both directions. Only the
+computation is replaced, by the textbook step.
 """
 
 import numbers
@@ -16,7 +16,7 @@ from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.recurrence import affine
 from rnn_keras.layers.types import Affine, States, Tensor, Tensors
 
-# Activations of which one call over several gates is one call for each; softmax is not one.
+# Activations that work elementwise, so one call serves several gates; softmax does not.
 ELEMENTWISE = [
     keras.activations.get(name) for name in ("sigmoid", "hard_sigmoid", "tanh", "relu", "linear")
 ]
@@ -25,12 +25,12 @@ ELEMENTWISE = [
 class DocumentedCell:
     """Mix-in over a Keras cell: `call` is the projection followed by `step`.
 
-    A cell gives `step` (its equation), and, where that does not take the whole projection or the
+    A cell defines `step` (its equation), and, if that does not take the whole projection or the
     whole recurrent kernel at once, `split_projection` and `split_weights`.
 
     Attributes:
-        gate_names, candidate_names: the symbols of what σ and φ return in `step`, in order, with
-            `_` for none; `record_gates` tells them by these names.
+        gate_names, candidate_names: the symbols of the results of σ and φ in `step`, in order, with
+            `_` for none; `record_gates` uses them as keys.
     """
 
     gate_names: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class DocumentedCell:
         raise NotImplementedError
 
     def split_projection(self, x: Tensor) -> Tensors:
-        """The projected input, or its weights alike, as the tuple that `step` takes.
+        """The projected input, or its weights in the same way, as the tuple that `step` takes.
 
         Args:
             x: `(..., gates * units)`.
@@ -61,7 +61,7 @@ class DocumentedCell:
 
     @property
     def sigma(self) -> Callable[[Tensor], Tensor]:
-        """σ of the gates, for several of them side by side along the last axis."""
+        """σ of the gates, for several of them concatenated along the last axis."""
         activation = self.recurrent_activation
         if activation in ELEMENTWISE:
             return activation
@@ -78,7 +78,7 @@ class DocumentedCell:
     def input_dropout_masks(
         self, X_t: Tensor, training: bool | Tensor
     ) -> Tensor | list[Tensor] | None:
-        """What drops inputs at all time steps alike.
+        """The dropout masks of the inputs, the same at all time steps.
 
         Args:
             X_t: inputs of one time step, `(batch, inputs)`.
@@ -94,7 +94,7 @@ class DocumentedCell:
 
         Args:
             X: inputs `(batch, inputs)` or `(time, batch, inputs)`.
-            masks: what `input_dropout_masks` returns.
+            masks: the result of `input_dropout_masks`.
 
         Returns:
             The tuple of projected inputs that `step` takes, each `(..., features)`.
@@ -105,7 +105,7 @@ class DocumentedCell:
             products = [_product(X * m, W) for m, W in zip(masks, kernels)]
             x = self.split_projection(ops.concatenate(products, axis=-1))
         else:
-            # A product for each piece: to split one product would copy it.
+            # One product per part: to split a single product would copy it.
             X = X if masks is None else X * masks
             x = tuple(_product(X, W) for W in self.split_projection(kernel))
         if bias is None:
@@ -124,7 +124,7 @@ class DocumentedCell:
             training: whether dropout applies.
 
         Returns:
-            `(H, new_states)`, the states nested as they came.
+            `(H, new_states)`, the states nested as in the arguments.
         """
         nested = isinstance(states, (list, tuple))
         state = tuple(states) if nested else (states,)
@@ -139,7 +139,7 @@ class DocumentedCell:
 
 
 def own_computation(cell):
-    """Why the loops over a cell's `step` would not compute what the cell computes, or None."""
+    """Why a loop over the cell's `step` would differ from the cell's own call, or None."""
     own = [
         name
         for name, function, ours in [
@@ -152,7 +152,7 @@ def own_computation(cell):
 
 
 def _dropping_affine(weights, masks):
-    """An `affine` whose operand is dropped by the mask of each gate that `W` holds."""
+    """An `affine` whose operand is multiplied by the dropout mask of each gate in `W`."""
     of_weight, start = {}, 0
     for W in weights:
         if len(W.shape) == 2:
@@ -176,7 +176,7 @@ def _check_units(units):
 
 
 def check_rate(name, rate):
-    """Refuses a dropout rate that is not in [0, 1), naming the argument."""
+    """Refuses a dropout rate that is not in [0, 1); the message names the argument."""
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < 1:
         raise ValueError(
             f"`{name}` must be a number from 0 up to but not including 1, got {rate!r}."
@@ -187,7 +187,7 @@ def _product(X, W):
     """`X W` over the last axis of X."""
     if len(X.shape) == 2 or list(X.shape[:-1]).count(None) > 1:
         return ops.tensordot(X, W, axes=1)
-    # All shapes of a streaming step are then known before it runs; LiteRT counts on it.
+    # All shapes of a streaming step are then static, which LiteRT needs.
     rows = ops.matmul(ops.reshape(X, (-1, X.shape[-1])), W)
     shape = [-1 if size is None else size for size in X.shape[:-1]]
     return ops.reshape(rows, [*shape, W.shape[-1]])

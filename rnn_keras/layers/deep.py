@@ -1,4 +1,4 @@
-"""Recurrent layers on top of one another."""
+"""Stacked recurrent layers."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -17,13 +17,13 @@ class DeepRNN(keras.layers.Layer):
     $$H_t^{(l)} = \phi_l(H_t^{(l-1)} W_{xh}^{(l)} + H_{t-1}^{(l)} W_{hh}^{(l)} + b_h^{(l)}),
       \qquad H_t^{(0)} = X_t$$
 
-    written here for vanilla layers; any recurrent layer serves. Source: Dive into Deep Learning,
+    written here for vanilla layers; any recurrent layer works. Source: Dive into Deep Learning,
     section 10.3. The dropout between the layers has one mask for all time steps (Gal & Ghahramani
     2016), like the `dropout` of a cell.
 
     Args:
-        layers: list of recurrent layers, first the one that reads the input. Only their kind and
-            options are taken; which outputs they return is set here.
+        layers: list of recurrent layers, the one that reads the input first. Only their classes and
+            options are used; the outputs that they return are set here.
         dropout: rate of the dropout between the layers, from 0 up to but not including 1.
         return_sequences: whether to return the top layer's `H` of every step.
         return_state: whether to return the final states of *every* layer, from the bottom up.
@@ -31,18 +31,18 @@ class DeepRNN(keras.layers.Layer):
             which it was computed. So `Bidirectional` takes a stack too.
         stateful: whether all layers carry their states from batch to batch.
         seed: seed of the dropout.
-        **options: `name`, `trainable`, and `dtype`, which if given is that of all layers.
+        **options: `name`, `trainable`, and `dtype`, which if given applies to all layers.
 
     Call arguments:
         sequences: `(batch, time, inputs)`.
-        initial_state: flat list of the initial states of every layer, as `return_state` gives
-            them; default zeros.
+        initial_state: flat list of the initial states of every layer, in the order of
+            `return_state`; default zeros.
         mask: boolean `(batch, time)`.
         training: whether dropout applies.
 
     Raises:
-        ValueError: if `layers` is empty or holds something else than recurrent layers, if
-            `dropout` is out of range, or if `initial_state` has not as many tensors as states.
+        ValueError: if `layers` is empty or holds anything but recurrent layers, if `dropout` is out
+            of range, or if `initial_state` has the wrong number of tensors.
 
     Example:
 
@@ -80,7 +80,7 @@ class DeepRNN(keras.layers.Layer):
         check_rate("dropout", dropout)
         last = len(layers) - 1
         self.layers = [
-            _rebuilt(
+            _rebuild(
                 layer,
                 return_sequences=return_sequences if i == last else True,
                 return_state=True,
@@ -162,7 +162,7 @@ class DeepRNN(keras.layers.Layer):
 
     @property
     def zero_output_for_mask(self) -> bool | None:
-        """Of the top layer. `Bidirectional` sets it."""
+        """That of the top layer; `Bidirectional` sets it."""
         return getattr(self.layers[-1], "zero_output_for_mask", None)
 
     @zero_output_for_mask.setter
@@ -195,8 +195,8 @@ class DeepRNN(keras.layers.Layer):
         return cls(**{**config, "layers": layers})
 
 
-def _rebuilt(layer, **changes):
-    """A fresh layer with the options of the given one, but for `changes`."""
+def _rebuild(layer, **changes):
+    """A new layer with the options of the given one, except for `changes`."""
     config = keras.saving.serialize_keras_object(layer)
     inner = config["config"]
     parts = (

@@ -1,4 +1,4 @@
-"""The gates of a layer over time, recorded from the step itself."""
+"""Records the gates of a layer over time, from the step itself."""
 
 import contextlib
 import contextvars
@@ -15,21 +15,21 @@ _recording = contextvars.ContextVar("recording", default=None)
 
 @contextlib.contextmanager
 def record_gates() -> Iterator[dict[str, dict[str, Any]]]:
-    """Inside, every eager call of a recurrent layer tells what happened at each time step.
+    """Context in which every eager call of a recurrent layer records its gates at each time step.
 
-    The layers of a model are told too, however deep they are in it. Each runs once more for that,
-    step by step, so this is for looking at some sequences, not for training.
+    Layers inside models are recorded as well, at any depth. Each layer runs a second time for this,
+    step by step, so this is for inspecting some sequences, not for training.
 
     Yields:
-        By the name of the layer (in further calls of layers of the same name `LAYER_2`, ...) a
+        By the name of the layer (`LAYER_2`, ... in further calls of layers of the same name) a
         dictionary of arrays `(batch, time, units)`, filled as the layers are called. Its keys are
         the symbols of the step: `Z`, `R`, `H_tilde`, `H` of a GRU; `I`, `F`, `O`, `C_tilde`, `H`,
         `C` of an LSTM; `H` of a vanilla RNN. The time is that of the input, also for a layer that
-        runs backwards; where the mask is False the states are kept, and the gates had no effect.
+        runs backwards; where the mask is False the states are kept, and the gates have no effect.
 
     Raises:
-        ValueError: a layer is called in a graph (`Model.predict`, `tf.function`), where there are
-            no values to tell.
+        ValueError: a layer is called in a graph (`Model.predict`, `tf.function`), which has no
+            values to record.
 
     Example:
         >>> import keras
@@ -64,7 +64,7 @@ def record(layer, sequences, state, mask):
     """
     if not hasattr(sequences, "numpy"):
         raise ValueError(
-            f"record_gates tells of eager calls, but {layer.name} is called in a graph; "
+            f"record_gates records eager calls, but {layer.name} is called in a graph; "
             "call the model itself, model(x)."
         )
     seen, name, call = _recording.get(), layer.name, 1
@@ -78,14 +78,14 @@ def _over_time(layer, sequences, state, mask):
     cell = layer.cell
     if (reason := own_computation(cell)) is not None:
         raise ValueError(f"record_gates reads the gates from a cell's `step`, but {reason}.")
-    # Another cell with the same options, so that its activations can be replaced by some that keep
-    # what they return; they are the gates, in the order in which Keras packs their weights.
+    # A second cell with the same options, whose activations are replaced by ones that store their
+    # results: these are the gates, in the order in which Keras packs their weights.
     probe, gates, candidates = type(cell).from_config(cell.get_config()), [], []
     if probe.gate_names:
-        probe.recurrent_activation = _keeping(probe.recurrent_activation, gates)
-    probe.activation = _keeping(probe.activation, candidates)
+        probe.recurrent_activation = _store_results(probe.recurrent_activation, gates)
+    probe.activation = _store_results(probe.activation, candidates)
 
-    step = vars(cell).get("step", probe.step)  # one that was set on the cell itself
+    step = vars(cell).get("step", probe.step)  # a step set on the cell itself
     x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
     times = range(sequences.shape[1])
     steps = {}
@@ -107,9 +107,9 @@ def _over_time(layer, sequences, state, mask):
     }
 
 
-def _keeping(function, values):
-    def kept(a):
+def _store_results(function, values):
+    def store(a):
         values.append(function(a))
         return values[-1]
 
-    return kept
+    return store

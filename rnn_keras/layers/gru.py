@@ -25,7 +25,7 @@ def gru_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
         weights: `(W_zr, W_hh)`, `(units, 2 * units)` and `(units, units)`; Z before R.
         affine: `affine(addend, operand, W) = addend + operand @ W`.
         sigma: σ, applied to both gates side by side.
-        phi: φ, tanh in the documents.
+        phi: φ, tanh in the textbooks.
 
     Returns:
         `(H_t,)`.
@@ -111,8 +111,8 @@ class GRU(RecurrentLayer):
       H_t = Z_t \odot H_{t-1} + (1 - Z_t) \odot \tilde H_t$$
 
     `reset_after=True` gives the variant of cuDNN and PyTorch. Note that Keras's default is True,
-    and the documented one, and so the one here, is False. Arguments, call arguments and errors:
-    see `RecurrentLayer`.
+    and that of the textbook GRU, and so the one here, is False. Arguments, call arguments and
+    errors: see `RecurrentLayer`.
 
     Example:
 

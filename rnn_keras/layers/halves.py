@@ -1,7 +1,7 @@
-"""Two halves of a batch side by side, each on a core of its own.
+"""Splits a batch in two halves that run in parallel, on one core each.
 
-XLA runs a product as small as that of one time step on one core, and two loops of one compiled
-function one after the other. Two compiled functions within a plain graph run at the same time.
+XLA runs the small product of a time step on one core, and two loops of one compiled function one
+after the other. Two compiled functions within a plain graph run at the same time.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ import math
 import os
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util  # the only one to know of an XLA context
+from tensorflow.python.ops import control_flow_util  # the only access to the XLA context
 
-# Below so many multiply-adds in the product of a step, two loops cost more than they gain.
+# With fewer multiply-adds in the product of a step, two loops cost more than they gain.
 WORTHWHILE = 2**18
 ASSUMED_BATCH = 32
 
@@ -21,7 +21,7 @@ _no_split = contextvars.ContextVar("no_split", default=False)
 
 @contextlib.contextmanager
 def no_split():
-    """Inside, layers run side by side with one another as it is, and need not be halved."""
+    """Context of layers that run in parallel anyway, so splitting their batches gains nothing."""
     token = _no_split.set(True)
     try:
         yield
@@ -30,7 +30,7 @@ def no_split():
 
 
 def should_split(sequences, weights):
-    """Whether a loop over `sequences` `(batch, time, inputs)` is faster in two halves here.
+    """Whether two halves make a loop over `sequences` `(batch, time, inputs)` faster here.
 
     Args:
         sequences: the input of the layer.
@@ -51,7 +51,7 @@ def should_split(sequences, weights):
 
 
 def run_split(function, arguments):
-    """`function(*arguments)`, by halves of the batch.
+    """`function(*arguments)`, computed on the two halves of the batch.
 
     Args:
         function: takes and returns nests of tensors `(batch, ...)` and None.
@@ -60,7 +60,7 @@ def run_split(function, arguments):
     batch = arguments[0].shape[0]
     batch = tf.shape(arguments[0])[0] if batch is None else batch
     sizes = [batch // 2, batch - batch // 2]
-    # Not by slices, as the gradient of each would be a whole array.
+    # Not by slices: the gradient of each would be a whole array.
     pairs = [a if a is None else tf.split(a, sizes) for a in tf.nest.flatten(arguments)]
     results = [
         function(*tf.nest.pack_sequence_as(arguments, [p if p is None else p[half] for p in pairs]))

@@ -18,12 +18,12 @@ EXPORTABLE = {"graph": Arrays, "litert": InPlace}
 
 
 class RecurrentLayer(keras.layers.RNN):
-    """A `keras.layers.RNN` over one documented cell.
+    """A `keras.layers.RNN` over one textbook cell.
 
     Masks, `initial_state`, `stateful`, `go_backwards` and serialization are Keras's; only the
-    hook `inner_loop` is replaced. Subclasses name their `cell_class`.
+    hook `inner_loop` is replaced. Subclasses set their `cell_class`.
 
-    Arguments are taken by position too, in the order of the Keras layer of the same cell.
+    Positional arguments are in the order of the Keras layer of the same cell.
 
     Args:
         units: positive integer, the size of the hidden state.
@@ -33,11 +33,11 @@ class RecurrentLayer(keras.layers.RNN):
         go_backwards: whether to run over the reversed sequence; the output is in the order in
             which it was computed.
         stateful: whether the final state of a batch is the initial state of the next one.
-        unroll: whether Keras unrolls the loop, as its layers do; needs a static number of steps.
+        unroll: whether Keras unrolls the loop, as in its layers; needs a static number of steps.
         zero_output_for_mask: whether the output at a masked step is zero rather than the one
             of the step before.
         activity_regularizer: regularizer of the output.
-        use_cudnn: "auto" or False, taken so that code written for Keras's layers runs; there is
+        use_cudnn: "auto" or False, accepted so that code written for Keras's layers runs; there is
             no cuDNN here.
         **options: `name`, `dtype`, `trainable`, and every option of the cell.
 
@@ -52,7 +52,7 @@ class RecurrentLayer(keras.layers.RNN):
         followed by the final states, each `(batch, units)`.
 
     Raises:
-        ValueError: for an argument out of its range, or one that the cell does not know.
+        ValueError: for an argument out of its range, or one that the cell does not have.
     """
 
     cell_class: type[DocumentedCell] | None = None
@@ -160,7 +160,7 @@ class RecurrentLayer(keras.layers.RNN):
         return last_output, outputs, list(state)
 
     def _shown(self, mask):
-        """As in Keras, a masked step repeats the output before it; zeros stand before the first."""
+        """As in Keras, a masked step repeats the output before it, zeros at the start."""
         if self.zero_output_for_mask:
             return mask
         return ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
@@ -170,7 +170,7 @@ class RecurrentLayer(keras.layers.RNN):
         cell = self.__dict__.get("cell")
         if cell is not None and name in parameters(type(cell)):
             return getattr(cell, name)
-        return self.__getattribute__(name)  # raises again what was wrong, as within a property
+        return self.__getattribute__(name)  # raises the original error, as of a property
 
     def get_config(self) -> Config:
         config = super().get_config()
@@ -201,7 +201,7 @@ def _check_states(states, sizes, sequences):
 
 
 def _boolean_mask(mask, sequences):
-    """`(batch, time)` or `(batch, time, 1)` to boolean `(batch, time, 1)`; a list holds one."""
+    """`(batch, time)` or `(batch, time, 1)` to boolean `(batch, time, 1)`; also a list of one."""
     if isinstance(mask, (list, tuple)):
         mask = mask[0]
     if mask is None:

@@ -24,7 +24,7 @@ def lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
         weights: `(W_ifco,)`, `(units, 4 * units)`, in the same order.
         affine: `affine(addend, operand, W) = addend + operand @ W`.
         sigma: σ, applied to all gates side by side.
-        phi: φ, tanh in the documents.
+        phi: φ, tanh in the textbooks.
 
     Returns:
         `(H_t, C_t)`.

@@ -1,4 +1,4 @@
-"""Which loop a layer runs, why, and how to say otherwise."""
+"""The plans: which loop a layer runs, why, and how to select another one."""
 
 import contextlib
 import contextvars
@@ -21,13 +21,13 @@ _forced = contextvars.ContextVar("forced_plan", default=None)
 
 @contextlib.contextmanager
 def use_plan(plan: str) -> Iterator[None]:
-    """Makes every layer called inside the block run the named plan.
+    """Context in which every layer that is called runs the named plan.
 
-    A model that was compiled or traced before keeps the plan it was traced with.
+    A model that was compiled or traced before keeps the plan of its trace.
 
     Args:
         plan: one of `PLANS`. Where it does not apply, as with recurrent dropout in training, the
-            reference plan runs instead; `explain` tells.
+            reference plan runs instead; `explain` shows the plan.
 
     Raises:
         ValueError: if there is no such plan.
@@ -42,7 +42,7 @@ def use_plan(plan: str) -> Iterator[None]:
 
 
 def may_train(training):
-    """Whether a call may be one of training: a tensor may; False and None promise it is not."""
+    """Whether a call may be in training: a tensor may be True; False and None may not."""
     return training is not False and training is not None
 
 
@@ -63,13 +63,13 @@ def choose(layer, training):
 
 
 def explain(layer: keras.Layer) -> str:
-    """Says which plan a recurrent layer uses in training and in inference, and why.
+    """Describes which plan a recurrent layer uses in training and in inference, and why.
 
     Args:
-        layer: a layer of `rnn_keras.layers`, or a model: then all its recurrent layers.
+        layer: a layer of `rnn_keras.layers`, or a model, for all its recurrent layers.
 
     Returns:
-        A readable text, one line per recurrent layer.
+        A text with one line per recurrent layer.
 
     Raises:
         ValueError: if there is no recurrent layer of `rnn_keras` in it.

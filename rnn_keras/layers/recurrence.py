@@ -1,6 +1,6 @@
 """The one time loop behind every recurrent layer.
 
-A *step* states one documented equation and nothing else:
+A *step* is one textbook equation and nothing else:
 
     new_state = step(x, state, weights, affine)
 
@@ -9,28 +9,27 @@ first entry is the hidden state `H`, `weights` are the recurrent weights, and
 
     affine(addend, operand, W) = addend + operand @ W
 
-is how a step multiplies. Because the caller supplies `affine`, the same step serves three
-purposes:
+is how a step multiplies. Because the caller supplies `affine`, the same step has three uses:
 
 * **forward**: `affine` multiplies, and keeps each sum for the backward pass;
-* **backward**: `affine` hands back the kept sum instead of multiplying, and its gradient rule
-  takes out the gradient of that sum. So automatic differentiation of the step itself gives the
+* **backward**: `affine` returns the kept sum instead of multiplying, and its gradient rule
+  extracts the gradient of that sum. So automatic differentiation of the step itself gives the
   gate gradients, and each weight's gradient is a single product over all time steps after the
   loop, instead of one small product per step;
-* **operands**: run over all time steps at once, it tells what was multiplied.
+* **operands**: run over all time steps at once, it gives the operands of the products.
 
 No derivative is written by hand, and a cell of your own gets the same speed. Its step may use any
 elementwise operation, must address features by their last axis (`split(..., axis=-1)`), and pass
 every product with a weight matrix through `affine`.
 
-How a loop keeps a value per time step depends on what runs it: see `buffers.py`.
+The buffers of a loop depend on the runtime: see `buffers.py`.
 """
 
 import functools
 import itertools
 
 import tensorflow as tf
-from tensorflow.python.eager import forwardprop_util  # the only one to know of its tangents
+from tensorflow.python.eager import forwardprop_util  # the only access to its tangents
 
 from rnn_keras.layers.buffers import InPlace
 from rnn_keras.layers.replay import Replay, index
@@ -38,7 +37,7 @@ from rnn_keras.layers.second_gradient import SecondGradient
 
 
 def affine(addend, operand, W):
-    """`addend + operand @ W`: what stands inside each activation of the equations."""
+    """`addend + operand @ W`: the argument of each activation of the equations."""
     return addend + tf.matmul(operand, W)
 
 
@@ -52,8 +51,8 @@ class Recurrence:
     def __init__(self, step):
         self.step = step
         compiled = {"jit_compile": True, "autograph": False, "reduce_retracing": True}
-        # Partials, as TensorFlow warns of retracing by counting the traces of a code object: a
-        # model of six layers, each traced once, would be told to mend its ways.
+        # Partials, as TensorFlow counts the traces of a code object and would warn of retracing in
+        # a model of six layers, each traced once.
         self._forward = tf.function(functools.partial(self._forward_loop), **compiled)
         self._backward = tf.function(functools.partial(self._backward_loop), **compiled)
         self._second_gradient = SecondGradient(self._plain_loop)
@@ -66,10 +65,10 @@ class Recurrence:
             state: tuple of initial states, each `(batch, units)`.
             weights: tuple of recurrent weights.
             mask: optional boolean `(batch, time, 1)`; a False step keeps the state. Not time-major,
-                as oneDNN does not transpose booleans, and says so to the user.
-            sequences: whether `H` of every step is wanted.
-            record: whether a gradient is expected. If not, nothing is kept for it, and a
-                gradient asked for nevertheless runs the forward loop again.
+                as oneDNN does not transpose booleans, and warns the user.
+            sequences: whether to return `H` of every step.
+            record: whether a gradient is expected. If not, nothing is kept for it, and a gradient
+                runs the forward loop again.
 
         Returns:
             `(H, final_state)`, with `H` of shape `(time, batch, units)`, or None.
@@ -78,14 +77,14 @@ class Recurrence:
 
         @tf.custom_gradient
         def run(*arguments):
-            # An outer tape must not look into the loops, nor at what they keep.
+            # An outer tape must record neither the loops nor the values that they keep.
             x, state, weights = _unflatten([tf.stop_gradient(a) for a in arguments], sizes)
             loop = (x, state, weights, mask, sequences)
             final_state, *kept = self._forward(*loop, record)
             kept = tf.nest.map_structure(tf.stop_gradient, kept)
 
             def gradient(*upstream):
-                # Copies, as a gradient of this one may be made in a graph that sees no other.
+                # Copies, as a gradient of this one may be computed in another graph.
                 valid = None if mask is None else tf.identity(mask)
 
                 @tf.custom_gradient
@@ -190,7 +189,7 @@ class Recurrence:
         arguments = (x, weights, transposed, mask, history, sums, d_H, d_final)
         d_state, d_sums, operands, d_x, d_weights = self._backward(*arguments)
 
-        # The first step, in the open, tells what the sums were made of.
+        # The first step, outside of the loop, gives the operands of the sums.
         replay = Replay(*(tuple(a[0] for a in kept) for kept in (sums, x)), weights, transposed)
         self.step(replay.x, state, weights, replay.affine)
         for i, k in replay.absorbed.items():
@@ -240,7 +239,7 @@ class Recurrence:
             d_state = tuple(tf.zeros_like(s) if d is None else d for d, s in zip(d_state, state_t))
             return d_state, d_x, d_weights, replay.d_sums
 
-        # One step in the open tells which gradients there are at all.
+        # One step outside of the loop shows which gradients exist.
         _, some_d_x, some_d_weights, _ = reverse(T - 1, d_final)
         d_x = {i: tf.zeros_like(x[i]) for i, d in enumerate(some_d_x) if d is not None}
         d_weights = {

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 class Replay:
-    """An `affine` that returns kept sums and takes the gradients of those sums out.
+    """An `affine` that returns kept sums and extracts their gradients.
 
     Attributes:
         x: the projected inputs, for the step.

@@ -1,6 +1,6 @@
 """The gradient of the loop's gradient, for gradient penalties, Hessians and forward mode.
 
-Slower than the compiled loops; it runs only where someone differentiates twice.
+Slower than the compiled loops; it runs only for second and higher derivatives.
 """
 
 import functools
@@ -26,10 +26,10 @@ class SecondGradient:
         Args:
             sizes, sequences, mask: passed on to the loop.
             arguments: list of tensors.
-            d_results: the gradients of the results, of which those of the arguments were made.
+            d_results: the gradients of the results, the source of those of the arguments.
             d_gradients: the gradients of the gradients of the arguments.
         """
-        # In a graph a function of its own, as loops are built otherwise for XLA.
+        # In a graph it is a separate function, as loops are built differently for XLA.
         function = self._eager if tf.executing_eagerly() else self._function()
         # `tape.jacobian` of an eager tape vectorises this; TensorFlow cannot vectorise the second
         # gradient of a while loop.

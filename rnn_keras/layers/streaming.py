@@ -1,4 +1,4 @@
-"""States in the open: a recurrent model goes on where the piece of sequence before ended."""
+"""Carried states: a recurrent model continues a sequence where the last piece ended."""
 
 import contextlib
 import contextvars
@@ -18,18 +18,18 @@ class _Stream:
 
 @contextlib.contextmanager
 def carried_states(states: Mapping[str, Tensor] | None = None) -> Iterator[dict[str, Tensor]]:
-    """Inside, every call of a recurrent layer starts from the state it is given by name.
+    """Context in which every recurrent layer starts from the state given for its name.
 
-    A layer that is called with an `initial_state`, or is `stateful`, does so too.
+    This includes layers that are called with an `initial_state`, or are `stateful`.
 
     Args:
-        states: tensors `(batch, units)` by name; for those that are not named, what the call would
-            start from otherwise, which is zeros by default.
+        states: tensors `(batch, units)` by name; other layers start from the usual state, zeros by
+            default.
 
     Yields:
-        The final states by name, filled as the layers are called. The names are `LAYER_h`, and
-        for a cell of two states (LSTM) `LAYER_c` as well; in further calls of layers of the same
-        name `LAYER_2_h` and so on.
+        The final states by name, filled as the layers are called. The names are `LAYER_h`, and for
+        a cell of two states (LSTM) also `LAYER_c`; `LAYER_2_h` and so on in further calls of layers
+        of the same name.
 
     Example:
         >>> import keras
@@ -51,7 +51,7 @@ def carried_states(states: Mapping[str, Tensor] | None = None) -> Iterator[dict[
 
 
 def carry(layer, initial_state, loop):
-    """Runs `loop(initial_state) -> (last_output, outputs, states)` within what is carried."""
+    """Runs `loop(initial_state) -> (last_output, outputs, states)` with the carried states."""
     stream = _stream.get()
     if stream is None:
         return loop(initial_state)

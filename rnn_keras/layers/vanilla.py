@@ -42,7 +42,7 @@ class VanillaRNN(RecurrentLayer):
 
     $$H_t = \phi(X_t W_{xh} + H_{t-1} W_{hh} + b_h)$$
 
-    φ is tanh by default; "sigmoid" and "relu" are the documented variants. Arguments, call
+    φ is tanh by default; "sigmoid" and "relu" are common variants. Arguments, call
     arguments and errors: see `RecurrentLayer`.
 
     Example:

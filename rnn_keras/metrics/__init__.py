@@ -1,4 +1,4 @@
-"""Scores that the field reports."""
+"""Metrics: perplexity and BLEU."""
 
 from rnn_keras.metrics.bleu import CorpusBLEU, bleu, corpus_bleu
 from rnn_keras.metrics.perplexity import Perplexity

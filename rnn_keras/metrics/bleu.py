@@ -1,4 +1,4 @@
-"""BLEU: the documented formula for a sentence, sacreBLEU for a corpus."""
+"""BLEU: the textbook formula for a sentence, sacreBLEU for a corpus."""
 
 import math
 from collections import Counter
@@ -9,19 +9,19 @@ from rnn_keras.extras import needs_extra
 
 
 def bleu(prediction: str | Sequence[Any], label: str | Sequence[Any], k: int = 2) -> float:
-    r"""BLEU of one sentence, by the documented formula.
+    r"""BLEU of one sentence, by the textbook formula.
 
     $$\exp\left(\min\left(0, 1 - \frac{\mathrm{len}_{label}}{\mathrm{len}_{pred}}\right)\right)
       \prod_{n=1}^{k} p_n^{1/2^n}$$
 
-    with p_n the precision of n-grams: the number of matched n-grams, each of the label's matched
-    once at most, over the number of n-grams of the prediction. n goes no further than the length
-    of the prediction, as a longer n-gram it cannot have. Source: Dive into Deep Learning, section
-    10.7.6. It is no corpus BLEU, for which see `corpus_bleu`.
+    with p_n the precision of n-grams: the number of matched n-grams, each n-gram of the label
+    matched at most once, over the number of n-grams of the prediction. n is at most the length of
+    the prediction. Source: Dive into Deep Learning, section 10.7.6. For the BLEU of a corpus, see
+    `corpus_bleu`.
 
     Args:
-        prediction, label: sequences of tokens; a string is split at white space. Without the end
-            token.
+        prediction, label: sequences of tokens, without the end token; a string is split at white
+            space.
         k: the longest n-grams to match, an int.
 
     Returns:
@@ -56,7 +56,7 @@ def _ngrams(tokens, n):
 
 
 class CorpusBLEU(NamedTuple):
-    """The BLEU of a corpus, from 0 to 100, and sacreBLEU's signature, which says what it is."""
+    """The BLEU of a corpus, from 0 to 100, and sacreBLEU's signature, which describes it."""
 
     score: float
     signature: str
@@ -65,12 +65,12 @@ class CorpusBLEU(NamedTuple):
 def corpus_bleu(
     hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], **options: Any
 ) -> CorpusBLEU:
-    """BLEU of a corpus, by sacreBLEU (Post 2018), comparable with published figures.
+    """BLEU of a corpus, by sacreBLEU (Post 2018), comparable with published results.
 
     Args:
         hypotheses: a list of strings, one per sentence; they may be empty.
         references: by sentence, its reference, a string, or its references, a list of strings,
-            whose number may differ from sentence to sentence.
+            whose number may vary.
         **options: of `sacrebleu.metrics.BLEU`, such as `lowercase=True`, or `tokenize="none"` for
             text whose tokens are separated by spaces already.
 
@@ -78,8 +78,7 @@ def corpus_bleu(
         A `CorpusBLEU`, `(score, signature)`.
 
     Raises:
-        ValueError: no sentence, not one entry of references for each hypothesis, or a sentence
-            without a reference.
+        ValueError: no sentence, lists of different length, or a sentence without a reference.
         ModuleNotFoundError: the extra `text` is not installed.
 
     Example:
@@ -101,7 +100,7 @@ def corpus_bleu(
         if not of_one:
             raise ValueError(f"Sentence {i} has no reference.")
     most = max(map(len, references))
-    # sacreBLEU takes the first references of all sentences, then the second, ...; None is missing.
+    # sacreBLEU takes the first references of all sentences, then the second, ...; None if missing.
     streams = [[r[i] if i < len(r) else None for r in references] for i in range(most)]
     metric = BLEU(**options)
     score = metric.corpus_score(list(hypotheses), streams).score

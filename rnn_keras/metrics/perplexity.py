@@ -12,11 +12,11 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
 
     $$\exp\left(-\frac{1}{n} \sum_{t=1}^{n} \log P(x_t \mid x_{t-1}, \ldots, x_1)\right)$$
 
-    with n the number of tokens seen so far that are not masked; so it is exp(mean loss), which
-    differs from the mean of exp(loss). Source: Dive into Deep Learning, section 9.3.
+    with n the number of tokens so far that are not masked; so it is exp(mean loss), which differs
+    from the mean of exp(loss). Source: Dive into Deep Learning, section 9.3.
 
     Args:
-        name, dtype: as of every metric.
+        name, dtype: as for every metric.
         from_logits: whether predictions are logits (default) or probabilities.
         ignore_class: an id, for instance that of padding, whose positions do not count. A Keras
             mask or `sample_weight` excludes positions as well.
@@ -26,7 +26,7 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         y_pred: `(batch, time, vocabulary)`.
         sample_weight: optional weights `(batch, time)` or `(batch,)`.
 
-    The result is 1 while nothing was counted.
+    The result is 1 before any token is counted.
 
     Example:
 

@@ -20,9 +20,9 @@ with needs_extra("serve", command=__name__ == "__main__"):
     import uvicorn
 
 DEFAULTS = Limits()
-BACKLOG = 1024  # connections that wait to be accepted
+BACKLOG = 1024  # connections waiting to be accepted
 OWN_FILES = 256
-RESERVED = 16  # connections beyond --max-pending, at least: for health and metrics
+RESERVED = 16  # least number of connections beyond --max-pending, for health and metrics
 _HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[?[0-9a-f:.]+\]?", re.IGNORECASE)
 
 
@@ -32,13 +32,13 @@ class Options:
 
     Try it with
     curl -d '{"inputs": ["A fine film."]}' localhost:8501/v1/models/sentiment:predict
-    The page /docs describes the API, /monitoring/prometheus/metrics measures it.
+    The page /docs describes the API; /monitoring/prometheus/metrics has its metrics.
     """
 
     sources: tyro.conf.Positional[tuple[str, ...]]
     """What to serve: a run directory (saved_models/char_lm/RUN), the folder of an application or of
-    all (the newest run of each), or a folder of versions (NAME/1/saved_model.pb). A model is called
-    after its application; NAME=PATH calls it NAME."""
+    all (the newest run of each), or a folder of versions (NAME/1/saved_model.pb). A model has the
+    name of its application; NAME=PATH sets another one."""
 
     host: str = "127.0.0.1"
     """Address to listen on; the default can be reached from this machine only."""
@@ -47,50 +47,50 @@ class Options:
     """Port to listen on; 0 takes a free one."""
 
     batch_rows: int = 32
-    """Rows that requests may share a call of the model with; 1 runs every request alone."""
+    """Maximum rows in a call of the model that requests share; 1 runs every request alone."""
 
     threads: int = 2
-    """Calls of models at the same time."""
+    """Number of parallel calls of models."""
 
     poll_seconds: float = 2.0
-    """How often to look for new versions."""
+    """Seconds between two searches for new versions."""
 
     max_body: int = DEFAULTS.max_body
-    """Largest request, in bytes."""
+    """Maximum size of a request in bytes."""
 
     max_rows: int = DEFAULTS.max_rows
-    """Most rows in a request."""
+    """Maximum number of rows in a request."""
 
     max_length: int = DEFAULTS.max_length
-    """Longest string, in bytes, and largest size of a dimension that the model leaves open."""
+    """Maximum length of a string in bytes, and of a dimension that the model leaves open."""
 
     max_values: int = DEFAULTS.max_values
-    """Most values in an answer."""
+    """Maximum number of values in a response."""
 
     max_pending: int = DEFAULTS.max_pending
-    """Requests that may wait or run at the same time; one more is answered 503, Retry-After."""
+    """Maximum number of waiting and running requests; further ones get 503 with Retry-After."""
 
     max_connections: int = 1024
-    """Open connections; one more closes the one that has been idle longest."""
+    """Maximum number of open connections; a further one closes the one idle for longest."""
 
     allowed_hosts: tuple[str, ...] = ()
-    """Names in the Host header that are answered besides localhost, 127.0.0.1, [::1] and --host:
-    names without a port, *.example.com for all below it, * for any."""
+    """Accepted names in the Host header besides localhost, 127.0.0.1, [::1] and --host: names
+    without a port, *.example.com for all subdomains, * for any."""
 
     timeout: float = DEFAULTS.timeout
-    """Seconds until a request must have arrived, and again until it must be answered; a call of a
-    model is stopped then."""
+    """Seconds until a request must have arrived, and again until its response; then the call of the
+    model is stopped."""
 
     access_log: bool = True
     """Write a line to stderr for every request."""
 
     def check(self) -> None:
-        """Refuse values out of range.
+        """Raises an error for values out of range.
 
         Raises:
             ValueError: naming the flag.
         """
-        # Not in __post_init__, where tyro makes a page of it.
+        # Not in __post_init__, where tyro would print a usage page.
         if not self.sources:
             raise ValueError("nothing to serve: give a run directory, or a folder of runs")
         for field in ("batch_rows", "threads", "poll_seconds", "max_connections"):
@@ -113,12 +113,12 @@ class Options:
 
     @property
     def limits(self) -> Limits:
-        """Those of the requests."""
+        """The limits of requests."""
         return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket with an address; a connection to it is refused until it listens.
+    """A bound socket; connections to it are refused until it listens.
 
     Raises:
         ValueError: the address cannot be used.
@@ -131,13 +131,13 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise _cannot_listen(host, port, error) from error
-    # asyncio does so only for sockets that it made; else every answer takes 40 ms.
+    # asyncio sets it only for its own sockets; without it every response takes 40 ms.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """A listening socket.
 
     Raises:
         ValueError: the address cannot be used.
@@ -158,16 +158,16 @@ def address(listener: socket.socket) -> str:
 
 
 def allow_open_files(connections: int) -> None:
-    """Raise the process's limit of open files to what so many connections may need.
+    """Raise the process's limit of open files to the need of `connections`.
 
     Raises:
-        ValueError: it cannot be raised that far.
+        ValueError: the system does not allow that.
     """
     if os.name != "posix":
         return
     import resource
 
-    # asyncio accepts a whole backlog before it lets us close anything.
+    # asyncio accepts a whole backlog before the server can close anything.
     needed = connections + BACKLOG + OWN_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -181,7 +181,7 @@ def allow_open_files(connections: int) -> None:
 
 
 async def serve(options: Options) -> None:
-    """Load the models, and answer until SIGINT or SIGTERM; then finish what is in flight.
+    """Load the models, and serve until SIGINT or SIGTERM; then finish running requests.
 
     Raises:
         ValueError: a model cannot be loaded, or the address cannot be used.
@@ -199,8 +199,8 @@ async def _serve(options, limits, bases, server_socket):
     from rnn_keras.serve.hosts import LOOPBACK
     from rnn_keras.serve.protocol import BoundedProtocol, Connections
 
-    # TensorFlow's modules are hundreds of thousands of objects: to look through them for garbage
-    # would hold requests up for a good part of a second.
+    # TensorFlow's modules are hundreds of thousands of objects: a garbage collection over them
+    # would delay requests by a good part of a second.
     gc.collect()
     gc.freeze()
     store = ModelStore(bases, limits.timeout)
@@ -243,7 +243,7 @@ async def _serve(options, limits, bases, server_socket):
     )
     try:
         server_socket.listen(BACKLOG)
-    except OSError as error:  # another process that was bound, too, was faster
+    except OSError as error:  # another bound process listened first
         raise _cannot_listen(options.host, options.port, error) from error
     for name, base in bases.items():
         print(f"{address(server_socket)}/v1/models/{name}  {base}", flush=True)
@@ -251,7 +251,7 @@ async def _serve(options, limits, bases, server_socket):
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command; what the user can mend is one line on stderr and exit code 2."""
+    """The command; a user error is one line on stderr and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         options = tyro.cli(Options, args=argv, prog="python -m rnn_keras.serve")

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid, shown
+from rnn_keras.serve.errors import ServingError, clean, invalid
 from rnn_keras.serve.hosts import AllowedHosts
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
@@ -41,17 +41,17 @@ def create_app(
     """The ASGI application.
 
     Args:
-        store: the models; those that are loaded answer.
-        runner: what runs them.
-        limits: how much a client may ask for.
-        poll_seconds: how often to look for new versions.
-        access_log: whether every request is a line in the log `rnn_keras.serve.access`.
+        store: the models.
+        runner: runs the models.
+        limits: limits of a request.
+        poll_seconds: seconds between two searches for new versions.
+        access_log: whether every request is logged to `rnn_keras.serve.access`.
         allowed_hosts, any_address: as for `AllowedHosts`.
     """
 
     @asynccontextmanager
     async def lifespan(_):
-        async with store.watched(poll_seconds):
+        async with store.watch(poll_seconds):
             yield
         runner.close()
 
@@ -60,7 +60,7 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # FastAPI's pages run scripts from the internet
+        docs_url=None,  # FastAPI's pages load scripts from the internet
         redoc_url=None,
         responses=ERRORS,
     )
@@ -137,9 +137,9 @@ def create_app(
 
 
 def _malformed(request: Request) -> JSONResponse:
-    # TensorFlow Serving's words, whatever of an address it is that does not fit.
+    # TensorFlow Serving's message, for any part of an address that does not match.
     return _error_response(
-        invalid(f"Malformed request: {request.method} {shown(request.scope['path'])}")
+        invalid(f"Malformed request: {request.method} {clean(request.scope['path'])}")
     )
 
 

@@ -1,4 +1,4 @@
-"""Calls of the models in a small pool of threads, several requests to a call where they fit."""
+"""Calls of the models in a small pool of threads, with several requests per call."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from rnn_keras.serve.errors import ServingError
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature
 
-# Of the time of a call, as much may be spent waiting for those that it answered to ask again; but
-# no more seconds than a client on the same network needs for it.
+# Fraction of the last call's time to wait for its clients to send their next requests, and the
+# maximum in seconds, enough for a client on the same network.
 PATIENCE, LONGEST_WAIT = 0.5, 0.02
 
 
@@ -43,16 +43,16 @@ class _Queue:
 class Runner:
     """Runs signatures; belongs to one event loop.
 
-    A batch is made of the requests that came while the one before it ran, and of those that come
-    soon after: until as many rows wait as were in flight at its end, but no longer than half of the
-    time that the model took for it, and at most 20 ms. So clients that ask again at once share
-    whole batches, and a request that is alone does not wait. Requests share a call only if it is
-    for the same signature (`Signature.batchable`) and their rows have the same shapes. If the call
-    fails, or takes longer than a shared call may, each runs alone: a bad request fails no other.
+    A batch consists of the requests that came during the batch before it, and of those that come
+    soon after: until as many rows wait as were in flight at its end, but at most half of the
+    time that the model took for it, and at most 20 ms. So clients that send their next request at
+    once share whole batches, and a single request does not wait. Requests share a call only if it
+    is for the same signature (`Signature.batchable`) and their rows have the same shapes. If the
+    call fails, or exceeds the time of a shared call, each runs alone: a bad request fails no other.
 
     Args:
-        threads: calls at the same time.
-        batch_rows: rows in a call; a request that has more runs alone, 1 batches nothing.
+        threads: number of parallel calls.
+        batch_rows: maximum rows in a call; a larger request runs alone, 1 batches nothing.
     """
 
     def __init__(self, threads: int = 2, batch_rows: int = 32):
@@ -68,25 +68,25 @@ class Runner:
 
         Args:
             model: the model's name, for the metrics.
-            servable: a version of it, which the caller keeps from being closed.
+            servable: a version of it, which the caller keeps open.
             signature: one of its signatures.
-            feeds: what `signature.feeds` returned.
+            feeds: the result of `signature.feeds`.
 
         Raises:
-            ServingError: the model refuses the values, or took too long.
+            ServingError: the model rejects the values, or took too long.
         """
         if not signature.batchable or self._batch_rows == 1:
             return (await self._call(model, servable, signature, feeds))[0]
         sizes = {len(array) for array in feeds.values()}
         rows = sizes.pop()
-        if sizes or rows >= self._batch_rows:  # unequal sizes are the model's to refuse
+        if sizes or rows >= self._batch_rows:  # the model itself rejects unequal sizes
             return (await self._call(model, servable, signature, feeds))[0]
         shapes = tuple(array.shape[1:] for array in feeds.values())
         key = (model, servable, signature, shapes)
         if (queue := self._queues.get(key)) is None:
             queue = self._queues[key] = _Queue()
             task = asyncio.create_task(self._drain(key, queue))
-            self._tasks.add(task)  # the loop itself keeps no hold of it
+            self._tasks.add(task)  # the loop keeps only a weak reference
             task.add_done_callback(self._tasks.discard)
         waiting = _Waiting(feeds, rows, asyncio.get_running_loop().create_future())
         queue.waiting.append(waiting)
@@ -94,7 +94,7 @@ class Runner:
         return await waiting.answer
 
     async def _drain(self, key, queue):
-        """Run what waits, batch by batch, until nothing does."""
+        """Run the waiting requests, batch by batch, until there are none."""
         while batch := self._take(queue):
             seconds = await self._run_batch(key, batch)
             rows_in_flight = sum(waiting.rows for waiting in batch) + queue.rows
@@ -102,13 +102,13 @@ class Runner:
             queue.enough.clear()
             queue.notice()
             if len(batch) + len(queue.waiting) > 1:
-                with contextlib.suppress(TimeoutError):  # as many as there are, then
+                with contextlib.suppress(TimeoutError):  # then the batch stays smaller
                     wait = min(PATIENCE * seconds, LONGEST_WAIT)
                     await asyncio.wait_for(queue.enough.wait(), wait)
         del self._queues[key]
 
     def _take(self, queue) -> list[_Waiting]:
-        """The next batch, without those whose client has gone or was told it took too long."""
+        """The next batch, without requests that were cancelled or timed out."""
         batch, rows = [], 0
         while queue.waiting and rows + queue.waiting[0].rows <= self._batch_rows:
             waiting = queue.waiting.pop(0)
@@ -118,7 +118,7 @@ class Runner:
         return batch
 
     async def _run_batch(self, key, batch) -> float:
-        """Answer a batch; the seconds that the model took, 0 if it failed."""
+        """Run a batch and set its results; the seconds that the model took, 0 if it failed."""
         model, servable, signature, _ = key
         metrics.batch_rows(model, sum(waiting.rows for waiting in batch))
         try:
@@ -130,9 +130,9 @@ class Runner:
                 model, servable, signature, feeds, shared=len(batch) > 1
             )
             parts = _split(outputs, [waiting.rows for waiting in batch])
-        except Exception as error:  # whatever it is, nobody may be left waiting
+        except Exception as error:  # after any error every request needs a result
             if len(batch) > 1 and isinstance(error, ServingError):
-                # Side by side, so that one that takes long does not hold up the others again.
+                # In parallel, so that a slow one does not delay the others again.
                 await asyncio.gather(
                     *(self._run_batch(key, [one]) for one in batch if not one.answer.done())
                 )
@@ -152,7 +152,7 @@ class Runner:
         )
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Shut the threads down."""
         self._pool.shutdown(wait=False)
 
 
@@ -160,12 +160,12 @@ def _split(outputs: Feeds, rows: list[int]) -> list[Feeds]:
     """The rows of each request.
 
     Raises:
-        ServingError: INTERNAL, an output does not have a row for each.
+        ServingError: INTERNAL, an output does not have one row per row of the inputs.
     """
     if len(rows) == 1:
         return [outputs]
     if any(len(array) != sum(rows) for array in outputs.values()):
-        raise ServingError("INTERNAL", "the model does not answer by rows")
+        raise ServingError("INTERNAL", "the model does not return one row per input row")
     return [
         {name: array[end - size : end] for name, array in outputs.items()}
         for end, size in zip(itertools.accumulate(rows), rows)

@@ -1,4 +1,4 @@
-"""What a client is told when a request cannot be answered."""
+"""The error responses of the server."""
 
 # TensorFlow Serving's table (model_servers/http_server.cc), and three codes that gRPC lacks.
 HTTP_STATUS = {
@@ -20,11 +20,11 @@ HTTP_STATUS = {
 
 
 class ServingError(Exception):
-    """A request that gets an error as its answer.
+    """A request that gets an error as its response.
 
     Args:
-        code: a key of `HTTP_STATUS`; another one of TensorFlow's stands for INTERNAL.
-        message: what is wrong, in one line that names the field. The client reads it.
+        code: a key of `HTTP_STATUS`; other codes of TensorFlow count as INTERNAL.
+        message: what is wrong, in one line that names the field, for the client.
     """
 
     def __init__(self, code: str, message: str):
@@ -38,20 +38,20 @@ class ServingError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers of the answer."""
+        """Headers of the response."""
         return {"Retry-After": "1"} if self.code == "UNAVAILABLE" else {}
 
 
 def invalid(message: str) -> ServingError:
-    """The error for a request that is wrong in itself (400)."""
+    """The error for an invalid request (400)."""
     return ServingError("INVALID_ARGUMENT", message)
 
 
 def first_line(message: str) -> str:
-    """What an error says, without the nodes and files that TensorFlow adds in further lines."""
+    """The first line of an error, without the nodes and files that TensorFlow adds."""
     return message.removeprefix("Graph execution error:").strip().partition("\n")[0]
 
 
-def shown(name: str) -> str:
-    """A name out of a request, as a message can hold it: not too long, and all of it in UTF-8."""
+def clean(name: str) -> str:
+    """A name from a request, shortened and in valid UTF-8, for a message."""
     return name[:200].encode(errors="backslashreplace").decode()

@@ -1,7 +1,7 @@
-"""Which names the server answers to.
+"""The host names that the server accepts.
 
-A page of another site can have its own name resolve to this machine (DNS rebinding); its browser
-then takes our answers for that site's own. The Host header still holds the name.
+A page of another site can let its own name resolve to this machine (DNS rebinding); its browser
+then treats our responses as that site's own. The Host header still has that name.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from fastapi.datastructures import Headers
 from fastapi.responses import JSONResponse
 
-from rnn_keras.serve.errors import shown
+from rnn_keras.serve.errors import clean
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
@@ -21,12 +21,12 @@ _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 class AllowedHosts:
     """ASGI middleware: a request with another Host header gets 403.
 
-    A request without a Host header is answered; a browser always sends one.
+    A request without a Host header is accepted; a browser always sends one.
 
     Args:
         app: the application.
         allowed: names, or patterns such as `*.example.com` and `*`, without ports.
-        any_address: whether every IP address is allowed; no name resolves to it.
+        any_address: whether every IP address is allowed; DNS rebinding needs a name.
     """
 
     def __init__(self, app, allowed: Iterable[str], any_address: bool = False):
@@ -39,7 +39,7 @@ class AllowedHosts:
         if host is None or self._allows(host):
             await self.app(scope, receive, send)
             return
-        message = f"the host {shown(host)!r} is not allowed: start the server with --allowed-hosts"
+        message = f"the host {clean(host)!r} is not allowed: start the server with --allowed-hosts"
         await JSONResponse({"error": message}, 403)(scope, receive, send)
 
     def _allows(self, host: str) -> bool:

@@ -1,6 +1,6 @@
 """A tensor as JSON, by the rules of TensorFlow Serving (util/json_tensor.cc).
 
-Bytes are `{"b64": ...}`, and numbers are never converted with a loss. Only stricter: NaN and
+Bytes are `{"b64": ...}`, and numbers are never converted with a loss. Unlike there, NaN and
 infinity are refused in a request.
 """
 
@@ -26,13 +26,13 @@ def from_json(
 
     Args:
         value: the list, or a scalar.
-        spec: the shape and dtype that it must have.
-        place: gives the name of an element by its index, for messages: `instances[3].ids[0]`.
+        spec: the required shape and dtype.
+        place: returns the name of an element by its index, for messages: `instances[3].ids[0]`.
         limits: `max_rows` holds for the first dimension and `max_length` for the others where
             `spec` leaves them open, and `max_length` for strings.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, it is something else; the message names the element.
+        ServingError: INVALID_ARGUMENT, the value does not match; the message names the element.
     """
     leaves, shape = _flatten(value, place)
     if not spec.shape.is_compatible_with(shape):
@@ -73,7 +73,7 @@ def _flatten(value, place):
 
 @functools.cache
 def _reader(dtype: tf.DType, max_length: int) -> tuple[Callable[[Any], Any], str]:
-    """A function that gives the value of a leaf, or None if it is not what the string says."""
+    """A function that returns the value of a leaf or None, and a description of valid leaves."""
     if dtype == tf.string:
         return (
             lambda leaf: _text(leaf, max_length),
@@ -91,7 +91,7 @@ def _reader(dtype: tf.DType, max_length: int) -> tuple[Callable[[Any], Any], str
         exact = 2 ** (np.finfo(dtype.as_numpy_dtype).nmant + 1) - 1
         largest = {int: exact, float: float(dtype.max)}
         return (
-            # NaN is not less than anything.
+            # Comparisons with NaN are False.
             lambda leaf: (
                 leaf if type(leaf) in largest and abs(leaf) <= largest[type(leaf)] else None
             ),
@@ -124,14 +124,14 @@ def _shape(shape) -> str:
 def to_json(name: str, array: np.ndarray) -> Any:
     """A tensor as JSON: nested lists, or a value for a scalar.
 
-    Bytes are base64 if the tensor's name ends in `_bytes`, and text in UTF-8 if not.
+    Bytes are base64 if the tensor's name ends in `_bytes`, and text in UTF-8 otherwise.
     """
     if array.dtype == object:
         spell = _spell_bytes if name.endswith("_bytes") else _spell_text
         array = np.array(list(map(spell, array.flat)), object).reshape(array.shape)
     elif array.dtype.kind == "f" and array.dtype != np.float64:
-        # The shortest decimal that is this float32, not all the digits of its float64. One by one,
-        # as a large array at once would hold up the other threads.
+        # The shortest decimal of this float32, instead of all digits of its float64. One by one, as
+        # a large array at once would block the other threads.
         array = np.array([float(str(value)) for value in array.flat]).reshape(array.shape)
     return array.tolist()
 

@@ -1,4 +1,4 @@
-"""How much a client may ask for."""
+"""Limits of requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -14,15 +14,15 @@ Receive = Callable[[], Awaitable[Mapping]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a request, and of all together.
+    """Limits of a request, and of all requests together.
 
     Attributes:
         max_body: bytes of a request.
         max_rows: rows of a request.
         max_length: bytes of a string, and size of any dimension that the model leaves open.
-        max_values: numbers and strings of an answer.
-        max_pending: requests that wait or run at the same time; one more is told to come back.
-        timeout: seconds until a request must have arrived, and again until it must be answered.
+        max_values: numbers and strings of a response.
+        max_pending: requests that wait or run at the same time; further ones get 503.
+        timeout: seconds until a request must have arrived, and again until its response.
 
     Raises:
         ValueError: one of them is not positive.
@@ -42,18 +42,18 @@ class Limits:
 
 
 class Gate:
-    """Counts the requests inside and refuses one too many; for one event loop."""
+    """Counts active requests and refuses those above a limit; for one event loop."""
 
     def __init__(self, places: int):
         self.places = places
         self.inside = 0
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """A place inside.
+    def enter(self) -> Iterator[None]:
+        """Context of an active request.
 
         Raises:
-            ServingError: UNAVAILABLE, all places are taken.
+            ServingError: UNAVAILABLE, the limit is reached.
         """
         if self.inside >= self.places:
             raise ServingError("UNAVAILABLE", f"{self.places} requests are waiting, try again")
@@ -68,13 +68,13 @@ async def read_body(receive: Receive, declared: str | None, limits: Limits) -> b
     """The body of a request.
 
     Args:
-        receive: ASGI's, which gives its parts as they come.
-        declared: its `Content-Length`, if it has one.
+        receive: ASGI's, which returns the parts of the body.
+        declared: its `Content-Length`, if there is one.
         limits: `max_body` and `timeout` hold.
 
     Raises:
         ServingError: PAYLOAD_TOO_LARGE, without reading on; REQUEST_TIMEOUT, it came too slowly;
-            CANCELLED, the client has gone.
+            CANCELLED, the client disconnected.
     """
     too_large = ServingError(
         "PAYLOAD_TOO_LARGE", f"the request must not be longer than {limits.max_body} bytes"
@@ -99,16 +99,16 @@ async def read_body(receive: Receive, declared: str | None, limits: Limits) -> b
     return bytes(body)
 
 
-async def while_wanted(answer: Awaitable[Result], receive: Receive, limits: Limits) -> Result:
-    """What `answer` returns; it is cancelled when nobody waits for it any more.
+async def await_answer(answer: Awaitable[Result], receive: Receive, limits: Limits) -> Result:
+    """The result of `answer`, which is cancelled when the client disconnects or time runs out.
 
     Args:
-        answer: what to wait for.
-        receive: ASGI's, after the whole request: what comes next is that the client has gone.
+        answer: the awaitable.
+        receive: ASGI's, after the whole request: its next message is the client's disconnect.
         limits: `timeout` holds.
 
     Raises:
-        ServingError: DEADLINE_EXCEEDED; CANCELLED, the client has gone; or what `answer` raises.
+        ServingError: DEADLINE_EXCEEDED; CANCELLED, the client disconnected; an error of `answer`.
     """
     try:
         async with asyncio.timeout(limits.timeout) as limit:
@@ -126,4 +126,4 @@ async def while_wanted(answer: Awaitable[Result], receive: Receive, limits: Limi
 async def _end_at_disconnect(receive: Receive, limit: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    limit.reschedule(0)  # a time that is over
+    limit.reschedule(0)  # in the past

@@ -1,4 +1,4 @@
-"""What Prometheus reads, under TensorFlow Serving's names and at its path."""
+"""Metrics for Prometheus, with TensorFlow Serving's names and path."""
 
 import time
 from collections import Counter
@@ -41,7 +41,7 @@ pending = Gauge(
     ":rnn_keras:serve:pending_requests", "Requests that wait or run.", registry=REGISTRY
 )
 served_version = Gauge(
-    ":rnn_keras:serve:version", "The version that answers.", ["model_name"], registry=REGISTRY
+    ":rnn_keras:serve:version", "The version that is served.", ["model_name"], registry=REGISTRY
 )
 
 
@@ -68,13 +68,13 @@ REGISTRY.register(_request_count)
 
 @contextmanager
 def request(model: str) -> Iterator[None]:
-    """Measures a request for predictions; counts it as OK, or by the code of its error.
+    """Measures a prediction request; counts it as OK, or by the code of its error.
 
     Args:
-        model: the name of a model that exists: each name stays in memory.
+        model: the name of an existing model: each name stays in memory.
     """
     start = time.perf_counter()
-    status = "CANCELLED"  # the client has gone
+    status = "CANCELLED"  # the client disconnected
     try:
         yield
         status = "OK"
@@ -100,5 +100,5 @@ def timed_runtime(model: str, call: Callable[..., Any], *args: Any) -> tuple[Any
 
 
 def batch_rows(model: str, rows: int) -> None:
-    """Notes how many rows a batch has."""
+    """Records the number of rows of a batch."""
     batch_size.labels(model).observe(rows)

@@ -1,4 +1,4 @@
-"""The models that are served: their versions, found, loaded, swapped and unloaded."""
+"""The served models: finding, loading, swapping and unloading their versions."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_keras.serve import metrics
-from rnn_keras.serve.errors import ServingError, first_line, shown
+from rnn_keras.serve.errors import ServingError, clean, first_line
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.sources import versions
 
@@ -24,7 +24,7 @@ class VersionState:
 
     Attributes:
         state: START, LOADING, AVAILABLE, UNLOADING or END.
-        error: why it could not be loaded, or empty.
+        error: why it cannot be loaded, or empty.
     """
 
     state: str
@@ -32,7 +32,7 @@ class VersionState:
 
 
 class Model:
-    """A model, of which the newest version that can be loaded answers.
+    """A model; its newest version that can be loaded is served.
 
     Args:
         name: the name it is served under.
@@ -40,9 +40,9 @@ class Model:
         timeout: seconds after which a call is stopped.
 
     Attributes:
-        servable: the version that answers, or None.
-        states: a `VersionState` by version, of all that were ever served, and of those refused that
-            are still there.
+        servable: the version that is served, or None.
+        states: a `VersionState` by version, of all versions that were ever served, and of failed
+            ones whose files still exist.
     """
 
     def __init__(self, name: str, base: Path, timeout: float):
@@ -56,7 +56,7 @@ class Model:
 
     @contextmanager
     def use(self, version: int | None = None) -> Iterator[Servable]:
-        """The version that answers; it is not unloaded before the `with` block has ended.
+        """The version that is served; it is not unloaded within the `with` block.
 
         Raises:
             ServingError: NOT_FOUND, that version is not served.
@@ -71,10 +71,10 @@ class Model:
             servable.users -= 1
 
     async def refresh(self, pool: ThreadPoolExecutor) -> None:
-        """Look for versions, and let the newest that can be loaded answer.
+        """Search for versions, and serve the newest that can be loaded.
 
-        The one before goes on answering until then, and is unloaded when its last request has
-        been answered. A version that cannot be loaded is tried again when its files change.
+        The one before is served until then, and unloaded after its last request. A version that
+        cannot be loaded is tried again when its files change.
         """
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(pool, versions, self.base)
@@ -93,7 +93,7 @@ class Model:
                 )
             except Exception as error:  # damaged files fail in many ways; none may stop the server
                 self._refused[version] = files
-                # Clients read it, and need not know where on this machine the files are.
+                # Clients read it, and should not learn where on this machine the files are.
                 words = first_line(str(error)).replace(f"{self.base}/", "")
                 self.states[version] = VersionState("END", words)
                 logger.error("%s version %d is refused: %s", self.name, version, words)
@@ -110,14 +110,14 @@ class Model:
             logger.info("%s version %d is served", self.name, servable.version)
             self.states[old.version] = VersionState("UNLOADING")
             task = asyncio.create_task(self._unload(old, pool))
-            self._old.add(task)  # the loop itself keeps no hold of it
+            self._old.add(task)  # the loop keeps only a weak reference
             task.add_done_callback(self._old.discard)
 
     async def _unload(self, servable: Servable, pool: ThreadPoolExecutor) -> None:
         while servable.users:
             await asyncio.sleep(0.05)
         await asyncio.get_running_loop().run_in_executor(pool, servable.close)
-        if servable.version != self.servable.version:  # it may be back already
+        if servable.version != self.servable.version:  # it may be served again already
             self.states[servable.version] = VersionState("END")
         logger.info("%s version %d is unloaded", self.name, servable.version)
 
@@ -126,14 +126,14 @@ class ModelStore(Mapping[str, Model]):
     """The models by name.
 
     Args:
-        bases: the folder of versions of each (`locate`).
+        bases: the folder of versions of each model (`locate`).
         timeout: seconds after which a call is stopped.
     """
 
     def __init__(self, bases: Mapping[str, Path], timeout: float = 30.0):
         self._models = {name: Model(name, base, timeout) for name, base in bases.items()}
-        # One at a time, so that loading takes no more than a core from those who answer;
-        # `load` is for the time before.
+        # One at a time, so that loading takes at most one core from running requests; `load` is for
+        # the start.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
 
     def __getitem__(self, name: str) -> Model:
@@ -147,7 +147,7 @@ class ModelStore(Mapping[str, Model]):
 
     @property
     def missing(self) -> dict[str, str]:
-        """The models without a version that answers, and why."""
+        """The models without a served version, and why."""
         return {
             name: "; ".join(
                 f"version {version}: {state.error}" for version, state in model.states.items()
@@ -158,7 +158,7 @@ class ModelStore(Mapping[str, Model]):
         }
 
     async def load(self, loaded: Callable[[Servable, str, float], None]) -> None:
-        """Load every model, side by side.
+        """Load all models in parallel.
 
         Args:
             loaded: called after each with the version, the model's name and the seconds it took.
@@ -174,16 +174,16 @@ class ModelStore(Mapping[str, Model]):
             await asyncio.gather(*(load_one(model, pool) for model in self.values()))
 
     async def refresh(self) -> None:
-        """Look for new versions of every model."""
+        """Search for new versions of every model."""
         for model in self.values():
             try:
                 await model.refresh(self._pool)
-            except OSError as error:  # such as a network drive that is away for a moment
+            except OSError as error:  # such as a network drive that is briefly unavailable
                 logger.error("cannot look for versions of %s: %s", model.name, error)
 
     @asynccontextmanager
-    async def watched(self, seconds: float) -> AsyncIterator[None]:
-        """Look for new versions, now and every so many seconds while the `with` block runs."""
+    async def watch(self, seconds: float) -> AsyncIterator[None]:
+        """Search for new versions, now and every `seconds` seconds within the `with` block."""
         await self.refresh()
         task = asyncio.create_task(self._watch(seconds))
         try:
@@ -200,11 +200,11 @@ class ModelStore(Mapping[str, Model]):
 
 def not_found(name: str, version: int | None) -> ServingError:
     """The error for a model or version that is not served, in TensorFlow Serving's words."""
-    wanted = f"Latest({shown(name)})" if version is None else f"Specific({shown(name)}, {version})"
+    wanted = f"Latest({clean(name)})" if version is None else f"Specific({clean(name)}, {version})"
     return ServingError("NOT_FOUND", f"Servable not found for request: {wanted}")
 
 
 def _fingerprint(folder: Path) -> tuple:
-    """Something that changes when a file in the folder does."""
+    """A value that changes when a file in the folder does."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in found)

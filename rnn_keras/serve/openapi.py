@@ -1,4 +1,4 @@
-"""The description of the REST API (OpenAPI), with the models that are served."""
+"""The OpenAPI description of the REST API, with the served models."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from rnn_keras.serve.models import ModelStore
 from rnn_keras.serve.signature import Signature
 
 DESCRIPTION = (
-    "The REST API of TensorFlow Serving. `instances` is a list of rows and is answered by "
-    "`predictions`; `inputs` has all rows of each input and is answered by `outputs`. Where there "
-    'is only one input or output, its name is left out. Bytes are `{"b64": "..."}`.'
+    "The REST API of TensorFlow Serving. A request with `instances`, a list of rows, gets "
+    "`predictions`; one with `inputs`, all rows by input, gets `outputs`. A single input or output "
+    'is given without its name. Bytes are `{"b64": "..."}`.'
 )
 
 ERROR = {
@@ -25,7 +25,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The request is wrong; the message names the field.", "content": _BODY},
     404: {"description": "No such model or version.", "content": _BODY},
 }
-READY: dict[int | str, dict[str, Any]] = {503: {"description": "A model does not answer yet."}}
+READY: dict[int | str, dict[str, Any]] = {503: {"description": "A model is not served yet."}}
 
 _REQUEST = {
     "type": "object",

@@ -1,4 +1,4 @@
-"""The description of the API as a page to read; it needs no script, and nothing from elsewhere."""
+"""The description of the API as an HTML page without scripts or external resources."""
 
 import json
 import re

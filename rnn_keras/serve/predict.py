@@ -1,4 +1,4 @@
-"""Predictions: from the body of a request to that of its answer."""
+"""Predictions: from the body of a request to the body of the response."""
 
 import asyncio
 
@@ -6,27 +6,27 @@ from fastapi import Request, Response
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.batching import Runner
-from rnn_keras.serve.errors import ServingError, invalid, shown
-from rnn_keras.serve.limits import Gate, Limits, read_body, while_wanted
+from rnn_keras.serve.errors import ServingError, clean, invalid
+from rnn_keras.serve.limits import Gate, Limits, await_answer, read_body
 from rnn_keras.serve.models import Model, ModelStore, not_found
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature, parse_request
 
 DEFAULT_SIGNATURE = "serving_default"
-# It takes longer to read so many bytes of JSON, or to write so many values, than other requests
-# should wait.
+# Reading more bytes of JSON, or writing more values, takes too long in the event loop, where other
+# requests would wait.
 LARGE, MANY = 2**16, 2**12
 
 
 class Predict:
     """The endpoint `/v1/models/NAME[/versions/V]:predict`, an ASGI application.
 
-    Not a function of FastAPI's, which takes longer to call one than all that is done here.
+    Not a route of FastAPI, whose overhead per call is larger than everything done here.
 
     Args:
         store: the models.
-        runner: what runs them.
-        limits: how much a client may ask for.
+        runner: runs the models.
+        limits: limits of a request.
     """
 
     def __init__(self, store: ModelStore, runner: Runner, limits: Limits):
@@ -44,16 +44,16 @@ class Predict:
                 raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
             declared = request.headers.get("content-length")
             body = await read_body(receive, declared, self.limits)
-            with self.gate.entered():
+            with self.gate.enter():
                 answer = self.answer(body, model, version)
-                content = await while_wanted(answer, receive, self.limits)
+                content = await await_answer(answer, receive, self.limits)
         await Response(content, media_type="application/json")(scope, receive, send)
 
     async def answer(self, body: bytes, model: Model, version: int | None) -> bytes:
-        """The predictions that a request asks for, as JSON.
+        """The response to a request, as JSON.
 
         Raises:
-            ServingError: there is something wrong with it, or the model cannot answer.
+            ServingError: the request is invalid, or the model cannot answer.
         """
         with model.use(version) as servable:
             if len(body) < LARGE:
@@ -72,7 +72,7 @@ class Predict:
             return await asyncio.to_thread(signature.answer, outputs, rows=rows)
 
     def read(self, body: bytes, servable: Servable) -> tuple[Signature, Feeds, bool]:
-        """The signature that a request is for, the values for it, and whether they are rows.
+        """The signature of a request, its inputs, and whether they are rows.
 
         Raises:
             ServingError: INVALID_ARGUMENT.
@@ -81,7 +81,7 @@ class Predict:
         name = wanted.get("signature_name") or DEFAULT_SIGNATURE
         if (signature := servable.signatures.get(name)) is None:
             raise invalid(
-                f'Serving signature name: "{shown(name)}" not found in signature def; '
+                f'Serving signature name: "{clean(name)}" not found in signature def; '
                 f"there are {', '.join(sorted(servable.signatures))}"
             )
         return signature, signature.feeds(wanted, self.limits), "instances" in wanted
@@ -91,7 +91,7 @@ def parse_version(text: str | None) -> int | None:
     """The version in an address, if there is one.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, it is no number that a version can be.
+        ServingError: INVALID_ARGUMENT, it is no valid version number.
     """
     if text is None:
         return None

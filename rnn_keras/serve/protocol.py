@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it, with limits on connections and on the head of a request."""
+"""uvicorn's HTTP protocol, with limits on connections and on the head of a request."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,20 +6,20 @@ from collections import OrderedDict
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 2**16
-# What a connection waits for; the order in which connections are closed when room is needed.
+# What a connection waits for, in the order in which connections are closed.
 FIRST_REQUEST, NEXT_REQUEST, SLOW_CLIENT = range(3)
 
 
 class Connections:
     """The open connections of a server, with a limit.
 
-    One more than the limit closes the connection that has waited longest: first among those that
-    never sent a request, then among kept-alive ones, then among those whose client is still
-    sending a body or reading an answer. A connection whose request the server works on is never
-    closed; `max_pending` bounds their number below the limit, so there is always one to close.
+    A connection above the limit closes the one that has waited longest: first of those that
+    never sent a request, then of kept-alive ones, then of those whose client is still sending a
+    body or reading a response. A connection whose request is being processed is never closed;
+    `max_pending` keeps their number below the limit, so there is always one to close.
 
     Args:
-        limit: connections that may be open.
+        limit: maximum number of open connections.
     """
 
     def __init__(self, limit: int):
@@ -29,10 +29,10 @@ class Connections:
         self._waiting = tuple(OrderedDict() for _ in range(3))
 
     def add(self, connection: "BoundedProtocol") -> None:
-        """Count a new connection, and close another if there are too many."""
+        """Add a new connection, and close another one above the limit."""
         oldest = None
         if len(self._open) >= self._limit:
-            # The new one itself, if all are worked for.
+            # The new one itself, if all others are being processed.
             oldest = next((next(iter(queue)) for queue in self._waiting if queue), connection)
         self._open.add(connection)
         self.update(connection, FIRST_REQUEST)
@@ -41,12 +41,12 @@ class Connections:
             oldest.transport.abort()
 
     def remove(self, connection: "BoundedProtocol") -> None:
-        """Count a connection no more."""
+        """Remove a closed connection."""
         self._open.discard(connection)
         self.update(connection, None)
 
     def update(self, connection: "BoundedProtocol", waits_for: int | None) -> None:
-        """Note what a connection waits for from now on; None while the server works for it."""
+        """Record what a connection waits for; None while its request is processed."""
         for kind, queue in enumerate(self._waiting):
             if kind != waits_for:
                 queue.pop(connection, None)
@@ -55,25 +55,25 @@ class Connections:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose next request does not begin, or whose answer is not read.
+    """Closes a connection whose next request does not begin, or whose response is not read.
 
-    uvicorn waits for ever for the end of the headers, and keeps what has come of them; its own
-    limit between requests (`timeout_keep_alive`) holds until the first byte. It waits for ever for
-    a client that does not read.
+    uvicorn waits without limit for the end of the headers, and keeps what has arrived; its own
+    limit between requests (`timeout_keep_alive`) ends with the first byte. It also waits without
+    limit for a client that does not read.
 
     Args:
         timeout: seconds until the head of a request must have arrived, after the connection or
-            after an answer; more than `MAX_HEAD` bytes without its end are too many. In the same
-            time a client must have read some of its answer.
-        open_connections: those of the server, shared by all.
-        kwargs: uvicorn's.
+            after a response; more than `MAX_HEAD` bytes without its end are too many. In the same
+            time a client must have read some of its response.
+        open_connections: the connections of the server, shared by all.
+        kwargs: arguments of uvicorn's protocol.
     """
 
     def __init__(self, *, timeout: float, open_connections: Connections, **kwargs):
         super().__init__(**kwargs)
         self._timeout = timeout
         self._open_connections = open_connections
-        self._expected: asyncio.TimerHandle | None = None  # until the head is there
+        self._expected: asyncio.TimerHandle | None = None  # until the head is complete
         self._head_bytes = 0
         self._in_body = False  # also of a request that was refused before its end
 
@@ -93,27 +93,27 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def on_headers_complete(self):
-        """The head is there."""
+        """The head is complete."""
         self._expect_nothing()
         self._in_body = True
         super().on_headers_complete()
         self._note_state()
 
     def on_message_complete(self):
-        """The body, if any, is there."""
+        """The body, if any, is complete."""
         self._in_body = False
         super().on_message_complete()
         self._note_state()
 
     def on_response_complete(self):
-        """The next head is expected, unless it came before this answer."""
+        """The next head is expected, unless it arrived before this response."""
         if not self.pipeline:
             self._expect_head()
         super().on_response_complete()
         self._note_state()
 
     def pause_writing(self):
-        """The client does not read as fast as it is answered."""
+        """The client reads more slowly than the server writes."""
         super().pause_writing()
         if not self._expected:
             self._arm_timer()
@@ -127,7 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._note_state()
 
     def connection_lost(self, exc):
-        """Nothing is expected."""
+        """Nothing is expected any more."""
         self._expect_nothing()
         super().connection_lost(exc)
         self._open_connections.remove(self)
@@ -151,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expected = self.loop.call_later(self._timeout, self._end, unread)
 
     def _end(self, unread):
-        # A large answer may take longer, as long as it is being read. `close` would wait for it.
+        # A large response may take longer while it is being read. `close` would wait for it.
         if 0 < self.transport.get_write_buffer_size() < unread:
             self._arm_timer()
         else:

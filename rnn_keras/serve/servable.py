@@ -15,20 +15,20 @@ _CODES = {code: name for name, code in vars(tf.errors).items() if isinstance(cod
 class Servable:
     """A SavedModel that can be run.
 
-    A graph in a `Session`, as in TensorFlow Serving, and not `tf.saved_model.load`: a call that
-    takes too long is stopped inside the graph, after the operation that it is at, and `close` frees
+    It is a graph in a `Session`, as in TensorFlow Serving, instead of `tf.saved_model.load`: a call
+    that takes too long is stopped inside the graph, after its current operation, and `close` frees
     the memory.
 
     Args:
         version: its number.
         path: its folder.
         timeout: seconds after which a call is stopped; half of it if several requests share the
-            call, so that each may still run alone.
+            call, so that each can still run alone.
 
     Attributes:
-        signatures: by name.
+        signatures: the signatures by name.
         signature_def: the same as TensorFlow's messages.
-        users: requests that hold it; only the event loop changes it.
+        users: number of requests that use it; only the event loop changes it.
 
     Raises:
         OSError, ValueError, RuntimeError, tf.errors.OpError: it cannot be loaded.
@@ -50,7 +50,7 @@ class Servable:
             self.signature_def = {
                 name: message
                 for name, message in meta.signature_def.items()
-                if not name.startswith("__saved_model")  # the initializer is none
+                if not name.startswith("__saved_model")  # the initializer is no signature
             }
             self.signatures = {
                 name: Signature(name, message) for name, message in self.signature_def.items()
@@ -74,12 +74,12 @@ class Servable:
         )
 
     def warm_up(self) -> None:
-        """Run every signature once, so that the first client waits no longer than others."""
+        """Run every signature once, so that the first client does not wait longer than others."""
         for signature in self.signatures.values():
             try:
                 self.run(signature, signature.example())
             except ServingError as error:
-                # Ones need not make sense to the model; what is damaged fails otherwise.
+                # Ones may be invalid for the model; a damaged model fails with other errors.
                 if error.code != "INVALID_ARGUMENT":
                     raise ValueError(f"signature {signature.name}: {error}") from error
 
@@ -91,10 +91,10 @@ class Servable:
         Args:
             signature: one of `signatures`.
             feeds: an array per input.
-            shared: whether they are of several requests.
+            shared: whether they belong to several requests.
 
         Raises:
-            ServingError: the model refuses the values, or ran out of time or memory.
+            ServingError: the model rejects the values, or ran out of time or memory.
         """
         values = [feeds[name] for name in signature.inputs]
         try:
@@ -105,18 +105,18 @@ class Servable:
             raise ServingError("DEADLINE_EXCEEDED", "the model did not answer in time") from error
         except tf.errors.OpError as error:
             raise _explain(error) from error
-        # A session gives scalars as such, and text as bytes.
+        # A session returns NumPy scalars for scalars, and bytes for text.
         return {
             name: np.asarray(result, object if spec.dtype == tf.string else None)
             for (name, spec), result in zip(signature.outputs.items(), results)
         }
 
     def close(self) -> None:
-        """Free everything; nothing may be run any more."""
+        """Free all resources; no call is possible afterwards."""
         self._calls.clear()
         self._session.close()
         del self._session
-        gc.collect()  # a graph is full of cycles
+        gc.collect()  # a graph has many reference cycles
 
 
 def _explain(error: tf.errors.OpError) -> ServingError:

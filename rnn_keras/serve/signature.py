@@ -1,7 +1,7 @@
-"""A signature of a SavedModel: its inputs from a request, its outputs as an answer.
+"""A signature of a SavedModel: from a request to its inputs, from its outputs to a response.
 
-As in TensorFlow Serving `instances` is a list of rows and `inputs` a value per input; a single
-input or output goes without its name.
+As in TensorFlow Serving, `instances` is a list of rows and `inputs` a value per input; a single
+input or output is given without its name.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.serve.errors import invalid, shown
+from rnn_keras.serve.errors import clean, invalid
 from rnn_keras.serve.json_tensor import from_json, is_base64, to_json
 from rnn_keras.serve.limits import Limits
 
@@ -30,7 +30,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
         request = json.loads(body, object_pairs_hook=_object)
     except RecursionError:
         raise invalid("JSON Parse error: it is nested too deeply") from None
-    except ValueError as error:  # of UTF-8 and of numbers with thousands of digits too
+    except ValueError as error:  # also of UTF-8, and of numbers with thousands of digits
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(request, dict):
         raise invalid("the request must be a JSON object")
@@ -54,9 +54,9 @@ class Signature:
 
     Attributes:
         inputs, outputs: a `tf.TensorSpec` by name, sorted by name.
-        batchable: whether rows of several requests may be put into one call. Every input and
-            output must have the batch first; and where an output leaves another dimension open,
-            it could be as long as the longest neighbour needs, so such a signature runs alone.
+        batchable: whether rows of several requests may share a call. Every input and output must
+            have the batch first; an output with another open dimension could depend on the longest
+            row of all requests, so such a signature runs alone.
     """
 
     def __init__(self, name: str, message):
@@ -70,7 +70,7 @@ class Signature:
         ) and not any(None in spec.shape[1:] for spec in self.outputs.values())
 
     def example(self) -> Feeds:
-        """One row of ones and empty strings; a dimension that is open has size 1."""
+        """One row of ones and empty strings; open dimensions have size 1."""
         return {
             name: np.full(
                 [size or 1 for size in spec.shape] if spec.shape.rank is not None else [1],
@@ -84,7 +84,7 @@ class Signature:
         """The inputs of a request.
 
         Args:
-            request: what `parse_request` returned.
+            request: the result of `parse_request`.
             limits: `max_rows` and `max_length` hold.
 
         Raises:
@@ -133,7 +133,7 @@ class Signature:
 
     def _check_names(self, value, place):
         if not isinstance(value, dict) or value.keys() != self.inputs.keys():
-            got = shown(", ".join(sorted(value))) if isinstance(value, dict) else "no object"
+            got = clean(", ".join(sorted(value))) if isinstance(value, dict) else "no object"
             raise invalid(
                 f"{place} must be an object with the keys {', '.join(self.inputs)}, got {got}"
             )
@@ -153,7 +153,9 @@ class Signature:
             return _json({"outputs": values if len(values) > 1 else next(iter(values.values()))})
         sizes = {name: np.shape(array)[:1] for name, array in outputs.items()}
         if len(set(sizes.values())) != 1 or () in sizes.values():
-            raise invalid(f"signature {self.name} does not answer by rows: use 'inputs'")
+            raise invalid(
+                f"signature {self.name} does not return one row per input row: use 'inputs'"
+            )
         if len(values) == 1:
             return _json({"predictions": next(iter(values.values()))})
         return _json({"predictions": [dict(zip(values, row)) for row in zip(*values.values())]})
@@ -163,7 +165,7 @@ def _object(pairs):
     found = {}
     for key, value in pairs:
         if key in found:
-            raise invalid(f"JSON Parse error: the key {shown(key)} is repeated")
+            raise invalid(f"JSON Parse error: the key {clean(key)} is repeated")
         found[key] = value
     return found
 

@@ -1,12 +1,12 @@
-"""Which models the arguments of the command stand for."""
+"""The models that the command's arguments name."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 def versions(base: Path) -> dict[int, Path]:
-    """The SavedModels below `base` by version: folders with an integer name, as TensorFlow
-    Serving looks for them: an int64. None if there is no such folder."""
+    """The SavedModels below `base` by version: folders whose name is an int64, as for TensorFlow
+    Serving. Empty if there are none."""
     if not base.is_dir():
         return {}
     return {
@@ -30,8 +30,8 @@ def locate(sources: Iterable[str]) -> dict[str, Path]:
             - the folder of all runs, `saved_models`: the newest run of each application.
 
     Raises:
-        ValueError: there is nothing of the kind at a path, two models have the same name, or a
-            name has a character that an address of the REST API cannot hold.
+        ValueError: there is no model at a path, two models have the same name, or a name has a
+            character that an address of the REST API cannot hold.
     """
     found: dict[str, Path] = {}
     for source in sources:

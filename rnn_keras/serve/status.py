@@ -1,10 +1,10 @@
-"""What TensorFlow Serving tells about a model, as JSON."""
+"""TensorFlow Serving's status and metadata of a model, as JSON."""
 
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from rnn_keras.serve.errors import ServingError, shown
+from rnn_keras.serve.errors import ServingError, clean
 from rnn_keras.serve.models import Model, not_found
 
 
@@ -18,11 +18,11 @@ def status_message(name: str, model: Model | None, version: int | None) -> dict[
     if version is not None:
         if version not in states:
             raise ServingError(
-                "NOT_FOUND", f"Could not find version {version} of model {shown(name)}"
+                "NOT_FOUND", f"Could not find version {version} of model {clean(name)}"
             )
         states = {version: states[version]}
     if not states:
-        raise ServingError("NOT_FOUND", f"Could not find any versions of model {shown(name)}")
+        raise ServingError("NOT_FOUND", f"Could not find any versions of model {clean(name)}")
     return {
         "model_version_status": [
             {
@@ -39,7 +39,7 @@ def status_message(name: str, model: Model | None, version: int | None) -> dict[
 
 
 def metadata_message(name: str, model: Model | None, version: int | None) -> dict[str, Any]:
-    """`GetModelMetadataResponse`: the signatures of the version that answers.
+    """`GetModelMetadataResponse`: the signatures of the served version.
 
     Raises:
         ServingError: NOT_FOUND, there is no such model or version.

@@ -1,4 +1,4 @@
-"""`python -m rnn_keras.serve.tf_serving saved_models`: what TensorFlow Serving has to serve."""
+"""`python -m rnn_keras.serve.tf_serving saved_models`: the model list of TensorFlow Serving."""
 
 import json
 import sys
@@ -17,10 +17,10 @@ def model_config(runs: Path) -> str:
     """A `ModelServerConfig`, as text, of the newest run of each application.
 
     Args:
-        runs: the folder of all runs, which the server sees as `/models`.
+        runs: the folder of all runs, mounted as `/models` in the server.
 
     Raises:
-        ValueError: there is no exported run in it.
+        ValueError: it holds no exported run.
     """
     root = runs.resolve()
     models = locate([str(root)])
@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     """The command; prints the configuration."""
 
     def command(runs: tyro.conf.Positional[Path]) -> str:
-        """Print the model configuration that makes TensorFlow Serving serve the newest exported run
-        of each application: redirect it to deploy/models.config.
+        """Print the model configuration of TensorFlow Serving for the newest exported run of each
+        application; redirect it to deploy/models.config.
 
         Args:
             runs: The folder of all runs, such as saved_models.

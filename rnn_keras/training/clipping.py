@@ -12,10 +12,9 @@ def clip_by_global_norm(
 
     $$g \leftarrow \min\left(1, \frac{\theta}{\lVert g \rVert}\right) g$$
 
-    with the norm over all gradients together. A Keras optimizer's `global_clipnorm` does the
-    same for dense gradients; that of an embedding counts the rows of a repeated token one by
-    one, while here they are summed first, as the formula has it. Source: Dive into Deep
-    Learning, section 9.5.
+    with the norm over all gradients together. A Keras optimizer's `global_clipnorm` does the same
+    for dense gradients; for an embedding it counts the rows of a repeated token separately, while
+    here they are summed first, as in the formula. Source: Dive into Deep Learning, section 9.5.
 
     Args:
         gradients: list of tensors, `tf.IndexedSlices` or None (which stays None).

@@ -1,12 +1,12 @@
 """Truncated back-propagation through time.
 
 A long sequence is cut into chunks of τ steps that are trained on in order. The state at the end of
-a chunk is the initial state of the next one, but its gradient is not followed back: the layers'
-`stateful=True` does just that, as the carried state is a variable. Source: Dive into Deep
-Learning, section 9.7 (regular truncation); Williams & Peng 1990.
+a chunk is the initial state of the next one, without its gradient: the layers' `stateful=True`
+does this, as the carried state is a variable. Source: Dive into Deep Learning, section 9.7
+(regular truncation); Williams & Peng 1990.
 
-What remains is to lay the data out (`rnn_keras.data.contiguous_streams`) and to forget the state
-where a new sequence begins, which is what this module does.
+The other parts are the layout of the data (`rnn_keras.data.contiguous_streams`) and the reset of
+the state at the start of a new sequence, which this module does.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ def reset_states(model: keras.Layer) -> None:
     """Sets the carried state of every stateful recurrent layer of `model` to zero.
 
     Args:
-        model: a Keras model or layer; layers inside others are found.
+        model: a Keras model or layer; nested layers are included.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.RNN) and layer.stateful:

@@ -71,7 +71,7 @@ def test_a_batch_is_as_its_rows_and_a_graph_as_eager(search, options):
 A, EOS, B, C = 0, END, 2, 3
 
 
-def documented(tokens, state):
+def textbook_example(tokens, state):
     """Dive into Deep Learning, figures 10.8.1 and 10.8.2; where they say nothing, it is even.
 
     The state is the number of tokens read, and the first three of them.
@@ -90,20 +90,20 @@ def documented(tokens, state):
     return tf.math.log(tf.constant(rows)), (t + 1, past)
 
 
-def test_the_documented_case_where_greedy_is_wrong():
+def test_the_textbook_case_where_greedy_is_wrong():
     start = tf.constant([0]), (tf.constant([0]), tf.zeros([1, 3], tf.int32)), 4, EOS
     wrong, right = np.log([0.5 * 0.4 * 0.4 * 0.6, 0.5 * 0.3 * 0.6 * 0.6]) / 4**0.75
-    greedy = greedy_search(documented, *start)
+    greedy = greedy_search(textbook_example, *start)
     assert greedy.tokens.numpy().tolist() == [[[A, B, C, EOS]]]
     np.testing.assert_allclose(greedy.scores, [[wrong]], rtol=1e-5)
-    best = exhaustive_search(documented, *start)
+    best = exhaustive_search(textbook_example, *start)
     assert best.tokens.numpy().tolist() == [[[A, C, B, EOS]]]
     np.testing.assert_allclose(best.scores, [[right]], rtol=1e-5)
-    beam = beam_search(documented, *start, beam_width=2, nbest=2)
+    beam = beam_search(textbook_example, *start, beam_width=2, nbest=2)
     assert beam.tokens.numpy().tolist() == [[[A, C, B, EOS], [A, B, C, EOS]]]
     np.testing.assert_allclose(beam.scores, [[right, wrong]], rtol=1e-5)
     # Without a penalty short ones win: <eos> alone has probability .1.
-    assert beam_search(documented, *start, alpha=0.0).lengths.numpy().tolist() == [[1]]
+    assert beam_search(textbook_example, *start, alpha=0.0).lengths.numpy().tolist() == [[1]]
 
 
 def always(probabilities, calls=None):

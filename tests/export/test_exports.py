@@ -10,7 +10,7 @@ import pytest
 
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_litert, write_saved_model
-from rnn_keras.export.saved_model_folder import replayed
+from rnn_keras.export.saved_model_folder import replay_outputs
 from rnn_keras.layers import use_plan
 from tests.export import models
 
@@ -60,7 +60,7 @@ def test_saved_model_equals_keras(exported, examples, expected, tmp_path):
     _, report, _ = exported
     first = next(iter(examples))
     wanted = {**examples, "serving_default": examples[first]}
-    results = replayed(report.directory, wanted, tmp_path)
+    results = replay_outputs(report.directory, wanted, tmp_path)
     assert_equal({**expected, "serving_default": expected[first]}, results)
 
 

@@ -106,7 +106,7 @@ def test_a_file_that_answers_otherwise_when_called_again(
         return {k: v + (next(calls) % 2) * 1e-5 for k, v in run(self, signature, **arrays).items()}
 
     monkeypatch.setattr(litert_file.LiteRTModel, "run", stale)
-    with pytest.raises(ExportError, match="'f' answers otherwise when it is called again"):
+    with pytest.raises(ExportError, match="'f' gives another result when called again"):
         write_litert({"f": linear(W)}, [W], old_file)
 
 

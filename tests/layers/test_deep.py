@@ -1,4 +1,4 @@
-"""Layers on top of one another, and both directions: the documented composition."""
+"""Layers on top of one another, and both directions: the textbook composition."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The layers against the documented equations: values, gradients and limits."""
+"""The layers against the textbook equations: values, gradients and limits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The gates that `record_gates` tells, against the documented equations."""
+"""The gates that `record_gates` records, against the textbook equations."""
 
 import keras
 import numpy as np

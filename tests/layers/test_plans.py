@@ -62,7 +62,7 @@ def test_an_unknown_plan_and_a_model_without_layers_are_named():
 
 
 class DoublingCell(GRUCell):
-    """A `call` of its own, around the documented one."""
+    """A `call` of its own, around the textbook one."""
 
     def call(self, inputs, states, training=False):
         output, states = super().call(inputs, states, training=training)

@@ -14,7 +14,7 @@ from rnn_keras.metrics import bleu, corpus_bleu
 TOKENS = st.lists(st.sampled_from("abc"), min_size=1, max_size=8)
 
 
-def documented(prediction, label, k):
+def textbook_bleu(prediction, label, k):
     """Dive into Deep Learning's own way: a matched n-gram of the label is crossed out."""
     score = math.exp(min(0, 1 - len(label) / len(prediction)))
     for n in range(1, min(k, len(prediction)) + 1):
@@ -29,8 +29,8 @@ def documented(prediction, label, k):
 
 
 @given(TOKENS, TOKENS, st.integers(1, 5))
-def test_the_documented_formula(prediction, label, k):
-    assert bleu(prediction, label, k) == pytest.approx(documented(prediction, label, k))
+def test_the_textbook_formula(prediction, label, k):
+    assert bleu(prediction, label, k) == pytest.approx(textbook_bleu(prediction, label, k))
 
 
 def test_by_hand():

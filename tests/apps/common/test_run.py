@@ -9,7 +9,7 @@ import pytest
 from apps.common.config import TrainingConfig
 from apps.common.environment import describe_machine, package_versions
 from apps.common.errors import InputError
-from apps.common.files import replacing, write_text
+from apps.common.files import atomic_path, write_text
 from apps.common.run import Run
 
 
@@ -121,7 +121,7 @@ def test_writing_replaces_all_or_nothing(tmp_path):
     path = tmp_path / "new" / "a.txt"
     write_text(path, "één\n")
     assert path.read_bytes() == "één\n".encode()
-    with pytest.raises(ZeroDivisionError), replacing(path) as beside:
+    with pytest.raises(ZeroDivisionError), atomic_path(path) as beside:
         assert beside.suffix == ".txt"
         beside.write_text("half", encoding="utf-8")
         raise ZeroDivisionError

@@ -168,7 +168,7 @@ def test_the_split_depends_on_its_own_seed_alone():
         for seed, split_seed in [(0, 0), (1, 0), (0, 1)]
     )
     assert first.sha256 == same.sha256 != other.sha256
-    assert first.about.startswith("The test part is the source's own; 10% ")
+    assert first.about.startswith("The source has a test part; 10% ")
 
 
 def test_neighbours_and_copies_stay_together(tmp_path):

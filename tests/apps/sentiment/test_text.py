@@ -73,7 +73,7 @@ def test_a_graph_gives_the_ids_of_the_vocabulary(tokens):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def graph(strings):
         tokens = encoder.split(strings)
-        return tokens, text.padded(encoder.ids(encoder.crop(tokens)), text.PAD_ID)
+        return tokens, text.pad_rows(encoder.ids(encoder.crop(tokens)), text.PAD_ID)
 
     @given(TEXTS)
     def check(strings):

@@ -130,10 +130,10 @@ def test_any_text_gets_the_same_answer_from_both_files(alone):
     without_words = ("empty", "blanks", "not Unicode")
     for name, paragraph in said[0].items():
         if name in without_words:
-            assert paragraph == "no judgement: there is no word in this text"
+            assert paragraph == "no prediction: there is no word in this text"
         else:
             assert 0 < float(paragraph.split()[0]) < 1
-    assert "knows none of the words" in said[0]["unknown words"]
+    assert "all words are unknown" in said[0]["unknown words"]
     assert "read the first and the last 16 of 100,001 tokens" in said[0]["very long"]
     assert "\x1b" not in said[0]["control characters"]
 

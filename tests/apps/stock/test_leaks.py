@@ -115,7 +115,7 @@ def test_the_target_in_the_features(load, lead):
     frame["label"] = lead(frame["close"])
     config, loaded = load(frame, columns=("open", "label"))
     alarms = leaks.check_data(config, loaded, loaded.statistics)
-    assert alarms and all(a.startswith("column label tells the change of close") for a in alarms)
+    assert alarms and all(a.startswith("column label predicts the change of close") for a in alarms)
 
 
 def test_a_gap_filled_from_the_future(load):

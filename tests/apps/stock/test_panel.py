@@ -98,7 +98,7 @@ REFUSED = {
         "lines 5 and 42: two different rows for 2024-01-05 00:00",
     ),
     "constant": (prices().assign(Close=5.0), {}, "lines 2 to 41: close is 5 in every row"),
-    "not positive": (changed(Close=(7, -2.0)), {}, "line 9: close is -2, of which there is no ret"),
+    "not positive": (changed(Close=(7, -2.0)), {}, "line 9: close is -2, but returns need val"),
     "blank": (prices().assign(Open=np.nan), {"columns": ("open",)},
               "line 2: open is blank in every row"),
     "unknown column": (prices(), {"columns": ("Dividend",)}, "no numeric column 'dividend' for "

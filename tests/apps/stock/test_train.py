@@ -112,7 +112,7 @@ def test_a_leak_in_the_data_is_cried_out(runs, capsys, monkeypatch):
     monkeypatch.setattr(runner, "export", lambda task, run: None)
     train.main([*SMALL, "--data", str(runs / "leaky.csv"), "--columns", "signal", "--run", "leaky"])
     output = capsys.readouterr()
-    assert "LEAK ALARM: column signal tells the change of close 1 rows later" in output.err
+    assert "LEAK ALARM: column signal predicts the change of close 1 rows later" in output.err
     assert "NOT TO BE TRUSTED" in output.out
     card = (runs / "stock" / "leaky" / "README.md").read_text(encoding="utf-8")
     assert "**LEAK ALARM**: column signal" in card

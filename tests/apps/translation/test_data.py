@@ -159,7 +159,7 @@ def test_no_source_is_in_two_parts(tmp_path, subset):
     elif subset == "random":
         rows = [lines.index(pair) for pair in zip(corpus.train.sources, corpus.train.targets)]
         assert len(rows) == 60 and rows == sorted(rows) and 250 < rows[-1]
-        assert corpus.about.startswith("Only 60 of 300 pairs are trained on, drawn at random.")
+        assert corpus.about.startswith("Only 60 of 300 pairs are trained on, sampled at random.")
     else:
         assert sum(map(len, parts)) == 300
     assert load(config).sha256 == corpus.sha256
@@ -182,7 +182,7 @@ def test_official_parts_are_kept_and_training_pairs_left_out(tmp_path):
     assert corpus.train.sources == ["a", "b"]
     assert corpus.validation.sources == ["d"] and corpus.test.sources == ["go."]
     assert corpus.about == (
-        "The validation and test pairs are the source's own. Pairs left out as a later part has "
+        "The data has its own validation and test pairs. Pairs left out because a later part has "
         "their source: 1 of validation and 1 of train. 1 pairs of more than 2 words on a side are "
         "not trained on."
     )

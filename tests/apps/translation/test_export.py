@@ -245,7 +245,7 @@ def test_the_command_prints_a_line_for_each_and_notes_beside(alone, tmp_path, ca
     assert said[0] == said[1]
     notes = said[0].err
     assert notes.count("there is no word in it") == 2
-    assert "unknown words: 对, 不, 起; it knows nothing of this" in notes
+    assert "unknown words: 对, 不, 起; all words are unknown" in notes
     assert "sentence 8: unknown words: zoltan" in notes
     assert "only the first 12 of 500 tokens were read" in notes
 

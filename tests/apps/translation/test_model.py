@@ -1,4 +1,4 @@
-"""The translator: one decoder for training and search, masks, files, the documented equations."""
+"""The translator: one decoder for training and search, masks, files, the textbook equations."""
 
 from dataclasses import replace
 
@@ -112,7 +112,7 @@ def gru(X, H, layer):
     return np.array(states)
 
 
-def test_without_attention_it_is_the_documented_encoder_decoder():
+def test_without_attention_it_is_the_textbook_encoder_decoder():
     model = translator({"attention": "none"})
     (encoder,), (decoder,) = model.encoder.layers, model.decoder.recurrent.layers
     source, tokens = SOURCE[1, :2], TOKENS[1]

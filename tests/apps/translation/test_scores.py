@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.translation import baselines, report
 from apps.translation.config import TranslationConfig
-from apps.translation.evaluation import DOCUMENTED, documented
+from apps.translation.evaluation import TEXTBOOK_SENTENCES, score_textbook_sentences
 from apps.translation.pairs import Pairs
 from apps.translation.scores import TranslationScorer, by_length
 
@@ -26,7 +26,7 @@ def test_a_translation_may_be_any_reference_in_any_case(scorer):
     assert scorer.exact(PERFECT) == [True, True] and scorer.exact(PARTIAL) == [False, False]
     assert TranslationScorer(REFERENCES, "fr", lowercase=False).exact(PERFECT) == [False, False]
     scores, signatures = scorer.scores(PERFECT)
-    assert scores["exact"] == scores["k=4"] == scores["mean documented BLEU, k=2"] == 1
+    assert scores["exact"] == scores["k=4"] == scores["mean textbook BLEU, k=2"] == 1
     assert scores[ANCHOR] == pytest.approx(100) and scorer.anchor(PERFECT, [1]) == scores[ANCHOR]
     assert signatures[ANCHOR].startswith("nrefs:var|") and "|tok:none|" in signatures[ANCHOR]
     assert "|case:lc|" in signatures["sacreBLEU"] and "|tok:13a|" in signatures["sacreBLEU"]
@@ -39,9 +39,9 @@ def test_the_anchor_is_bleu_over_moses_tokens(scorer):
     wanted = metric.corpus_score(["il est", "un homme noir court ."], tokens).score
     scores = scorer.scores(PARTIAL)[0]
     assert scores[ANCHOR] == pytest.approx(wanted) and 20 < wanted < 30
-    # By the documented formula: e^(1 - 4/2), and e^(1 - 7/5) (4/5)^(1/2) (2/4)^(1/4).
+    # By the textbook formula: e^(1 - 4/2), and e^(1 - 7/5) (4/5)^(1/2) (2/4)^(1/4).
     of_second = np.exp(-0.4) * 0.8**0.5 * 0.5**0.25
-    assert scores["mean documented BLEU, k=2"] == pytest.approx((np.exp(-1) + of_second) / 2)
+    assert scores["mean textbook BLEU, k=2"] == pytest.approx((np.exp(-1) + of_second) / 2)
     assert 0 < scores["chrF"] < 100 and 0 < scores["sacreBLEU"] < 100
 
 
@@ -54,9 +54,9 @@ def test_without_blanks_characters_are_compared():
     metric = sacrebleu.BLEU(tokenize="none", force=True)
     wanted = metric.corpus_score(["我 有 两 只 猫 。", "对 不 起 。"], tokens).score
     assert scores["sacreBLEU"] == scores[scorer.anchor_name] == pytest.approx(wanted)
-    # By the documented formula: (5/6)^(1/2) (3/5)^(1/4) and 1.
+    # By the textbook formula: (5/6)^(1/2) (3/5)^(1/4) and 1.
     of_first = (5 / 6) ** 0.5 * (3 / 5) ** 0.25
-    assert scores["mean documented BLEU, k=2"] == pytest.approx((of_first + 1) / 2)
+    assert scores["mean textbook BLEU, k=2"] == pytest.approx((of_first + 1) / 2)
     (row,) = report.worst(scorer, ["a", "b"], references, ["我有两只猫。", "对不起。"])
     assert 0 < row["BLEU"] < 100
 
@@ -89,17 +89,22 @@ def test_the_nearest_training_sentence():
     assert baselines.nearest(train, asked) == ["deux", "trois", "un", "un"]
 
 
-def test_the_documented_sentences():
+def test_the_textbook_sentences():
     answers = {b"Go.": "Va!", b"I lost.": "j'ai perdu.", b"He's calm.": "il est malade ."}
 
     def function(texts):
         return {"translation": tf.constant([answers.get(text, "") for text in texts.numpy()])}
 
     train = Pairs(["GO.", "i lost."], ["Va !", "J'ai perdu."])
-    rows = documented(function, TranslationConfig(), train)
-    assert [row["source"] for row in rows] == list(DOCUMENTED)
+    rows = score_textbook_sentences(function, TranslationConfig(), train)
+    assert [row["source"] for row in rows] == list(TEXTBOOK_SENTENCES)
     assert [row["trained on"] for row in rows] == ["yes", "yes", "no", "no"]
     of_third = (3 / 4) ** (1 / 2) * (1 / 3) ** (1 / 4)
     assert [row["BLEU, k=2"] for row in rows] == pytest.approx([1, 1, of_third, 0])
-    assert documented(function, TranslationConfig(target="de"), train) == []
-    assert documented(function, TranslationConfig(), Pairs(["Be calm."], ["Sois calme !"])) == []
+    assert score_textbook_sentences(function, TranslationConfig(target="de"), train) == []
+    assert (
+        score_textbook_sentences(
+            function, TranslationConfig(), Pairs(["Be calm."], ["Sois calme !"])
+        )
+        == []
+    )

@@ -98,9 +98,9 @@ def test_a_run_holds_all_that_is_needed_later(judged, runs):
     assert float(row["bleu"]) == pytest.approx(metrics["bleu"], abs=1e-4)
 
 
-def test_the_documented_sentences_are_told_as_a_smoke_test(judged):
+def test_the_textbook_sentences_are_reported_as_a_smoke_test(judged):
     metrics = json.loads((judged.path / "metrics.json").read_text())
-    trained_on = {row["source"]: row["trained on"] for row in metrics["documented"]}
+    trained_on = {row["source"]: row["trained on"] for row in metrics["textbook_sentences"]}
     assert trained_on.pop("He's calm.") == "no" and "yes" in trained_on.values()
     assert "a smoke test" in judged.out
     assert f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}" in judged.out
@@ -169,11 +169,11 @@ def test_the_tiny_preset_translates_sentences_it_has_not_seen(runs):
 
 
 @pytest.mark.slow
-def test_the_documented_translator_on_the_documented_pairs(runs, shared_data):
+def test_the_textbook_translator_on_the_textbook_pairs(runs, shared_data):
     table = shared_data / "translation" / "fra.txt.xz"
     train.main(["d2l", "--data", str(table), "--run", "d2l"])
     metrics = json.loads((runs / "translation" / "d2l" / "metrics.json").read_text())
-    scores = {row["source"]: row["BLEU, k=2"] for row in metrics["documented"]}
+    scores = {row["source"]: row["BLEU, k=2"] for row in metrics["textbook_sentences"]}
     assert len(scores) == 4 and min(scores.values()) >= 0.658
 
 
