@@ -7,6 +7,7 @@ from rnn_keras.decoding.hypotheses import (
     Hypotheses,
     State,
     Step,
+    check_limits,
     empty,
     merge_best,
     take,
