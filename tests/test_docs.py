@@ -1,6 +1,7 @@
 """The documents stay true: their Python runs, their commands parse, their links lead somewhere."""
 
 import argparse
+import ast
 import functools
 import inspect
 import re
@@ -23,8 +24,8 @@ DOCUMENTS = sorted(
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 APPS = ("char_lm", "sentiment", "stock", "translation")
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"python -m ((?:apps|benchmarks|rnn_keras)\b[\w.]*)(.*)")
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MODULE = r"python -m ((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 
 
 def read(document):
@@ -41,6 +42,26 @@ def test_python_runs(document, tmp_path, monkeypatch):
             exec(compile(block, document.name, "exec"), scope)
 
 
+def test_python_that_would_take_minutes_calls_what_exists():
+    """Blocks that train: their imports run, and the calls of what they import fit its parameters."""
+    blocks = [
+        ast.parse(block)
+        for document in DOCUMENTS
+        for language, block in FENCED.findall(read(document))
+        if language == "python no-run"
+    ]
+    assert len(blocks) >= len(APPS)
+    for tree in blocks:
+        imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), "imports", "exec"), scope := {})
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        known = [call for call in calls if getattr(call.func, "id", None) in scope]
+        assert known
+        for call in known:
+            keywords = {keyword.arg: None for keyword in call.keywords}
+            inspect.signature(scope[call.func.id]).bind(*call.args, **keywords)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_links_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", FENCED.sub("", read(document))):
@@ -55,7 +76,7 @@ def commands(text):
     lines = [line for _, block in FENCED.findall(text) for line in block.splitlines()]
     lines += re.findall(r"^ {4}(.*)", prose, re.MULTILINE)
     lines += [span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", prose)]
-    for module, rest in COMMAND.findall("\n".join(lines)):
+    for module, rest in re.findall(MODULE + "(.*)", "\n".join(lines)):
         words = list(takewhile(lambda word: word not in "|>", shlex.split(rest, comments=True)))
         for app in APPS if ".APP." in module else [""]:
             yield module.replace("APP", app), words
@@ -104,7 +125,7 @@ def test_commands_parse(document, monkeypatch):
     text = read(document)
     found = list(commands(text))
     assert {module for module, _ in found} == {
-        module.replace("APP", app) for module, _ in COMMAND.findall(text) for app in APPS
+        module.replace("APP", app) for module in re.findall(MODULE, text) for app in APPS
     }, "a command that is not in a code block or code span"
     for module, words in found:
         parse(module, words, monkeypatch)
