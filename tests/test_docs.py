@@ -43,7 +43,7 @@ def test_python_runs(document, tmp_path, monkeypatch):
 
 
 def test_python_that_would_take_minutes_calls_what_exists():
-    """Blocks that train: their imports run, and the calls of what they import fit its parameters."""
+    """Blocks that train: their imports run, and calls of what they import fit its parameters."""
     blocks = [
         ast.parse(block)
         for document in DOCUMENTS
