@@ -25,7 +25,7 @@ DOCUMENTS = sorted(
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 APPS = ("char_lm", "sentiment", "stock", "translation")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-MODULE = r"python -m ((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
+MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 
 
 def read(document):
