@@ -13,7 +13,7 @@ from PIL import Image
 from apps.common.run import runs_root
 from tests.apps.playground.browser import Browser
 
-PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
+PICTURES = Path(__file__).resolve().parents[3] / "docs" / "figures"
 WIDTH, HEIGHT, COLORS = 1240, 900, 256
 
 
