@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, named
 
 DESCRIPTION = "Train a character language model, compare it with n-grams, and export it."
 D2L_STEPS = 32
@@ -72,72 +72,74 @@ class CharLMConfig(TrainingConfig):
         self.check(bool(self.sample), "sample", "at least one character")
 
 
-PRESETS = {
-    "tiny": (
-        "an LSTM of 256 units on the standard library's own prose, a minute on 2 cores",
-        CharLMConfig(
-            units=256,
-            epochs=8,
-            batch_size=32,
-            steps=64,
-            learning_rate=4e-3,
-            dropout=0.2,
+PRESETS = named(
+    {
+        "tiny": (
+            "an LSTM of 256 units on the standard library's own prose, a minute on 2 cores",
+            CharLMConfig(
+                units=256,
+                epochs=8,
+                batch_size=32,
+                steps=64,
+                learning_rate=4e-3,
+                dropout=0.2,
+            ),
         ),
-    ),
-    "base": (
-        "an LSTM of 512 units, for a megabyte of text and 2 cores",
-        CharLMConfig(
-            epochs=24,
-            batch_size=32,
-            learning_rate=2e-3,
-            input_dropout=0.1,
-            dropout=0.5,
-            ema=0.995,
+        "base": (
+            "an LSTM of 512 units, for a megabyte of text and 2 cores",
+            CharLMConfig(
+                epochs=24,
+                batch_size=32,
+                learning_rate=2e-3,
+                input_dropout=0.1,
+                dropout=0.5,
+                ema=0.995,
+            ),
         ),
-    ),
-    "large": (
-        "three LSTMs of 1,024 units, for tens of megabytes of text and a GPU",
-        CharLMConfig(
-            layers=3,
-            units=1024,
-            embedding=256,
-            dropout=0.5,
-            batch_size=128,
-            steps=256,
-            epochs=50,
-            learning_rate=1e-3,
-            ema=0.999,
-            patience=5,
+        "large": (
+            "three LSTMs of 1,024 units, for tens of megabytes of text and a GPU",
+            CharLMConfig(
+                layers=3,
+                units=1024,
+                embedding=256,
+                dropout=0.5,
+                batch_size=128,
+                steps=256,
+                epochs=50,
+                learning_rate=1e-3,
+                ema=0.999,
+                patience=5,
+            ),
         ),
-    ),
-    "d2l": (
-        "The Time Machine by the protocol of Dive into Deep Learning, 32 units",
-        CharLMConfig(
-            protocol="d2l",
-            cell="gru",
-            units=32,
-            input="onehot",
-            dropout=0.0,
-            steps=D2L_STEPS,
-            batch_size=1024,
-            epochs=100,
-            learning_rate=1e-2,
+        "d2l": (
+            "The Time Machine by the protocol of Dive into Deep Learning, 32 units",
+            CharLMConfig(
+                protocol="d2l",
+                cell="gru",
+                units=32,
+                input="onehot",
+                dropout=0.0,
+                steps=D2L_STEPS,
+                batch_size=1024,
+                epochs=100,
+                learning_rate=1e-2,
+            ),
         ),
-    ),
-    "d2l_tuned": (
-        "the same protocol, tuned: an LSTM of 256 units, much dropout, averaged weights",
-        CharLMConfig(
-            protocol="d2l",
-            units=256,
-            embedding=32,
-            input_dropout=0.3,
-            dropout=0.6,
-            steps=D2L_STEPS,
-            batch_size=256,
-            epochs=20,
-            learning_rate=8e-3,
-            ema=0.98,
-            patience=3,
+        "d2l_tuned": (
+            "the same protocol, tuned: an LSTM of 256 units, much dropout, averaged weights",
+            CharLMConfig(
+                protocol="d2l",
+                units=256,
+                embedding=32,
+                input_dropout=0.3,
+                dropout=0.6,
+                steps=D2L_STEPS,
+                batch_size=256,
+                epochs=20,
+                learning_rate=8e-3,
+                ema=0.98,
+                patience=3,
+            ),
         ),
-    ),
-}
+    }
+)

@@ -68,7 +68,7 @@ def parse(
         raise InputError(f"unknown preset {preset!r}, choose from {', '.join(presets)}")
     config = tyro.cli(
         type(presets[preset][1]),
-        default=replace(presets[preset][1], preset=preset),
+        default=presets[preset][1],
         args=argv,
         prog=f"python -m apps.{app}.train [{'|'.join(presets)}]",
         description=_help(description, presets, default),

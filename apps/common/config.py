@@ -150,6 +150,14 @@ class TrainingConfig:
         )
 
 
+def named(presets: Mapping[str, tuple[str, Any]]) -> dict[str, tuple[str, Any]]:
+    """Presets that know their names: by name, one line about the preset and its configuration."""
+    return {
+        name: (about, dataclasses.replace(config, preset=name))
+        for name, (about, config) in presets.items()
+    }
+
+
 def is_integer(value: object) -> bool:
     """Whether `value` is an `int` and not a `bool`."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.common.config import TrainingConfig, is_integer
+from apps.common.config import TrainingConfig, is_integer, named
 
 Pooling = Literal["max", "mean", "max+mean", "attention", "last"]
 
@@ -134,52 +134,54 @@ class SentimentConfig(TrainingConfig):
         self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
 
 
-PRESETS = {
-    "tiny": (
-        "a bidirectional LSTM of 48 units on generated reviews, a minute on 2 cores",
-        SentimentConfig(
-            epochs=20,
-            learning_rate=1e-2,
-            cell="lstm",
-            units=48,
-            embedding=32,
-            bucket=16,
-            embedding_dropout=0.1,
-            dropout=0.2,
+PRESETS = named(
+    {
+        "tiny": (
+            "a bidirectional LSTM of 48 units on generated reviews, a minute on 2 cores",
+            SentimentConfig(
+                epochs=20,
+                learning_rate=1e-2,
+                cell="lstm",
+                units=48,
+                embedding=32,
+                bucket=16,
+                embedding_dropout=0.1,
+                dropout=0.2,
+            ),
         ),
-    ),
-    "base": (
-        "a bidirectional GRU of 128 units, pretrained, and n-grams; for IMDB and 2 cores",
-        SentimentConfig(
-            epochs=2,
-            learning_rate=2e-3,
-            vocabulary=20_000,
-            units=128,
-            pooling="max+mean",
-            word_dropout=0.2,
-            dropout=0.5,
-            adversarial=1.0,
-            pretraining=4,
-            ngrams=2**20,
-            ema=0.99,
+        "base": (
+            "a bidirectional GRU of 128 units, pretrained, and n-grams; for IMDB and 2 cores",
+            SentimentConfig(
+                epochs=2,
+                learning_rate=2e-3,
+                vocabulary=20_000,
+                units=128,
+                pooling="max+mean",
+                word_dropout=0.2,
+                dropout=0.5,
+                adversarial=1.0,
+                pretraining=4,
+                ngrams=2**20,
+                ema=0.99,
+            ),
         ),
-    ),
-    "large": (
-        "two bidirectional LSTMs of 512 units, for hundreds of thousands of reviews and a GPU",
-        SentimentConfig(
-            epochs=10,
-            batch_size=128,
-            learning_rate=1e-3,
-            cell="lstm",
-            layers=2,
-            units=512,
-            embedding=256,
-            vocabulary=50_000,
-            ema=0.999,
-            word_dropout=0.2,
-            adversarial=2.0,
-            ngrams=2**21,
-            patience=3,
+        "large": (
+            "two bidirectional LSTMs of 512 units, for hundreds of thousands of reviews and a GPU",
+            SentimentConfig(
+                epochs=10,
+                batch_size=128,
+                learning_rate=1e-3,
+                cell="lstm",
+                layers=2,
+                units=512,
+                embedding=256,
+                vocabulary=50_000,
+                ema=0.999,
+                word_dropout=0.2,
+                adversarial=2.0,
+                ngrams=2**21,
+                patience=3,
+            ),
         ),
-    ),
-}
+    }
+)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.common.config import TrainingConfig, is_number
+from apps.common.config import TrainingConfig, is_number, named
 from apps.common.errors import InputError
 
 ALL = "all"  # the value of --target that means every column
@@ -190,45 +190,47 @@ class StockConfig(TrainingConfig):
             self.check(self.layers == 1, "layers", "1 with --model segment")
 
 
-PRESETS = {
-    "tiny": (
-        "a GRU of 32 units on Google's prices of 2004-2008, half a minute on 2 cores",
-        StockConfig(epochs=10, units=32, lookback=40, ema=0.98),
-    ),
-    "base": (
-        "two GRUs of 64 units, for daily prices and 2 cores",
-        StockConfig(epochs=15, layers=2, batch_size=128, ema=0.99, patience=5),
-    ),
-    "long": (
-        "a segment-wise GRU over all columns for long horizons; the protocol of ETTh1",
-        StockConfig(
-            target=ALL,
-            scaling="train",
-            split=(8640, 11520, 14400),
-            reach_back=True,
-            model="segment",
-            lookback=720,
-            horizon=96,
-            units=128,
-            quantiles=(0.5,),
-            batch_size=64,
-            epochs=8,
-            clip_norm=None,
+PRESETS = named(
+    {
+        "tiny": (
+            "a GRU of 32 units on Google's prices of 2004-2008, half a minute on 2 cores",
+            StockConfig(epochs=10, units=32, lookback=40, ema=0.98),
         ),
-    ),
-    "large": (
-        "three LSTMs of 256 units, for thousands of series and a GPU",
-        StockConfig(
-            cell="lstm",
-            layers=3,
-            units=256,
-            lookback=250,
-            horizon=20,
-            dropout=0.3,
-            batch_size=512,
-            epochs=50,
-            ema=0.999,
-            patience=5,
+        "base": (
+            "two GRUs of 64 units, for daily prices and 2 cores",
+            StockConfig(epochs=15, layers=2, batch_size=128, ema=0.99, patience=5),
         ),
-    ),
-}
+        "long": (
+            "a segment-wise GRU over all columns for long horizons; the protocol of ETTh1",
+            StockConfig(
+                target=ALL,
+                scaling="train",
+                split=(8640, 11520, 14400),
+                reach_back=True,
+                model="segment",
+                lookback=720,
+                horizon=96,
+                units=128,
+                quantiles=(0.5,),
+                batch_size=64,
+                epochs=8,
+                clip_norm=None,
+            ),
+        ),
+        "large": (
+            "three LSTMs of 256 units, for thousands of series and a GPU",
+            StockConfig(
+                cell="lstm",
+                layers=3,
+                units=256,
+                lookback=250,
+                horizon=20,
+                dropout=0.3,
+                batch_size=512,
+                epochs=50,
+                ema=0.999,
+                patience=5,
+            ),
+        ),
+    }
+)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.common.config import TrainingConfig, is_integer, is_number
+from apps.common.config import TrainingConfig, is_integer, is_number, named
 
 Attention = Literal["none", "additive", "multiplicative"]
 
@@ -144,68 +144,70 @@ class TranslationConfig(TrainingConfig):
         self.check(self.attention != "none" or not self.tied, "tied", "False with --attention none")
 
 
-PRESETS = {
-    "tiny": (
-        "a GRU of 64 units with attention on generated pairs, a minute on 2 cores",
-        TranslationConfig(
-            tokens="word",
-            min_count=1,
-            units=64,
-            embedding=64,
-            bucket=8,
-            epochs=8,
-            batch_size=64,
-            learning_rate=1e-2,
-            dropout=0.1,
-            validation_fraction=0.07,
-            test_fraction=0.07,
+PRESETS = named(
+    {
+        "tiny": (
+            "a GRU of 64 units with attention on generated pairs, a minute on 2 cores",
+            TranslationConfig(
+                tokens="word",
+                min_count=1,
+                units=64,
+                embedding=64,
+                bucket=8,
+                epochs=8,
+                batch_size=64,
+                learning_rate=1e-2,
+                dropout=0.1,
+                validation_fraction=0.07,
+                test_fraction=0.07,
+            ),
         ),
-    ),
-    "d2l": (
-        "Dive into Deep Learning's translator without attention: a smoke test on 600 pairs",
-        TranslationConfig(
-            limit=600,
-            subset="first",
-            tokens="word",
-            min_count=2,
-            attention="none",
-            layers=2,
-            units=256,
-            embedding=256,
-            dropout=0.2,
-            learning_rate=5e-3,
-            epochs=100,
-            keep="last",  # as in D2L, which translates training sentences
+        "d2l": (
+            "Dive into Deep Learning's translator without attention: a smoke test on 600 pairs",
+            TranslationConfig(
+                limit=600,
+                subset="first",
+                tokens="word",
+                min_count=2,
+                attention="none",
+                layers=2,
+                units=256,
+                embedding=256,
+                dropout=0.2,
+                learning_rate=5e-3,
+                epochs=100,
+                keep="last",  # as in D2L, which translates training sentences
+            ),
         ),
-    ),
-    "base": (
-        "a GRU of 256 units with attention, for tens of thousands of pairs and 2 cores",
-        TranslationConfig(
-            tied=True,
-            epochs=20,
-            learning_rate=2e-3,
-            embedding_dropout=0.3,
-            dropout=0.4,
-            label_smoothing=0.1,
-            ema=0.999,
+        "base": (
+            "a GRU of 256 units with attention, for tens of thousands of pairs and 2 cores",
+            TranslationConfig(
+                tied=True,
+                epochs=20,
+                learning_rate=2e-3,
+                embedding_dropout=0.3,
+                dropout=0.4,
+                label_smoothing=0.1,
+                ema=0.999,
+            ),
         ),
-    ),
-    "large": (
-        "two LSTMs of 512 units with attention, for millions of pairs and a GPU",
-        TranslationConfig(
-            cell="lstm",
-            layers=2,
-            units=512,
-            embedding=512,
-            vocabulary=32_000,
-            tied=True,
-            epochs=10,
-            batch_size=256,
-            embedding_dropout=0.1,
-            dropout=0.2,
-            label_smoothing=0.1,
-            ema=0.999,
-            patience=3,
+        "large": (
+            "two LSTMs of 512 units with attention, for millions of pairs and a GPU",
+            TranslationConfig(
+                cell="lstm",
+                layers=2,
+                units=512,
+                embedding=512,
+                vocabulary=32_000,
+                tied=True,
+                epochs=10,
+                batch_size=256,
+                embedding_dropout=0.1,
+                dropout=0.2,
+                label_smoothing=0.1,
+                ema=0.999,
+                patience=3,
+            ),
         ),
-    ),
-}
+    }
+)

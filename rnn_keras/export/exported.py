@@ -103,7 +103,7 @@ def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
     Example:
         >>> from rnn_keras import export
         >>> model = export.load("saved_models/char_lm/mine/saved_model")  # doctest: +SKIP
-        >>> model.run("score", text=["Once upon"])["log_prob"]  # doctest: +SKIP
+        >>> model.run("score", text=["Once upon"])["nats_per_character"]  # doctest: +SKIP
     """
     path = Path(path)
     if path.is_file():

@@ -15,7 +15,7 @@ from apps.common.run import Run
 from rnn_keras.export import load
 from tests.apps import toy
 
-CONFIG = replace(toy.PRESETS["tiny"][1], preset="tiny", run="whole")
+CONFIG = replace(toy.PRESETS["tiny"][1], run="whole")
 
 
 @pytest.fixture(scope="module")

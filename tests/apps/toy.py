@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, named
 from apps.common.optimizer import adamw
 from apps.common.plots import new_figure, save_figure
 from apps.common.trained import load_best
@@ -113,7 +113,9 @@ def signatures(trained: Trained) -> Signatures:
     return Signatures(saved_model=exported, litert=exported)
 
 
-PRESETS = {"tiny": ("a GRU of 8 units", ToyConfig(epochs=4, batch_size=32, learning_rate=0.02))}
+PRESETS = named(
+    {"tiny": ("a GRU of 8 units", ToyConfig(epochs=4, batch_size=32, learning_rate=0.02))}
+)
 TASK = Task(
     name="toy",
     presets=PRESETS,

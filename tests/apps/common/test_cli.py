@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.common.cli import command, command_line, parse
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, named
 from apps.common.errors import InputError
 from apps.common.run import Run
 
@@ -27,10 +27,12 @@ class Config(TrainingConfig):
     widths: tuple[int, ...] = (3, 4)
 
 
-PRESETS = {
-    "tiny": ("embedded data, seconds", Config(epochs=1, units=4)),
-    "base": ("real data, minutes", Config(clip_norm=None)),
-}
+PRESETS = named(
+    {
+        "tiny": ("embedded data, seconds", Config(epochs=1, units=4)),
+        "base": ("real data, minutes", Config(clip_norm=None)),
+    }
+)
 
 
 def parsed(line, **options):
@@ -38,8 +40,9 @@ def parsed(line, **options):
 
 
 def test_presets_and_overrides():
-    assert parsed("") == (replace(PRESETS["base"][1], preset="base"), None)
-    assert parsed("tiny") == (replace(PRESETS["tiny"][1], preset="tiny"), None)
+    assert parsed("") == (PRESETS["base"][1], None)
+    assert parsed("tiny") == (PRESETS["tiny"][1], None)
+    assert PRESETS["tiny"][1].preset == "tiny"
     config, _ = parsed("tiny --units 5 --clip-norm None --deterministic --run a --widths 1 2 3")
     assert config == replace(
         PRESETS["tiny"][1],
