@@ -191,11 +191,11 @@ def test_a_command_returns_and_does_not_hide_defects():
 
 
 COMMANDS = {
-    "char_lm": "demo, evaluate, export, generate, train",
+    "char_lm": "evaluate, export, generate, train",
     "common": "cli",
-    "sentiment": "demo, evaluate, export, predict, train",
-    "stock": "demo, evaluate, export, forecast, train",
-    "translation": "demo, evaluate, export, train, translate",
+    "sentiment": "evaluate, export, predict, train",
+    "stock": "evaluate, export, forecast, train",
+    "translation": "evaluate, export, train, translate",
 }
 
 
