@@ -1,8 +1,9 @@
 """The configuration of the character language model, and its presets."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from apps.common.bounds import NonNegative, PositiveInt, Rate, at_most, between
 from apps.common.config import TrainingConfig, named
 
 DESCRIPTION = "Train a character language model, compare it with n-grams, and export it."
@@ -18,57 +19,50 @@ class CharLMConfig(TrainingConfig):
     """stream: truncated BPTT over contiguous streams, validated on the end of the text.
     d2l: the windows of "Dive into Deep Learning" 1.0 for The Time Machine."""
 
-    validation_fraction: float = 0.1
+    validation_fraction: Annotated[float, between(0, 1)] = 0.1
     """Fraction of the text, at its end, held out for validation (stream)."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "lstm"
     """Recurrent layer."""
 
-    layers: int = 1
+    layers: PositiveInt = 1
     """Number of stacked recurrent layers."""
 
-    units: int = 512
+    units: PositiveInt = 512
     """Size of the hidden state of each layer."""
 
     input: Literal["embedding", "onehot"] = "embedding"
     """Input representation of a character."""
 
-    embedding: int = 64
+    embedding: PositiveInt = 64
     """Size of the embedding."""
 
-    input_dropout: float = 0.0
+    input_dropout: Rate = 0.0
     """Dropout rate of the embedded characters."""
 
-    dropout: float = 0.3
+    dropout: Rate = 0.3
     """Dropout rate of each recurrent layer's output."""
 
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
-    steps: int = 128
+    steps: PositiveInt = 128
     """Time steps through which the gradient flows (τ of truncated BPTT)."""
 
     sample: str = "\n"
     """Prompt of the text that is generated after each epoch."""
 
-    sample_length: int = 200
+    sample_length: Annotated[PositiveInt, at_most(MAX_LENGTH)] = 200
     """Length of that text in characters."""
 
     def __post_init__(self):
-        """Check the fields."""
+        """Check what fields demand of each other."""
         super().__post_init__()
-        self.check_positive_integer("layers", "units", "embedding", "steps", "sample_length")
-        self.check_fraction("input_dropout", "dropout")
-        self.check(
-            0 < self.validation_fraction < 1, "validation_fraction", "a number between 0 and 1"
-        )
-        self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
         self.check(
             self.protocol != "d2l" or self.steps == D2L_STEPS,
             "steps",
             f"{D2L_STEPS} with --protocol d2l",
         )
-        self.check(self.sample_length <= MAX_LENGTH, "sample_length", f"at most {MAX_LENGTH}")
         self.check(bool(self.sample), "sample", "at least one character")
 
 

@@ -10,8 +10,9 @@ from typing import Annotated
 import tyro
 
 from apps.char_lm.config import MAX_LENGTH
+from apps.common.bounds import is_integer, is_number
 from apps.common.cli import RunArgument, command
-from apps.common.config import flag, is_integer, is_number
+from apps.common.config import flag
 from apps.common.errors import InputError
 from apps.common.exported import Source, export_advice, load_export
 from apps.common.run import Run

@@ -1,14 +1,14 @@
 """The configuration shared by the training of every application."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from tyro.conf import Fixed, Suppress
 
+from apps.common.bounds import Positive, PositiveInt, Seed, between, bounds_of, is_optional
 from apps.common.errors import InputError
 
 
@@ -32,19 +32,19 @@ class TrainingConfig:
     data: str = "builtin"
     """Where the data comes from: builtin, a path, or tfds:NAME."""
 
-    epochs: int = 10
+    epochs: PositiveInt = 10
     """Passes over the training data."""
 
-    batch_size: int = 64
+    batch_size: PositiveInt = 64
     """Sequences per training step."""
 
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """Step size of the optimizer."""
 
-    clip_norm: float | None = 1.0
+    clip_norm: Positive | None = 1.0
     """Largest global norm of the gradient; None does not clip."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything random: weights, order of the data, dropout."""
 
     deterministic: bool = False
@@ -56,25 +56,18 @@ class TrainingConfig:
     run: str | None = None
     """Name of the run; None makes one from the preset and the time."""
 
-    patience: int | None = None
+    patience: PositiveInt | None = None
     """Stop after this many epochs without a better validation score; None never stops early."""
 
-    ema: float | None = None
+    ema: Annotated[float, between(0, 1)] | None = None
     """Momentum of the weights' moving average, used if it validates better; None: no average."""
 
     def __post_init__(self):
-        """Check the common fields; a subclass calls `super().__post_init__()`, then its checks."""
-        self.check_choices()
+        """Check the fields; a subclass calls `super().__post_init__()`, then its own checks."""
+        self._check_types()
         for field in dataclasses.fields(self):
             self.check(_is_unicode(getattr(self, field.name)), field.name, "valid Unicode")
         self.check(bool(self.data) and isinstance(self.data, str), "data", "a source's name")
-        self.check_positive_integer("epochs", "batch_size")
-        self.check_positive("learning_rate")
-        if self.clip_norm is not None:
-            self.check_positive("clip_norm")
-        self.check(
-            is_integer(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer in [0, 2**32)"
-        )
         self.check(isinstance(self.deterministic, bool), "deterministic", "True or False")
         if self.run is not None:
             self.check(
@@ -82,10 +75,6 @@ class TrainingConfig:
                 "run",
                 "a name of up to 100 letters, digits, '.', '_' and '-', not a path",
             )
-        if self.patience is not None:
-            self.check_positive_integer("patience")
-        if self.ema is not None:
-            self.check(is_number(self.ema) and 0 < self.ema < 1, "ema", "a number between 0 and 1")
 
     def check(self, ok: bool, field: str, wanted: str) -> None:
         """Raise an error about `field` unless `ok`; `wanted` describes a valid value.
@@ -98,30 +87,16 @@ class TrainingConfig:
             shown = repr(value) if isinstance(value, str) else value
             raise InputError(f"{flag(field)} must be {wanted}, got {shown}")
 
-    def check_positive_integer(self, *fields: str) -> None:
-        """Refuse fields that are not integers of at least 1."""
-        for field in fields:
+    def _check_types(self) -> None:
+        """Refuse values outside the `Literal` or the bounds of their field's type."""
+        for field, hint in get_type_hints(type(self), include_extras=True).items():
             value = getattr(self, field)
-            self.check(is_integer(value) and value >= 1, field, "a positive integer")
-
-    def check_positive(self, *fields: str) -> None:
-        """Refuse fields that are not finite numbers above 0."""
-        for field in fields:
-            value = getattr(self, field)
-            self.check(is_number(value) and value > 0, field, "a positive number")
-
-    def check_fraction(self, *fields: str) -> None:
-        """Refuse fields that are not in [0, 1), such as dropout rates."""
-        for field in fields:
-            value = getattr(self, field)
-            self.check(is_number(value) and 0 <= value < 1, field, "a number in [0, 1)")
-
-    def check_choices(self) -> None:
-        """Refuse values that their field's `Literal` type does not list."""
-        for field, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal:
                 choices = get_args(hint)
-                self.check(getattr(self, field) in choices, field, " or ".join(map(str, choices)))
+                self.check(value in choices, field, " or ".join(map(str, choices)))
+            if value is not None or not is_optional(hint):
+                for bound in bounds_of(hint):
+                    self.check(bound.allows(value), field, bound.wanted)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a dictionary that JSON can hold; `from_json` gives back an equal one."""
@@ -156,16 +131,6 @@ def named(presets: Mapping[str, tuple[str, Any]]) -> dict[str, tuple[str, Any]]:
         name: (about, dataclasses.replace(config, preset=name))
         for name, (about, config) in presets.items()
     }
-
-
-def is_integer(value: object) -> bool:
-    """Whether `value` is an `int` and not a `bool`."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite `int` or `float`."""
-    return (is_integer(value) or isinstance(value, float)) and math.isfinite(value)
 
 
 def _is_unicode(value: object) -> bool:

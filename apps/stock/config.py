@@ -1,9 +1,10 @@
 """The configuration of the forecaster, and its presets."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from apps.common.config import TrainingConfig, is_number, named
+from apps.common.bounds import NonNegative, PositiveInt, Rate, at_least, is_number
+from apps.common.config import TrainingConfig, named
 from apps.common.errors import InputError
 
 ALL = "all"  # the value of --target that means every column
@@ -32,13 +33,13 @@ class StockConfig(TrainingConfig):
     ticker: str | None = None
     """Ticker of the one series to use from a file with many; None pools them all."""
 
-    lookback: int = 60
+    lookback: Annotated[PositiveInt, at_least(2)] = 60
     """Rows of the look-back window, the model's input."""
 
-    horizon: int = 5
+    horizon: PositiveInt = 5
     """Rows to forecast, the model's output."""
 
-    stride: int = 1
+    stride: PositiveInt = 1
     """Rows between the starts of neighbouring training windows."""
 
     split: tuple[int | float, ...] = (0.7, 0.85, 1.0)
@@ -58,7 +59,7 @@ class StockConfig(TrainingConfig):
     residual: bool = True
     """Forecast the change from the last value, so that training starts at persistence."""
 
-    season: int | None = None
+    season: PositiveInt | None = None
     """Rows of one season, for the seasonal naive baseline; None infers it from the dates."""
 
     minimum: float | Literal["auto", "none"] = "auto"
@@ -72,26 +73,26 @@ class StockConfig(TrainingConfig):
     cell: Literal["vanilla", "gru", "lstm"] = "gru"
     """Recurrent layer."""
 
-    layers: int = 1
+    layers: PositiveInt = 1
     """Number of stacked recurrent layers."""
 
-    units: int = 64
+    units: PositiveInt = 64
     """Size of the hidden state of each layer."""
 
-    segment: int = 48
+    segment: PositiveInt = 48
     """Rows of one segment (segment)."""
 
     column_embedding: bool = True
     """Let the network read an embedding of the column that it forecasts (segment)."""
 
-    linear_penalty: float | None = None
+    linear_penalty: NonNegative | None = None
     """L2 penalty of a linear map of the whole window that is added to the network; None adds none
     (segment)."""
 
-    dropout: float = 0.2
+    dropout: Rate = 0.2
     """Dropout rate of each recurrent layer's output."""
 
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
     loss: Literal["pinball", "mse"] = "pinball"
@@ -101,30 +102,14 @@ class StockConfig(TrainingConfig):
     """Increasing quantile levels that include 0.5 (pinball)."""
 
     def __post_init__(self):
-        """Check the fields."""
+        """Check what fields demand of each other."""
         super().__post_init__()
-        self.check_positive_integer("lookback", "horizon", "stride", "layers", "units", "segment")
-        self.check(self.lookback >= 2, "lookback", "at least 2")
-        self.check_fraction("dropout")
-        self.check(
-            is_number(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay",
-            "zero or a positive number",
-        )
-        self.check(
-            self.linear_penalty is None
-            or (is_number(self.linear_penalty) and self.linear_penalty >= 0),
-            "linear_penalty",
-            "zero or a positive number",
-        )
         self.check(bool(self.target), "target", "a column's name")
         self.check(
             self.minimum in ("auto", "none") or is_number(self.minimum),
             "minimum",
             "a number, auto or none",
         )
-        if self.season is not None:
-            self.check_positive_integer("season")
         self._check_split()
         self._check_quantiles()
         self._check_fit()

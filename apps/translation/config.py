@@ -1,11 +1,24 @@
 """The configuration of the translator, and its presets."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from apps.common.config import TrainingConfig, is_integer, is_number, named
+from apps.common.bounds import (
+    Bound,
+    NonNegative,
+    Positive,
+    PositiveInt,
+    Rate,
+    Seed,
+    at_least,
+    is_number,
+)
+from apps.common.config import TrainingConfig, named
 
 Attention = Literal["none", "additive", "multiplicative"]
+HeldOut = Annotated[
+    float, Bound(lambda part: is_number(part) and 0 < part <= 0.4, "above 0 and at most 0.4")
+]
 
 
 DESCRIPTION = "Train a translator, compare its BLEU with two baselines, and export it."
@@ -27,58 +40,58 @@ class TranslationConfig(TrainingConfig):
     test_set: str | None = None
     """Name of the parallel files to test on, such as test_2016_flickr; None takes the only one."""
 
-    limit: int | None = None
+    limit: PositiveInt | None = None
     """Number of pairs to train on; held-out pairs are sampled from the others."""
 
     subset: Literal["random", "first"] = "random"
     """Pairs that --limit takes: random ones, by --split-seed and with all translations of a
     sentence; or the first of the file, which may be sorted by length."""
 
-    validation_fraction: float = 0.05
+    validation_fraction: HeldOut = 0.05
     """Fraction of source sentences held out for validation when the data has no such split."""
 
-    test_fraction: float = 0.05
+    test_fraction: HeldOut = 0.05
     """Fraction of source sentences held out for testing when the data has no such split."""
 
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of these splits and of the builtin pairs; trainings with another --seed share them."""
 
     tokens: Literal["word", "wordpiece"] = "wordpiece"
     """Kind of tokens: words, or the word pieces of keras_nlp."""
 
-    vocabulary: int = 8_000
+    vocabulary: Annotated[PositiveInt, at_least(5)] = 8_000
     """Maximum size of each vocabulary. Small data gives fewer word pieces, as each occurs ten
     times or is a single character: 2,900 in 29,000 captions."""
 
-    min_count: int = 2
+    min_count: PositiveInt = 2
     """Words seen fewer times in training are read as one unknown word (--tokens word)."""
 
     lowercase: bool = True
     """Lower-case both languages."""
 
-    max_pair_length: int = 100
+    max_pair_length: PositiveInt = 100
     """Training leaves out pairs with more words and marks on a side."""
 
-    max_length: int = 250
+    max_length: PositiveInt = 250
     """Maximum length of a sentence to translate, in tokens; the rest is not read."""
 
-    max_length_ratio: float = 2.0
+    max_length_ratio: Positive = 2.0
     """Maximum output length: `ratio * source length + 10` tokens."""
 
-    bucket: int = 4
+    bucket: PositiveInt = 4
     """Batches are padded to a multiple of this length."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "gru"
     """Recurrent layer."""
 
-    layers: int = 1
+    layers: PositiveInt = 1
     """Recurrent layers of the encoder and of the decoder; with attention the decoder has these plus
     one layer that produces the attention query."""
 
-    units: int = 256
+    units: PositiveInt = 256
     """Size of the hidden state of each layer and direction."""
 
-    embedding: int = 256
+    embedding: PositiveInt = 256
     """Size of the word vectors, and with attention of the vector before the output layer."""
 
     bidirectional: bool = True
@@ -90,57 +103,31 @@ class TranslationConfig(TrainingConfig):
     tied: bool = False
     """Tie the weights of the output layer to the target's word vectors (with attention)."""
 
-    embedding_dropout: float = 0.0
+    embedding_dropout: Rate = 0.0
     """Dropout rate of the word vectors' components, with one mask for the whole sentence."""
 
-    dropout: float = 0.0
+    dropout: Rate = 0.0
     """Dropout rate of the outputs of each recurrent layer and of the layer before the output."""
 
-    label_smoothing: float = 0.0
+    label_smoothing: Rate = 0.0
     """Label smoothing: share of each target's probability that is spread over the vocabulary."""
 
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     """Decoupled weight decay of the optimizer (AdamW)."""
 
     keep: Literal["best", "last"] = "best"
     """The epoch whose weights are kept: the best on the validation pairs, or the last."""
 
-    beam: int = 5
+    beam: PositiveInt = 5
     """Hypotheses that beam search keeps."""
 
-    alpha: float = 0.75
+    alpha: NonNegative = 0.75
     """Exponent α of the length penalty: hypotheses are ranked by log-probability / length^α."""
 
     def __post_init__(self):
-        """Check the fields."""
+        """Check what fields demand of each other."""
         super().__post_init__()
-        self.check_positive_integer(
-            "vocabulary",
-            "min_count",
-            "max_pair_length",
-            "max_length",
-            "bucket",
-            "layers",
-            "units",
-            "embedding",
-            "beam",
-        )
-        if self.limit is not None:
-            self.check_positive_integer("limit")
         self.check(self.source != self.target, "target", "another language than --source")
-        self.check(self.vocabulary >= 5, "vocabulary", "at least 5")
-        self.check_positive("max_length_ratio")
-        for field in ("validation_fraction", "test_fraction"):
-            value = getattr(self, field)
-            self.check(is_number(value) and 0 < value <= 0.4, field, "above 0 and at most 0.4")
-        self.check(
-            is_integer(self.split_seed) and 0 <= self.split_seed < 2**32,
-            "split_seed",
-            "an integer in [0, 2**32)",
-        )
-        self.check_fraction("embedding_dropout", "dropout", "label_smoothing")
-        self.check(self.weight_decay >= 0, "weight_decay", "zero or a positive number")
-        self.check(is_number(self.alpha) and self.alpha >= 0, "alpha", "zero or a positive number")
         self.check(self.attention != "none" or not self.tied, "tied", "False with --attention none")
 
 
