@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.common.bounds import Rate
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
 
@@ -15,11 +16,7 @@ from apps.common.errors import InputError
 @dataclass(frozen=True, kw_only=True)
 class Config(TrainingConfig):
     units: tuple[int, ...] = (8, 4)
-    dropout: float = 0.0
-
-    def __post_init__(self):
-        super().__post_init__()
-        self.check_fraction("dropout")
+    dropout: Rate = 0.0
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from apps import runner
 from apps.common.history import read_history
 from apps.common.results import read_results
-from apps.translation import data, evaluate, export, grammar, text, train
+from apps.translation import data, evaluate, export, grammar, task, text, train
 from apps.translation.config import PRESETS, TranslationConfig
 from rnn_keras import use_plan
 from rnn_keras.data import Vocabulary
@@ -45,13 +46,13 @@ def resumed(runs):
     """A run of one epoch and, resumed, another; the history before, and what was printed then."""
     evaluated = []
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
-        patch.setattr(evaluate, "evaluate", evaluated.append)
+        patch.setattr(runner, "evaluate", lambda task, run, data: evaluated.append(run))
         train.main([*SMALL, "--keep", "last", "--data", str(runs / "pairs.tsv"), "--run", "whole"])
         run = runs / "translation" / "whole"
         before = read_history(run / "history.csv")
         out.truncate(0)
         # What another version would have learned does not matter.
-        patch.setattr(text, "learn_vocabulary", None)
+        patch.setattr(task, "learn_vocabulary", None)
         train.main(["--resume", "whole", "--epochs", "2"])
     assert [each.path for each in evaluated] == [run, run]
     return SimpleNamespace(path=run, before=before, out=out.getvalue())
@@ -158,7 +159,7 @@ def test_a_damaged_vocabulary_is_named(resumed, tmp_path, capsys):
     (copy / "vocab.source.txt").write_text("<pad>\nword\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="2"):
         evaluate.main([str(copy)])
-    assert "error: cannot read the vocabularies of" in capsys.readouterr().err
+    assert "error: cannot read the vocabulary of" in capsys.readouterr().err
 
 
 @pytest.mark.slow
