@@ -194,7 +194,8 @@ def test_the_exports_are_the_keras_model_on_real_windows(run):
     from apps.common.run import Run
     from apps.stock.model import Forecaster, load
 
-    forecaster = Forecaster(*load(Run("stock", run)))
+    trained = load(Run("stock", run))
+    forecaster = Forecaster(trained.config, trained.model)
     table = prices()[["Close", "Open"]].to_numpy("float32")
     windows = np.stack([table[i : i + 12] for i in range(9)])
     wanted = forecaster.forecast(windows)["quantiles"].numpy()
