@@ -1,4 +1,4 @@
-"""`python -m apps.demo [APP ...] [--full]`: from built-in data to answers of the exported files.
+"""`python -m apps.demo [APP ...] [--full]`: from built-in data to the output of the exported files.
 
 Without `--full` the trainings are cut short, so that all take about three minutes on two cores.
 """
@@ -72,7 +72,7 @@ def show(app: str, full: bool) -> None:
     run = commands.train(app, config)
     verb = import_module(f"apps.{app}.{demo.verb}")
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
-        print(f"\nanswered by {file} alone:", flush=True)
+        print(f"\noutput of {file} alone:", flush=True)
         verb.main([str(run), *demo.arguments, "--from", source])
     print(f"\nscores and settings: {run.card}")
 
