@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -20,11 +20,10 @@ from apps.common import cli
 from apps.common.config import TrainingConfig
 from apps.common.environment import import_tensorflow
 from apps.common.run import Run
+from apps.task import Quantization
 
 if TYPE_CHECKING:
     from apps.task import Evaluation, Task
-
-Quantization = Literal["none", "dynamic", "float16"]
 
 
 @dataclass(frozen=True, kw_only=True)

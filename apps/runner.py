@@ -4,8 +4,8 @@
 """
 
 import sys
-from dataclasses import asdict
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from typing import Any
 
 from apps.common import cli, environment
 from apps.common.card import markdown_table, model_card
@@ -17,10 +17,8 @@ from apps.common.plots import plot_loss
 from apps.common.progress import reports
 from apps.common.results import append_result
 from apps.common.run import Run, runs_root
-from apps.task import Data, Evaluation, Task
+from apps.task import Data, Evaluation, Quantization, Task
 from rnn_keras.export import ExportError, write_litert, write_saved_model
-
-Quantization = Literal["none", "dynamic", "float16"]
 
 
 def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
@@ -47,11 +45,11 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
         command = cli.command_line(task.name, task.presets, config)
         run = Run.create(task.name, config, command=command, data_sha256=data.sha256)
     with run.training():
-        task.save_assets(run, data)
+        task.save_assets(run, config, data)
         for note in task.notes(data):
             print(f"{config.data}: {note}")
         size = f"{model.count_params():,} weights"
-        print(f"{run}: {task.describe(config, data)}; {size}", flush=True)
+        print(f"{run}: {task.describe(data)}; {size}", flush=True)
         task.before_fit(model, config, data, run)
         fit(
             model,
@@ -64,7 +62,7 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
             callbacks=task.callbacks(config, data),
         )
         task.after_fit(config, data, run)
-        plot_loss(run, unit=task.loss_unit, monitor=monitor, mode=mode)
+        plot_loss(run, unit=task.loss_unit(config), monitor=monitor, mode=mode)
         evaluate(task, run, data)
         export(task, run)
     return run
@@ -116,12 +114,13 @@ def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
         "weights": trained.model.count_params(),
         "scores": evaluation.scores,
     }
+    evaluation = replace(evaluation, metrics=metrics)
     run.write_json("metrics.json", metrics)
     for name, draw in evaluation.plots.items():
         draw(run.plots / f"{name}.png")
     for name, text in evaluation.files.items():
         run.write_text(name, text)
-    run.write_text("README.md", _card(run, config, evaluation, metrics))
+    run.write_text("README.md", _card(run, config, evaluation))
     append_result(
         runs_root() / task.name / "results.csv",
         command=cli.command_line(task.name, task.presets, config, omit=("seed", "run")),
@@ -179,7 +178,8 @@ def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-def _card(run: Run, config: TrainingConfig, evaluation: Evaluation, metrics: dict[str, Any]) -> str:
+def _card(run: Run, config: TrainingConfig, evaluation: Evaluation) -> str:
+    metrics = evaluation.metrics
     return model_card(
         evaluation.title,
         what=evaluation.what,

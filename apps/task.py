@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+Quantization = Literal["none", "dynamic", "float16"]
+"""Weights of a LiteRT file: float32, int8, or float16."""
+
 Data = Any
 """An application's own record of its data; it has `sha256`, a digest of what was read."""
 
@@ -98,14 +101,14 @@ class Task:
     Attributes:
         name: its folder in `apps`.
         presets: by name, one line about the preset and its configuration.
-        loss_unit: unit of the loss in the plot, such as `nats per character`.
+        loss_unit: `config -> str`, unit of the loss in the plot, such as `nats per character`.
         load_data: `(config, run) -> data`, splits and vocabulary or scaling; the run to continue
             or to evaluate, or None.
         build: `(config, data) -> model`, built.
         compile: `(model, config, batches_per_epoch)`.
         batches: `(config, data, epoch) -> dataset`; epoch None gives the validation batches.
-        describe: `(config, data) -> str`, the size of the data in one line.
-        save_assets: `(run, data)` writes what `load` needs besides the model.
+        describe: `data -> str`, the size of the data in one line.
+        save_assets: `(run, config, data)` writes what `load` needs besides the model.
         load: `run -> Trained`.
         evaluate: `(trained, data) -> Evaluation`.
         signatures: `trained -> Signatures`, from the run directory alone.
@@ -119,13 +122,13 @@ class Task:
 
     name: str
     presets: Mapping[str, tuple[str, TrainingConfig]]
-    loss_unit: str
+    loss_unit: Callable[[Any], str]
     load_data: Callable[[Any, Run | None], Data]
     build: Callable[[Any, Data], keras.Model]
     compile: Callable[[keras.Model, Any, int], None]
     batches: Callable[[Any, Data, int | None], tf.data.Dataset]
-    describe: Callable[[Any, Data], str]
-    save_assets: Callable[[Run, Data], None]
+    describe: Callable[[Data], str]
+    save_assets: Callable[[Run, Any, Data], None]
     load: Callable[[Run], Trained]
     evaluate: Callable[[Trained, Data], Evaluation]
     signatures: Callable[[Trained], Signatures]

@@ -167,7 +167,7 @@ def test_a_command_without_its_extra_is_one_line(command):
 def built(tmp_path_factory):
     """The folder with the sdist, and the wheel made of it."""
     folder = tmp_path_factory.mktemp("built")
-    # A copy, as setuptools writes beside what it builds.
+    # A copy, as setuptools writes next to its sources.
     shutil.copytree(
         PROJECT,
         folder / "source",

@@ -14,7 +14,7 @@ from apps.common.bounds import is_integer, is_number
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag
 from apps.common.errors import InputError
-from apps.common.exported import Source, export_advice, load_export
+from apps.common.exported import Source, load_export, one_line_export_errors
 from apps.common.run import Run
 
 
@@ -93,10 +93,8 @@ def generate(run: Run, options: GenerateOptions) -> Iterator[str]:
     if options.source == "saved_model":
         return _from_saved_model(load_export(run, options.source, "generate"), options)
     model = load_export(run, options.source, "prefill", "step")
-    try:
+    with one_line_export_errors(run, run.tflite):
         vocabulary = model.vocabulary()
-    except ValueError as error:
-        raise InputError(f"cannot read {run.tflite}: {error}; {export_advice(run)}") from error
     return _from_litert(model, vocabulary, options)
 
 

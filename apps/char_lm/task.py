@@ -20,7 +20,7 @@ def compile_model(model: keras.Model, config: CharLMConfig, batches_per_epoch: i
     )
 
 
-def _describe(config: CharLMConfig, corpus: Corpus) -> str:
+def _describe(corpus: Corpus) -> str:
     return (
         f"{len(corpus.train_ids):,} characters to train on, {len(corpus.validation_ids):,} held "
         f"out, {len(corpus.vocab)} different"
@@ -30,13 +30,13 @@ def _describe(config: CharLMConfig, corpus: Corpus) -> str:
 TASK = Task(
     name="char_lm",
     presets=PRESETS,
-    loss_unit="nats per character",
+    loss_unit=lambda _: "nats per character",
     load_data=lambda config, _: load_corpus(config),
     build=lambda config, corpus: model.build(config, len(corpus.vocab)),
     compile=compile_model,
     batches=batches.batches,
     describe=_describe,
-    save_assets=lambda run, corpus: corpus.vocab.save(run.vocab),
+    save_assets=lambda run, config, corpus: corpus.vocab.save(run.vocab),
     load=model.load,
     evaluate=evaluate,
     signatures=signatures,

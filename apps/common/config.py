@@ -27,7 +27,7 @@ class TrainingConfig:
         InputError: a value is out of range; the message names the flag.
     """
 
-    preset: Suppress[Fixed[str]] = "base"  # set by the command line, not by a flag
+    preset: Suppress[Fixed[str]] = "base"  # set by `named`, not by a flag
 
     data: str = "builtin"
     """Where the data comes from: builtin, a path, or tfds:NAME."""

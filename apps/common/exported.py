@@ -1,6 +1,9 @@
 """Opens the exported model of a run."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -35,17 +38,26 @@ def load_export(run: Run, source: str, *signatures: str) -> "SavedModel | LiteRT
     path = run.saved_model / "1" if source == "saved_model" else run.tflite
     if not path.exists():
         raise InputError(f"{path} not found; {export_advice(run)}")
-    tf = import_tensorflow()
-    from rnn_keras.export import load
+    with one_line_export_errors(run, path):
+        from rnn_keras.export import load
 
-    try:
         model = load(path)
+        for name in signatures:
+            if name not in model.signatures:
+                raise ValueError(f"it has no signature {name!r}")
+    return model
+
+
+@contextmanager
+def one_line_export_errors(run: Run, path: Path) -> Iterator[None]:
+    """Turns errors of reading the exported model at `path` into one line with the remedy.
+
+    Raises:
+        InputError: what is wrong with the model, and how to export it again.
+    """
+    tf = import_tensorflow()
+    try:
+        yield
     except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"cannot read {path}: {reason}; {export_advice(run)}") from error
-    for name in signatures:
-        if name not in model.signatures:
-            raise InputError(
-                f"cannot read {path}: it has no signature {name!r}; {export_advice(run)}"
-            )
-    return model

@@ -31,7 +31,7 @@ class Run:
         path: the directory; its last part is the run's name.
         config_file: `config.json`: application, configuration, command, machine, versions, and
             the digest of the data.
-        vocab, scaler: `vocab.txt` and `scaler.json`, the assets of preprocessing.
+        vocab: `vocab.txt`, the vocabulary.
         state: `state.npz`, from which an interrupted training continues.
         best: `best.keras`, the model of the best epoch.
         history: `history.csv`, one row per epoch.
@@ -48,7 +48,6 @@ class Run:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.vocab = self.path / "vocab.txt"
-        self.scaler = self.path / "scaler.json"
         self.state = self.path / "state.npz"
         self.best = self.path / "best.keras"
         self.history = self.path / "history.csv"

@@ -18,6 +18,10 @@ class TokenizedData:
         self.splits, self.assets, self._tokenize = splits, assets, tokenize
         self.sha256 = splits.sha256
 
+    def batches(self, epoch: int | None) -> Any:
+        """The batches of a training epoch; epoch None gives those of the validation split."""
+        return self.validation.batches() if epoch is None else self.train.batches(epoch)
+
     @cached_property
     def train(self) -> Any:
         """The training split as ids."""

@@ -16,7 +16,7 @@ from apps.common.bounds import is_integer
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag
 from apps.common.errors import InputError
-from apps.common.exported import Source, export_advice, load_export
+from apps.common.exported import Source, load_export, one_line_export_errors
 from apps.common.run import Run
 
 BARS = 20  # of the plot
@@ -124,10 +124,8 @@ def load_classifier(run: Run, source: str):
     from apps.sentiment.config import SentimentConfig
     from apps.sentiment.exported import Classifier
 
-    try:
+    with one_line_export_errors(run, model.path):
         return Classifier(model, run.read_config(SentimentConfig))
-    except ValueError as error:
-        raise InputError(f"cannot read {model.path}: {error}; {export_advice(run)}") from error
 
 
 @command

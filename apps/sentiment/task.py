@@ -36,7 +36,7 @@ def compile_model(model: keras.Model, config: SentimentConfig, batches_per_epoch
     )
 
 
-def _describe(config: SentimentConfig, data: TokenizedData) -> str:
+def _describe(data: TokenizedData) -> str:
     reviews = data.splits
     return (
         f"{len(reviews.train):,} reviews to train on, {len(reviews.validation):,} to validate, "
@@ -44,7 +44,7 @@ def _describe(config: SentimentConfig, data: TokenizedData) -> str:
     )
 
 
-def _save_assets(run: Run, data: TokenizedData) -> None:
+def _save_assets(run: Run, config: SentimentConfig, data: TokenizedData) -> None:
     write_examples(run, data.splits.validation.texts)
     data.assets.save(run.vocab)
 
@@ -64,13 +64,11 @@ def _fit_ngrams(config: SentimentConfig, data: TokenizedData, run: Run) -> None:
 TASK = Task(
     name="sentiment",
     presets=PRESETS,
-    loss_unit="nats per review",
+    loss_unit=lambda _: "nats per review",
     load_data=load_data,
     build=lambda config, data: model.build(config, len(data.assets)),
     compile=compile_model,
-    batches=lambda config, data, epoch: (
-        data.validation.batches() if epoch is None else data.train.batches(epoch)
-    ),
+    batches=lambda config, data, epoch: data.batches(epoch),
     describe=_describe,
     save_assets=_save_assets,
     load=model.load,

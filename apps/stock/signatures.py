@@ -11,13 +11,14 @@ from apps.stock.data import Data
 from apps.stock.model import Forecaster
 from apps.task import Signatures, Trained
 
-FILE, COUNT = "examples.npz", 8
+FILE = "examples.npz"
+EXAMPLES = 8  # at most
 
 
 def write_examples(run: Run, config: StockConfig, data: Data) -> None:
     """Writes some test windows to the run, to compare exports on real values."""
     starts = data.windows["test"]
-    windows, _ = arrays(config, data, starts[:: max(1, len(starts) // (COUNT - 1))])
+    windows, _ = arrays(config, data, starts[:: -(-len(starts) // EXAMPLES)])
     with atomic_path(run.path / FILE) as temporary:
         np.savez(temporary, window=windows)
 

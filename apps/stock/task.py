@@ -31,7 +31,7 @@ def compile_model(network: keras.Model, config: StockConfig, batches_per_epoch: 
     )
 
 
-def _describe(config: StockConfig, data: Data) -> str:
+def _describe(data: Data) -> str:
     windows = {part: len(starts) for part, starts in data.windows.items()}
     return (
         f"{len(data.panel.values):,} rows of {len(data.panel.names)} series; windows: "
@@ -40,8 +40,7 @@ def _describe(config: StockConfig, data: Data) -> str:
     )
 
 
-def _save_assets(run: Run, data: Data) -> None:
-    config = run.read_config(StockConfig)
+def _save_assets(run: Run, config: StockConfig, data: Data) -> None:
     run.write_json("scaler.json", {"columns": list(data.panel.columns), **data.statistics})
     write_examples(run, config, data)
 
@@ -49,7 +48,7 @@ def _save_assets(run: Run, data: Data) -> None:
 TASK = Task(
     name="stock",
     presets=PRESETS,
-    loss_unit="in units of the scaling",
+    loss_unit=lambda config: f"{config.loss}, in units of the scaling",
     load_data=lambda config, _: data.load(config),
     build=build,
     compile=compile_model,

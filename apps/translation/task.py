@@ -50,7 +50,7 @@ def compile_model(model: keras.Model, config: TranslationConfig, batches_per_epo
     )
 
 
-def _describe(config: TranslationConfig, data: TokenizedData) -> str:
+def _describe(data: TokenizedData) -> str:
     corpus, (source, target) = data.splits, data.assets
     return (
         f"{len(corpus.train):,} pairs to train on, {len(corpus.validation):,} to validate, "
@@ -59,7 +59,7 @@ def _describe(config: TranslationConfig, data: TokenizedData) -> str:
     )
 
 
-def _save_assets(run: Run, data: TokenizedData) -> None:
+def _save_assets(run: Run, config: TranslationConfig, data: TokenizedData) -> None:
     save_vocabularies(run, *(tokenizer.vocabulary for tokenizer in data.assets))
     write_examples(run, data.splits.validation.distinct_sources)
 
@@ -71,13 +71,11 @@ def _next_command(run: Run) -> str:
 TASK = Task(
     name="translation",
     presets=PRESETS,
-    loss_unit="nats per token",
+    loss_unit=lambda _: "nats per token",
     load_data=load_data,
     build=build,
     compile=compile_model,
-    batches=lambda config, data, epoch: (
-        data.validation.batches() if epoch is None else data.train.batches(epoch)
-    ),
+    batches=lambda config, data, epoch: data.batches(epoch),
     describe=_describe,
     save_assets=_save_assets,
     load=model.load,

@@ -16,7 +16,7 @@ from apps.common.bounds import is_integer, is_number
 from apps.common.cli import RunArgument, command
 from apps.common.config import flag
 from apps.common.errors import InputError
-from apps.common.exported import Source, export_advice, load_export
+from apps.common.exported import Source, load_export, one_line_export_errors
 from apps.common.run import Run
 
 CHUNK = 32  # sentences translated at a time
@@ -173,10 +173,8 @@ def load_translator(run: Run, source: str):
     from apps.translation.config import TranslationConfig
     from apps.translation.exported import ExportedTranslator
 
-    try:
+    with one_line_export_errors(run, model.path):
         return ExportedTranslator(model, run.read_config(TranslationConfig))
-    except ValueError as error:
-        raise InputError(f"cannot read {model.path}: {error}; {export_advice(run)}") from error
 
 
 def _lines(translations, nbest):

@@ -97,8 +97,8 @@ def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
         A `LiteRTModel` or a `SavedModel`; both have `signatures`, `run` and `vocabulary`.
 
     Raises:
-        FileNotFoundError: there is no such file or folder.
-        ValueError: it is no exported model.
+        FileNotFoundError: there is no such file or folder, or no SavedModel in it.
+        ValueError: the file is not a LiteRT model.
 
     Example:
         >>> from rnn_keras import export

@@ -11,10 +11,10 @@ from rnn_keras.layers import (
     LSTM,
     Bidirectional,
     DeepRNN,
-    DocumentedCell,
     GRUCell,
     LSTMCell,
     RecurrentLayer,
+    TextbookCell,
     VanillaRNN,
     VanillaRNNCell,
 )
@@ -127,7 +127,7 @@ def _to_builtin(layer):
         return None
     stacked = type(layer.cell) is keras.layers.StackedRNNCells
     cells = layer.cell.cells if stacked else [layer.cell]
-    if not any(isinstance(cell, DocumentedCell) for cell in cells):
+    if not any(isinstance(cell, TextbookCell) for cell in cells):
         return None
     if type(layer) not in LAYERS:
         raise refusal(layer, "Keras has no layer of this equation.")

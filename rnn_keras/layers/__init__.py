@@ -1,7 +1,7 @@
 """The recurrent layers of the textbooks, as Keras layers."""
 
 from rnn_keras.layers.bidirectional import Bidirectional
-from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.deep import DeepRNN
 from rnn_keras.layers.gates import record_gates
 from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
@@ -16,10 +16,10 @@ __all__ = [
     "LSTM",
     "Bidirectional",
     "DeepRNN",
-    "DocumentedCell",
     "GRUCell",
     "LSTMCell",
     "RecurrentLayer",
+    "TextbookCell",
     "VanillaRNN",
     "VanillaRNNCell",
     "carried_states",

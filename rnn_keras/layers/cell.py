@@ -22,7 +22,7 @@ ELEMENTWISE = [
 ]
 
 
-class DocumentedCell:
+class TextbookCell:
     """Mix-in over a Keras cell: `call` is the projection followed by `step`.
 
     A cell defines `step` (its equation), and, if that does not take the whole projection or the
@@ -143,7 +143,7 @@ def own_computation(cell):
     own = [
         name
         for name, function, ours in [
-            ("call", getattr(cell.call, "__func__", None), DocumentedCell.call),
+            ("call", getattr(cell.call, "__func__", None), TextbookCell.call),
             ("__call__", type(cell).__call__, keras.layers.Layer.__call__),
         ]
         if function is not ours

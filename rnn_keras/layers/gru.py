@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from rnn_keras.layers.arguments import positional_as_in_keras
-from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.layer import RecurrentLayer
 
 
@@ -64,7 +64,7 @@ def gru_reset_after_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.t
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class GRUCell(DocumentedCell, keras.layers.GRUCell):
+class GRUCell(TextbookCell, keras.layers.GRUCell):
     """One step of `GRU`, with the options and weights of `keras.layers.GRUCell`.
 
     Args:

@@ -9,7 +9,7 @@ from keras import ops
 from rnn_keras.layers import gates, halves, plans
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.buffers import Arrays, InPlace
-from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
 from rnn_keras.layers.types import Activation, Config, States, Tensor
@@ -55,7 +55,7 @@ class RecurrentLayer(keras.layers.RNN):
         ValueError: for an argument out of its range, or one that the cell does not have.
     """
 
-    cell_class: type[DocumentedCell] | None = None
+    cell_class: type[TextbookCell] | None = None
 
     @positional_as_in_keras
     def __init__(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.layer import RecurrentLayer
 
 
@@ -38,7 +38,7 @@ def lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class LSTMCell(DocumentedCell, keras.layers.LSTMCell):
+class LSTMCell(TextbookCell, keras.layers.LSTMCell):
     """One step of `LSTM`, with the options and weights of `keras.layers.LSTMCell`."""
 
     gate_names, candidate_names = ("I", "F", "_", "O"), ("C_tilde",)

@@ -39,6 +39,7 @@ class SecondGradient:
         )
 
     def _function(self):
+        # Partial: TensorFlow counts retracing by code object, and this one serves every layer.
         return tf.function(functools.partial(self._differentiate), autograph=False)
 
     def _differentiate(self, sizes, sequences, unroll, mask, arguments, d_results, d_gradients):

@@ -2,7 +2,7 @@
 
 import keras
 
-from rnn_keras.layers.cell import DocumentedCell
+from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.layer import RecurrentLayer
 
 
@@ -28,7 +28,7 @@ def rnn_step(x, state, weights, affine, phi=keras.ops.tanh):
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class VanillaRNNCell(DocumentedCell, keras.layers.SimpleRNNCell):
+class VanillaRNNCell(TextbookCell, keras.layers.SimpleRNNCell):
     """One step of `VanillaRNN`, with the options and weights of `keras.layers.SimpleRNNCell`."""
 
     def step(self, x, state, weights, affine):

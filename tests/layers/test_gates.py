@@ -15,7 +15,7 @@ def inputs(batch=2, time=5, features=4):
 
 
 def watch(layer, X, **options):
-    """The layer's output, and what is told of it, with random weights and biases."""
+    """The layer's output, and the record of its gates, with random weights and biases."""
     layer.build(X.shape)
     rng = np.random.default_rng(1)
     layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
@@ -79,22 +79,22 @@ def test_the_states_are_those_of_the_layer(layer, backwards):
     X, mask = inputs(), np.array([[True] * 5, [False, True, False, True, False]])
     state = [np.full((2, UNITS), 0.3, "float32") for _ in layer.state_size]
     output, seen = watch(layer, X, mask=mask, initial_state=state)
-    (told,) = seen.values()
-    np.testing.assert_allclose(told["H"][:, 0 if backwards else -1], output, atol=1e-5)
-    assert {values.shape for values in told.values()} == {(2, 5, UNITS)}
+    (recorded,) = seen.values()
+    np.testing.assert_allclose(recorded["H"][:, 0 if backwards else -1], output, atol=1e-5)
+    assert {values.shape for values in recorded.values()} == {(2, 5, UNITS)}
 
 
-def test_every_layer_of_a_model_and_every_call_is_told():
+def test_every_layer_of_a_model_and_every_call_is_recorded():
     X = inputs()
     deep = DeepRNN([Bidirectional(GRU(UNITS, name="gru")), LSTM(UNITS, name="lstm")])
     model = keras.Sequential([keras.Input((None, 4)), deep, keras.layers.Dense(1)])
     with use_plan("graph"), record_gates() as seen:
-        told = model(X)
+        outputs = model(X)
         model(X)
     assert list(seen)[:3] == ["forward_gru", "backward_gru", "lstm"]
     assert list(seen)[3:] == ["forward_gru_2", "backward_gru_2", "lstm_2"]
     with use_plan("graph"):
-        np.testing.assert_array_equal(model(X), told)
+        np.testing.assert_array_equal(model(X), outputs)
 
 
 def test_a_graph_has_nothing_to_tell():

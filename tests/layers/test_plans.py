@@ -96,5 +96,5 @@ def test_a_step_that_is_replaced_later_is_run():
     np.testing.assert_array_equal(layer(X), np.full((BATCH, UNITS), TIME))
     with record_gates() as seen:
         layer(X)
-    (told,) = seen.values()
-    np.testing.assert_array_equal(told["H"][:, -1], np.full((BATCH, UNITS), TIME))
+    (recorded,) = seen.values()
+    np.testing.assert_array_equal(recorded["H"][:, -1], np.full((BATCH, UNITS), TIME))

@@ -121,9 +121,9 @@ def test_writing_replaces_all_or_nothing(tmp_path):
     path = tmp_path / "new" / "a.txt"
     write_text(path, "één\n")
     assert path.read_bytes() == "één\n".encode()
-    with pytest.raises(ZeroDivisionError), atomic_path(path) as beside:
-        assert beside.suffix == ".txt"
-        beside.write_text("half", encoding="utf-8")
+    with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
+        assert temporary.suffix == ".txt"
+        temporary.write_text("half", encoding="utf-8")
         raise ZeroDivisionError
     assert path.read_bytes() == "één\n".encode()
     assert os.listdir(path.parent) == ["a.txt"]

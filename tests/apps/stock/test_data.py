@@ -39,8 +39,8 @@ def test_who_sees_what(lengths, firsts, lookback, horizon, stride, reach_back):
         assert (np.diff(times[part], axis=1) == 1).all()
     seen = {part: times[each] for part, each in rows.items()}
     for early, late in (("train", "validation"), ("validation", "test")):
-        told = seen[late][:, lookback:] if reach_back else seen[late]
-        assert told.min() - seen[early].max() > (0 if reach_back else horizon)
+        visible = seen[late][:, lookback:] if reach_back else seen[late]
+        assert visible.min() - seen[early].max() > (0 if reach_back else horizon)
     # Every window that obeys the rules is there.
     length = lookback + horizon
     starts = np.flatnonzero(series[: len(series) - length + 1] == series[length - 1 :])

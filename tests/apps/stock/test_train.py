@@ -91,7 +91,8 @@ def test_metrics_and_backtest(run):
 def test_the_run_writes_its_own_row_of_results(run, runs):
     row = read_results(runs / "stock" / "results.csv")[0]
     metrics = json.loads((run / "metrics.json").read_text())
-    assert row["seed"] == "3" and "--columns open" in row["command"] and "--run" not in row
+    assert row["seed"] == "3"
+    assert "--columns open" in row["command"] and "--run" not in row["command"]
     own = metrics["figures"][metrics["model"]]
     assert float(row["mase"]) == pytest.approx(own["mase"], abs=1e-4)
     assert float(row["persistence_mase"]) > 0
