@@ -7,6 +7,7 @@ from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, picture, render_png
 from apps.playground.runs import Runs, cached_by_run
 from apps.translation import model, plots
+from apps.translation.exported import read_sources
 from apps.translation.search import source_ids
 from apps.translation.text import BOS_ID, without_joiners
 from apps.translation.translate import load_translator
@@ -49,7 +50,7 @@ def tab(runs: Runs) -> gr.Dropdown:
     @one_line_errors(inputs)
     def translate(name, sentence, beam, alpha):
         translator = cached_translator(runs[name])
-        (source,) = translator.read([sentence])
+        (source,) = read_sources(translator, [sentence])
         if not source.length:
             hint("Write a sentence, or choose an example.")
             return "", "", [], None

@@ -1,7 +1,7 @@
 """BLEU of the test sentences, compared with the nearest training sentence and the source itself."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -14,15 +14,13 @@ from apps.common.progress import chunks
 from apps.common.tokenized import TokenizedData
 from apps.task import Evaluation, Trained
 from apps.translation import baselines, plots, report
-from apps.translation.attention import Attention
 from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.loss import TokenCrossentropy
 from apps.translation.pairs import Pairs
 from apps.translation.scores import TranslationScorer, by_length
-from apps.translation.search import source_ids
-from apps.translation.text import PAD_ID, Tokenizer, plain
+from apps.translation.text import PAD_ID, plain
 from rnn_keras import use_plan
 from rnn_keras.metrics import Perplexity, bleu
 
@@ -101,7 +99,8 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     }
     if config.attention != "none":
         pictured = sentences[:: max(1, len(sentences) // PICTURED)][:PICTURED]
-        maps = attention_maps(graph, source, target, pictured)
+        with use_plan("graph"):
+            maps = [best.attention for (best,) in graph.pipeline.translate(pictured, 1, 0.0)]
         charts["attention"] = partial(plots.attention_maps, maps=maps)
     errors = report.worst(scorer, sentences, references, translations[ours])
     return Evaluation(
@@ -171,25 +170,3 @@ def score_textbook_sentences(
 def space_marks(text: str) -> str:
     """The textbook's tokens: words, and a blank before each mark that ends a sentence."""
     return re.sub(r"\s*([,.!?])", r" \1", text)
-
-
-def attention_maps(
-    graph: TranslatorGraph, source: Tokenizer, target: Tokenizer, sentences: Sequence[str]
-) -> list[Attention]:
-    """The attention of greedy translations, each up to its `<eos>`."""
-    maps = []
-    with use_plan("graph"):
-        for sentence in sentences:
-            ids = source_ids(source, tf.constant([sentence]))
-            found = graph.functions["greedy_ids"](ids=ids)
-            # After the end, a search writes <eos> up to the maximum length.
-            found = found["ids"][:, : found["lengths"][0]]
-            weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
-            maps.append(
-                Attention(
-                    source.tokens(ids[0].numpy()),
-                    target.tokens(found[0].numpy()),
-                    weights[0].numpy(),
-                )
-            )
-    return maps

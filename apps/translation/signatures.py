@@ -68,5 +68,7 @@ def _examples(
         examples["encode"].append({"ids": ids.numpy()})
         examples["step"].append({"ids": rows, **carried})
         if "align" in examples:
-            examples["align"].append({"ids": ids.numpy(), "target_ids": found.numpy()})
+            examples["align"].append(
+                {"ids": found.numpy()} | {name: value.numpy() for name, value in encoded.items()}
+            )
     return examples

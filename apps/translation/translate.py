@@ -139,15 +139,17 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
             or written, or the run does not support the options.
     """
     sentences = options.read()
+    from apps.translation.exported import read_sources
+
     translator = load_translator(run, options.source)
     width = options.width(translator.config.beam)
     alpha = translator.config.alpha if options.alpha is None else options.alpha
-    if (options.show_attention or options.plot) and not translator.attends:
+    if (options.show_attention or options.plot) and not translator.has_attention:
         raise InputError(f"{run} was trained with --attention none: there is none to show")
     for start in range(0, len(sentences), CHUNK):
         chunk = sentences[start : start + CHUNK]
         found = translator.translate(chunk, width, alpha, options.nbest)
-        read = translator.read(chunk)
+        read = read_sources(translator, chunk)
         for number, (source, translations) in enumerate(zip(read, found), start + 1):
             lines = _lines(translations, options.nbest)
             if options.nbest > 1 and number > 1:
@@ -164,17 +166,17 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
 
 
 def load_translator(run: Run, source: str):
-    """The `exported.ExportedTranslator` of a run's SavedModel or LiteRT file.
+    """The `Pipeline` over a run's SavedModel or LiteRT file.
 
     Raises:
         InputError: the file is missing or damaged.
     """
     model = load_export(run, source, "encode", "step")
     from apps.translation.config import TranslationConfig
-    from apps.translation.exported import ExportedTranslator
+    from apps.translation.exported import exported_pipeline
 
     with one_line_export_errors(run, model.path):
-        return ExportedTranslator(model, run.read_config(TranslationConfig))
+        return exported_pipeline(model, run.read_config(TranslationConfig))
 
 
 def _lines(translations, nbest):

@@ -15,7 +15,6 @@ from apps.common.run import Run
 from apps.translation import export, plots, translate
 from apps.translation.attention import Attention, describe
 from apps.translation.config import TranslationConfig
-from apps.translation.evaluation import attention_maps
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import build, load, save_vocabularies
 from apps.translation.search import most_attended, source_ids
@@ -170,7 +169,7 @@ def test_an_id_outside_a_vocabulary_is_unknown(run, loaded, served):
         for name, inputs, replaced, vocabulary in (
             ("encode", {"ids": ids}, "ids", source.vocabulary),
             ("step", {"ids": targets[:, 0], **encoded}, "ids", target.vocabulary),
-            ("align", {"ids": ids, "target_ids": targets}, "target_ids", target.vocabulary),
+            ("align", {"ids": targets, **encoded}, "ids", target.vocabulary),
         ):
             for call in (
                 in_order(keras_functions[name]),
@@ -273,8 +272,8 @@ def test_attention_is_described_and_drawn(tmp_path):
 
 def test_attention_maps_end_with_the_translation(loaded):
     model, *tokenizers = loaded
-    graph = TranslatorGraph(CONFIG, model, *tokenizers)
-    maps = attention_maps(graph, *tokenizers, list(PAIRS))
+    pipeline = TranslatorGraph(CONFIG, model, *tokenizers).pipeline
+    maps = [best.attention for (best,) in pipeline.translate(list(PAIRS), 1, 0.0)]
     for each in maps:
         assert each.weights.shape == (len(each.target), len(each.source))
         assert "<eos>" not in (*each.source[:-1], *each.target[:-1])
