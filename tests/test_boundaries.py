@@ -73,7 +73,7 @@ def is_public(target: list[str]) -> bool:
         ("apps.stock.train", "from ..common import cli", True),
         ("apps.stock.train", "from apps import commands", True),
         ("apps.stock.train", "from . import data", True),
-        ("apps.playground.stock", "from apps.stock.forecast import forecast", True),
+        ("apps.playground.stock", "from apps.stock.forecast import main", True),
         ("apps.stock.train", "from apps.playground import page", False),
         ("apps.stock.train", "def f():\n  from rnn_keras.layers import GRU", True),
         ("rnn_keras.data.vocab", "from apps.common.errors import InputError", False),

@@ -18,14 +18,42 @@ def flag(field: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """The flags of every application; an application adds its own in a subclass.
-
-    A value is checked when the configuration is made, so one that exists is valid.
+class Checked:
+    """Flags of a command, checked when they are made, so those that exist are valid.
 
     Raises:
         InputError: a value is out of range; the message names the flag.
     """
+
+    def __post_init__(self):
+        """Refuse values outside the `Literal` or the bounds of their field's type.
+
+        A subclass with further checks calls `super().__post_init__()` first.
+        """
+        for field, hint in get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, field)
+            if get_origin(hint) is Literal:
+                choices = get_args(hint)
+                self.check(value in choices, field, " or ".join(map(str, choices)))
+            if value is not None or not is_optional(hint):
+                for bound in bounds_of(hint):
+                    self.check(bound.allows(value), field, bound.wanted)
+
+    def check(self, ok: bool, field: str, wanted: str) -> None:
+        """Raise an error about `field` unless `ok`; `wanted` describes a valid value.
+
+        Raises:
+            InputError: `--the-field must be <wanted>, got <value>`.
+        """
+        if not ok:
+            value = getattr(self, field)
+            shown = repr(value) if isinstance(value, str) else value
+            raise InputError(f"{flag(field)} must be {wanted}, got {shown}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Checked):
+    """The flags of every training; an application adds its own in a subclass."""
 
     preset: Suppress[Fixed[str]] = "base"  # set by `named`, not by a flag
 
@@ -63,8 +91,8 @@ class TrainingConfig:
     """Momentum of the weights' moving average, used if it validates better; None: no average."""
 
     def __post_init__(self):
-        """Check the fields; a subclass calls `super().__post_init__()`, then its own checks."""
-        self._check_types()
+        """Check the fields."""
+        super().__post_init__()
         for field in dataclasses.fields(self):
             self.check(_is_unicode(getattr(self, field.name)), field.name, "valid Unicode")
         self.check(bool(self.data) and isinstance(self.data, str), "data", "a source's name")
@@ -75,28 +103,6 @@ class TrainingConfig:
                 "run",
                 "a name of up to 100 letters, digits, '.', '_' and '-', not a path",
             )
-
-    def check(self, ok: bool, field: str, wanted: str) -> None:
-        """Raise an error about `field` unless `ok`; `wanted` describes a valid value.
-
-        Raises:
-            InputError: `--the-field must be <wanted>, got <value>`.
-        """
-        if not ok:
-            value = getattr(self, field)
-            shown = repr(value) if isinstance(value, str) else value
-            raise InputError(f"{flag(field)} must be {wanted}, got {shown}")
-
-    def _check_types(self) -> None:
-        """Refuse values outside the `Literal` or the bounds of their field's type."""
-        for field, hint in get_type_hints(type(self), include_extras=True).items():
-            value = getattr(self, field)
-            if get_origin(hint) is Literal:
-                choices = get_args(hint)
-                self.check(value in choices, field, " or ".join(map(str, choices)))
-            if value is not None or not is_optional(hint):
-                for bound in bounds_of(hint):
-                    self.check(bound.allows(value), field, bound.wanted)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a dictionary that JSON can hold; `from_json` gives back an equal one."""

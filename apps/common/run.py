@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from apps.common.config import TrainingConfig
-from apps.common.environment import describe_machine, package_versions
+from apps.common.environment import describe_machine, import_tensorflow, package_versions
 from apps.common.errors import InputError, write_failure
 from apps.common.files import write_text
 
@@ -155,6 +156,15 @@ class Run:
                 f"continue it with {run.resume_command}"
             )
         return run
+
+    def load(self, source: Literal["saved_model", "litert"] = "saved_model") -> Any:
+        """The exported model of the run, ready to use: see `load` of `apps.APP.exported`.
+
+        Raises:
+            InputError: the run is not exported, or the export is damaged.
+        """
+        import_tensorflow()
+        return import_module(f"apps.{self.app}.exported").load(self, source)
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 import gzip
 import lzma
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, also `.gz` or `.xz`; a byte order mark is dropped.
 
     Raises:
-        OSError, EOFError, lzma.LZMAError, zlib.error: it cannot be read (see `reading`).
+        OSError, EOFError, lzma.LZMAError, zlib.error: see `one_line_read_errors`.
         InputError: it is not UTF-8.
     """
     with _OPENERS.get(path.suffix, open)(path, "rb") as file:
@@ -53,6 +53,32 @@ def decode_utf8(data: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
         raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+
+
+def argument_text(argument: str) -> str:
+    """A text of the command line; bytes that are not UTF-8 become U+FFFD."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def argument_texts(arguments: Sequence[str], file: Path | None, what: str) -> list[str]:
+    """The texts of the command line, then those of a file with one per line.
+
+    Args:
+        arguments: the texts.
+        file: UTF-8, also `.gz` or `.xz`; None for no file.
+        what: one of them with its article, such as `a sentence`.
+
+    Raises:
+        InputError: the file cannot be read, or has no line.
+    """
+    texts = [argument_text(each) for each in arguments]
+    if file is not None:
+        with one_line_read_errors(file, f"a file with {what} per line"):
+            content = read_text(file)
+        if not content:
+            raise InputError(f"{file} is empty: it needs {what} per line")
+        texts += content.removesuffix("\n").split("\n")
+    return texts
 
 
 def tfds_builder(name: str, features: Collection[str]):

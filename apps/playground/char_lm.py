@@ -6,7 +6,7 @@ import gradio as gr
 import numpy as np
 
 from apps.char_lm import model
-from apps.char_lm.generate import GenerateOptions, generate
+from apps.char_lm.sampling import Sampling
 from apps.char_lm.text import unix_line_ends
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, one_line_errors, render_png
@@ -55,18 +55,16 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     @one_line_errors(inputs)
     def write(name, prompt, temperature, length, top_k, top_p, seed):
-        options = GenerateOptions(
-            run=name,
-            prompt=prompt,
+        sampling = Sampling(
             length=length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             seed=seed,
-            source="litert",  # generates one character at a time
         )
-        written, shown_at = options.text, 0.0
-        for piece in generate(runs[name], options):
+        generator = runs[name].load("litert")  # generates one character at a time
+        written, shown_at = prompt, 0.0
+        for piece in generator.stream(prompt, sampling):
             written += piece
             if time.monotonic() - shown_at > FRAME:
                 shown_at = time.monotonic()

@@ -3,11 +3,11 @@
 import gradio as gr
 import numpy as np
 
+from apps.common.run import Run
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, render_png
 from apps.playground.runs import Runs, cached_by_run
 from apps.sentiment import explain, model
-from apps.sentiment.predict import load_classifier
 
 APP, TITLE = "sentiment", "Sentiment"
 MAKE = "python -m apps.sentiment.train tiny"
@@ -23,7 +23,7 @@ PRAISE = {"a little praise": "#bbf7d0", "praise": "#4ade80", "strong praise": "#
 BLAME = {"a little blame": "#fecaca", "blame": "#f87171", "strong blame": "#dc2626"}
 COLORS = {**PRAISE, **BLAME}
 
-cached_classifier = cached_by_run(lambda run: load_classifier(run, "saved_model"))
+cached_classifier = cached_by_run(Run.load)
 cached_network = cached_by_run(model.load_network)
 
 
@@ -59,7 +59,7 @@ def tab(runs: Runs) -> gr.Dropdown:
     @one_line_errors([name, text])
     def classify(name, text):
         classifier = cached_classifier(runs[name])
-        reading = classifier.read(text)
+        reading = classifier.predict(text)
         if not reading.tokens:
             hint("Write a review, or choose an example.")
             return None, [], ""
@@ -69,7 +69,7 @@ def tab(runs: Runs) -> gr.Dropdown:
 
     @one_line_errors([name, text])
     def show_gates(name, text):
-        reading = cached_classifier(runs[name]).read(text)
+        reading = cached_classifier(runs[name]).predict(text)
         if not reading.tokens:
             return None
         network = cached_network(runs[name]).model

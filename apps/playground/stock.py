@@ -2,16 +2,18 @@
 
 import gradio as gr
 
+from apps.common.run import Run
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, one_line_errors, picture, render_png
 from apps.playground.runs import Runs, cached_by_run
 from apps.stock import model, plots
-from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, as_table, chart_title, forecast
+from apps.stock.forecast import PICTURED, PRINTED, ForecastOptions, chart_title, read_panel
 
 APP, TITLE = "stock", "Forecast"
 MAKE = "python -m apps.stock.train tiny"
 LONGEST = 100  # characters of a ticker
 
+cached_forecaster = cached_by_run(Run.load)
 cached_network = cached_by_run(model.load)
 
 
@@ -36,21 +38,24 @@ def tab(runs: Runs) -> gr.Dropdown:
     inputs = [name, file, ticker]
 
     def run_forecast(name, file, ticker):
+        run = runs[name]
         options = ForecastOptions(run=name, data=file, ticker=ticker.strip() or None)
-        return forecast(runs[name], options)
+        forecaster = cached_forecaster(run)
+        panel, source = read_panel(run, options, forecaster.columns)
+        return forecaster, forecaster.forecast_panel(panel, source)
 
     @one_line_errors(inputs)
     def draw_forecast(name, file, ticker):
-        forecasts, levels = run_forecast(name, file, ticker)
-        names = [f"q{level:g}" for level in levels] if len(levels) > 1 else ["forecast"]
-        rows = as_table(forecasts, names).head(PRINTED)
+        forecaster, forecasts = run_forecast(name, file, ticker)
+        rows = forecaster.as_table(forecasts).head(PRINTED)
         rows["date"] = rows["date"].astype(str)
         title = chart_title(forecasts)
-        return render_png(plots.fan_chart, forecasts[:PICTURED], levels, title), rows.round(4)
+        fan = render_png(plots.fan_chart, forecasts[:PICTURED], forecaster.levels, title)
+        return fan, rows.round(4)
 
     @one_line_errors(inputs)
     def show_gates(name, file, ticker):
-        forecasts, _ = run_forecast(name, file, ticker)
+        _, forecasts = run_forecast(name, file, ticker)
         network = cached_network(runs[name]).model
         first = forecasts[0]
         with gates.record_sequence() as seen:

@@ -3,6 +3,7 @@
 import gradio as gr
 import tensorflow as tf
 
+from apps.common.run import Run
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, picture, render_png
 from apps.playground.runs import Runs, cached_by_run
@@ -10,7 +11,6 @@ from apps.translation import model, plots
 from apps.translation.exported import read_sources
 from apps.translation.search import source_ids
 from apps.translation.text import BOS_ID, without_joiners
-from apps.translation.translate import load_translator
 
 APP, TITLE = "translation", "Translation"
 MAKE = "python -m apps.translation.train tiny"
@@ -18,7 +18,7 @@ LONGEST = 500  # characters
 WIDEST = 10  # beam
 EXAMPLES = ["The little girl is reading a book.", "Do you see the black cat?"]
 
-cached_translator = cached_by_run(lambda run: load_translator(run, "saved_model"))
+cached_translator = cached_by_run(Run.load)
 cached_network = cached_by_run(model.load)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from apps.common.exported import load_export, one_line_export_errors
+from apps.common.run import Run
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, pad_rows
 from rnn_keras.export import LiteRTModel, SavedModel
@@ -50,7 +52,7 @@ class Classifier:
     def __init__(self, model: SavedModel | LiteRTModel, config: SentimentConfig):
         self._model, self._tokenizer = model, Tokenizer(model.vocabulary(), config)
 
-    def read(self, text: str) -> Reading:
+    def predict(self, text: str) -> Reading:
         """The model's result for a text."""
         whole = self._tokenizer.split(tf.constant([text]))
         tokens = self._tokenizer.crop(whole)
@@ -70,3 +72,18 @@ class Classifier:
         return np.concatenate(
             [self._model.run("score", ids=ids[start : start + CHUNK])["logit"] for start in starts]
         )
+
+
+def load(run: Run, source: str) -> Classifier:
+    """The classifier of a run; neither `best.keras` nor `vocab.txt` is read.
+
+    Args:
+        run: an exported run.
+        source: "saved_model" or "litert".
+
+    Raises:
+        InputError: the run is not exported, or the export is damaged.
+    """
+    model = load_export(run, source, "score")
+    with one_line_export_errors(run, model.path):
+        return Classifier(model, run.read_config(SentimentConfig))

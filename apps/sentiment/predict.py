@@ -12,18 +12,19 @@ from typing import Annotated, Literal
 
 import tyro
 
-from apps.common.bounds import is_integer
+from apps.common.bounds import at_least
 from apps.common.cli import RunArgument, command
-from apps.common.config import flag
+from apps.common.config import Checked
 from apps.common.errors import InputError
-from apps.common.exported import Source, load_export, one_line_export_errors
+from apps.common.exported import Source
 from apps.common.run import Run
+from apps.common.sources import argument_texts
 
 BARS = 20  # of the plot
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions:
+class PredictOptions(Checked):
     """The command line.
 
     Raises:
@@ -41,7 +42,7 @@ class PredictOptions:
     source: Source = "saved_model"
     """Exported file to run."""
 
-    words: int = 6
+    words: Annotated[int, at_least(0)] = 6
     """Number of words to show with their effects, the largest first; 0 shows none and is faster."""
 
     color: Literal["auto", "always", "never"] = "auto"
@@ -52,34 +53,13 @@ class PredictOptions:
 
     def __post_init__(self):
         """Check the values."""
+        super().__post_init__()
         if not self.texts and self.file is None:
             raise InputError(
                 "nothing to classify: give one or more texts in quotes, or --file FILE"
             )
-        if not (is_integer(self.words) and self.words >= 0):
-            raise InputError(f"{flag('words')} must be 0 or more, got {self.words}")
         if self.plot is not None and (self.plot.suffix.lower() != ".png" or not self.words):
             raise InputError("--plot needs a file name that ends in .png, and --words above 0")
-
-    def read(self) -> list[str]:
-        """The texts, also those of the file, as valid Unicode.
-
-        Raises:
-            InputError: the file cannot be read, or has no line.
-        """
-        from apps.common.sources import one_line_read_errors, read_text
-
-        # Bytes of an argument that are not UTF-8 become U+FFFD.
-        texts = [
-            t.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for t in self.texts
-        ]
-        if self.file is not None:
-            with one_line_read_errors(self.file, "a file with a text per line"):
-                content = read_text(self.file)
-            if not content:
-                raise InputError(f"{self.file} is empty: it needs a text per line")
-            texts += content.removesuffix("\n").split("\n")
-        return texts
 
 
 def predict(run: Run, options: PredictOptions) -> Iterator[str]:
@@ -93,15 +73,15 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
         InputError: the run is not exported, the export is damaged, a text file cannot be
             read, or the plot cannot be written.
     """
-    texts = options.read()
-    classifier = load_classifier(run, options.source)
+    texts = argument_texts(options.texts, options.file, "a text")
+    classifier = run.load(options.source)
     from apps.sentiment import explain, plots
 
     color = options.color == "always" or (
         options.color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     )
     for i, text in enumerate(texts):
-        reading = classifier.read(text)
+        reading = classifier.predict(text)
         parts = explain.occlusion(classifier, reading) if options.words else []
         yield explain.describe(reading, parts, options.words, color)
         if i == 0 and options.plot is not None:
@@ -112,20 +92,6 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
                 plots.effects(options.plot, title, explain.strongest(parts, BARS))
             except OSError as error:
                 raise InputError(f"cannot write {options.plot}: {error.strerror}") from error
-
-
-def load_classifier(run: Run, source: str):
-    """The `exported.Classifier` of a run's SavedModel or LiteRT file.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    model = load_export(run, source, "score")
-    from apps.sentiment.config import SentimentConfig
-    from apps.sentiment.exported import Classifier
-
-    with one_line_export_errors(run, model.path):
-        return Classifier(model, run.read_config(SentimentConfig))
 
 
 @command

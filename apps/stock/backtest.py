@@ -7,7 +7,7 @@ from apps.stock.baselines import baselines
 from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.metrics import Forecasts, Truth
-from apps.stock.model import Forecaster
+from apps.stock.model import ForecasterGraph
 from apps.stock.scaling import Scaling
 
 RECENT = 5  # known rows that a forecast is compared with, to detect lagged copies
@@ -16,7 +16,7 @@ BATCH = 512
 
 
 def backtest(
-    config: StockConfig, data: Data, forecaster: Forecaster
+    config: StockConfig, data: Data, forecaster: ForecasterGraph
 ) -> tuple[dict[str, Forecasts], Truth]:
     """Forecasts of the model and of the baselines on all test windows.
 
@@ -62,7 +62,7 @@ def model_name(config: StockConfig) -> str:
     return f"{config.cell} {config.layers}x{config.units}, {config.model}"
 
 
-def _forecasts(config: StockConfig, forecaster: Forecaster, window: np.ndarray) -> Forecasts:
+def _forecasts(config: StockConfig, forecaster: ForecasterGraph, window: np.ndarray) -> Forecasts:
     pieces = [
         forecaster.forecast(window[first : first + BATCH])["quantiles"].numpy()
         for first in range(0, len(window), BATCH)

@@ -10,7 +10,7 @@ from apps.stock.baselines import PERSISTENCE
 from apps.stock.config import StockConfig
 from apps.stock.data import Data, minimum_notes
 from apps.stock.metrics import Forecasts, per_step
-from apps.stock.model import Forecaster
+from apps.stock.model import ForecasterGraph
 from apps.stock.panel import Panel
 from apps.task import Evaluation, Trained
 
@@ -29,7 +29,7 @@ PRICE_LIMITS = (
 def evaluate(trained: Trained, data: Data) -> Evaluation:
     """Forecasts from every origin of the test windows, which have no other use."""
     config, panel = trained.config, data.panel
-    forecaster = Forecaster(config, trained.model)
+    forecaster = ForecasterGraph(config, trained.model)
     forecasts, truth = backtest(config, data, forecaster)
     measures = {name: per_step(each, truth, config.levels) for name, each in forecasts.items()}
     figures = {name: report.summary(each) for name, each in measures.items()}
@@ -109,7 +109,7 @@ def _describe_model(config: StockConfig, panel: Panel, model: str, verdict: str)
     )
 
 
-def _describe_data(config: StockConfig, data: Data, forecaster: Forecaster) -> str:
+def _describe_data(config: StockConfig, data: Data, forecaster: ForecasterGraph) -> str:
     panel, windows = data.panel, {part: len(starts) for part, starts in data.windows.items()}
     gap = (
         "whose look-back may reach into the part before"

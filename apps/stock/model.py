@@ -79,7 +79,7 @@ def build_loss(config: StockConfig) -> keras.losses.Loss:
     return Pinball(config.levels) if config.loss == "pinball" else MeanSquared()
 
 
-class Forecaster:
+class ForecasterGraph:
     """A trained model as the function that is exported: raw window to raw quantiles.
 
     Attributes:

@@ -70,12 +70,18 @@ def are_prices(targets: Sequence[str]) -> bool:
 
 
 def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
-    """Read `config.data` and clean it.
+    """Read `config.data` and clean it, see `clean`."""
+    return clean(read_table(config.data, config.delimiter, config.decimal), config, columns)
+
+
+def clean(table: Table, config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
+    """The series of a table.
 
     Rows are sorted by date, equal rows are dropped, blank cells get the value before them, never
     the one after. Anything that cannot be repaired is an error.
 
     Args:
+        table: the table.
         config: the configuration.
         columns: exactly these columns, the targets first, constant ones included, as for a trained
             model; None takes those of `config`.
@@ -83,7 +89,6 @@ def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Pan
     Raises:
         InputError: the data cannot be used; the message names the line of the file.
     """
-    table = read_table(config.data, config.delimiter, config.decimal)
     wanted, targets = _choose_columns(table, config, columns)
     notes = list(table.notes)
     frame = table.numbers[wanted].copy()

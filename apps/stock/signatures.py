@@ -8,7 +8,7 @@ from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.config import StockConfig
 from apps.stock.data import Data
-from apps.stock.model import Forecaster
+from apps.stock.model import ForecasterGraph
 from apps.task import Signatures, Trained
 
 FILE = "examples.npz"
@@ -24,7 +24,7 @@ def write_examples(run: Run, config: StockConfig, data: Data) -> None:
 
 
 def signatures(trained: Trained) -> Signatures:
-    """Raw windows to quantiles in the units of the data (see `Forecaster`).
+    """Raw windows to quantiles in the units of the data (see `ForecasterGraph`).
 
     Raises:
         InputError: the examples of the run are missing or damaged.
@@ -36,7 +36,7 @@ def signatures(trained: Trained) -> Signatures:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     config = trained.config
-    forecaster = Forecaster(config, trained.model)
+    forecaster = ForecasterGraph(config, trained.model)
     exported = {
         "functions": {"forecast": forecaster.forecast},
         "trackables": [trained.model],

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from apps.common.errors import InputError
-from apps.stock.csv_file import read_csv
+from apps.stock.csv_file import column_name, read_csv
 from apps.stock.dates import is_date, parse_date_parts, parse_dates
 from apps.stock.numerals import PLAIN, decimal_sign, numeric_share, to_numbers
 
@@ -53,6 +53,26 @@ def read_table(source: str, delimiter: str = "auto", decimal: str = "auto") -> T
         frame, separator = _builtin(), ","
     else:
         frame, separator = read_csv(Path(source), delimiter)
+    return _parse(frame, source, separator, decimal)
+
+
+def table_of_frame(frame: pd.DataFrame, source: str) -> Table:
+    """The table in a DataFrame; its lines are counted from 1.
+
+    Args:
+        frame: with dates in a column or in the index, where there are any.
+        source: its name in messages.
+
+    Raises:
+        InputError: it has no numbers, or a cell has the wrong type for its column.
+    """
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=frame.index.name or "date")
+    frame = frame.rename(columns=column_name).set_axis(pd.RangeIndex(1, len(frame) + 1))
+    return _parse(frame, source, ",", "auto")
+
+
+def _parse(frame: pd.DataFrame, source: str, separator: str, decimal: str) -> Table:
     frame = frame.dropna(how="all")
     if frame.empty:
         raise InputError(f"{source} has no rows: a table of numbers is needed")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from apps.common.exported import load_export, one_line_export_errors
+from apps.common.run import Run
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.pipeline import Pipeline
@@ -79,3 +81,18 @@ def exported_pipeline(model: SavedModel | LiteRTModel, config: TranslationConfig
     return Pipeline(
         config, *tokenizers, encode, step, align if "align" in model.signatures else None
     )
+
+
+def load(run: Run, source: str) -> Pipeline:
+    """The pipeline over the exported model of a run; `best.keras` is not read.
+
+    Args:
+        run: an exported run.
+        source: "saved_model" or "litert".
+
+    Raises:
+        InputError: the run is not exported, or the export is damaged.
+    """
+    model = load_export(run, source, "encode", "step")
+    with one_line_export_errors(run, model.path):
+        return exported_pipeline(model, run.read_config(TranslationConfig))

@@ -123,14 +123,20 @@ class Pipeline:
         return Translations(ids, hypotheses, self.target.decode(tokens, unknown), attention)
 
     def translate(
-        self, sentences: Sequence[str], beam: int, alpha: float, nbest: int = 1
+        self,
+        sentences: Sequence[str],
+        beam: int | None = None,
+        alpha: float | None = None,
+        nbest: int = 1,
     ) -> list[list[Translation]]:
         """The best translations of each sentence, at most `nbest`, the best first.
 
         Args:
             sentences: at least one.
-            beam, alpha, nbest: as in `search`.
+            beam, alpha, nbest: as in `search`; None takes the value of the configuration.
         """
+        beam = self.config.beam if beam is None else beam
+        alpha = self.config.alpha if alpha is None else alpha
         found = self(tf.constant(sentences), beam, alpha, nbest, return_attention=True)
         exists = found.hypotheses.scores.numpy() > tf.float32.min
         return [

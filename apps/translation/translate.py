@@ -12,19 +12,21 @@ from typing import Annotated
 
 import tyro
 
-from apps.common.bounds import is_integer, is_number
+from apps.common.bounds import Bound, NonNegative, at_least, is_integer
 from apps.common.cli import RunArgument, command
-from apps.common.config import flag
+from apps.common.config import Checked
 from apps.common.errors import InputError
-from apps.common.exported import Source, load_export, one_line_export_errors
+from apps.common.exported import Source
 from apps.common.run import Run
+from apps.common.sources import argument_texts
 
 CHUNK = 32  # sentences translated at a time
 NAMED = 8  # most unknown words in a note
+WIDTH = Bound(lambda value: is_integer(value) and 1 <= value <= 1000, "from 1 to 1000")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslateOptions:
+class TranslateOptions(Checked):
     """The command line.
 
     Raises:
@@ -44,14 +46,14 @@ class TranslateOptions:
     source: Source = "saved_model"
     """Exported file to run."""
 
-    beam: int | None = None
+    beam: Annotated[int, WIDTH] | None = None
     """Hypotheses that beam search keeps; None takes the run's."""
 
-    alpha: float | None = None
+    alpha: NonNegative | None = None
     """Exponent α of the length penalty, log-probability / length^α: the higher, the longer the
     translations; None takes the run's."""
 
-    nbest: int = 1
+    nbest: Annotated[int, at_least(1)] = 1
     """Number of translations to print of each sentence, with scores if above 1 and a blank line
     between sentences. Two may be the same text, of different word pieces."""
 
@@ -70,21 +72,7 @@ class TranslateOptions:
             raise InputError(
                 "nothing to translate: give one or more sentences in quotes, or --file FILE"
             )
-        for field, ok, wanted in [
-            (
-                "beam",
-                self.beam is None or (is_integer(self.beam) and 1 <= self.beam <= 1000),
-                "from 1 to 1000",
-            ),
-            (
-                "alpha",
-                self.alpha is None or (is_number(self.alpha) and self.alpha >= 0),
-                "zero or a positive number",
-            ),
-            ("nbest", is_integer(self.nbest) and self.nbest >= 1, "at least 1"),
-        ]:
-            if not ok:
-                raise InputError(f"{flag(field)} must be {wanted}, got {getattr(self, field)}")
+        super().__post_init__()
         if self.greedy and self.beam not in (None, 1):
             raise InputError(
                 f"--greedy keeps one hypothesis, so it cannot go with --beam {self.beam}"
@@ -106,26 +94,6 @@ class TranslateOptions:
             )
         return width
 
-    def read(self) -> list[str]:
-        """The sentences, also those of the file, as valid Unicode.
-
-        Raises:
-            InputError: the file cannot be read, or has no line.
-        """
-        from apps.common.sources import one_line_read_errors, read_text
-
-        # The stray bytes of an argument that is not UTF-8 become U+FFFD.
-        sentences = [
-            s.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for s in self.sentences
-        ]
-        if self.file is not None:
-            with one_line_read_errors(self.file, "a file with a sentence per line"):
-                content = read_text(self.file)
-            if not content:
-                raise InputError(f"{self.file} is empty: it needs a sentence per line")
-            sentences += content.removesuffix("\n").split("\n")
-        return sentences
-
 
 def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
     """The text to print for each sentence: its translations in lines, and a note, empty if none.
@@ -138,10 +106,10 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
         InputError: the run is not exported, the export is damaged, a file cannot be read
             or written, or the run does not support the options.
     """
-    sentences = options.read()
+    sentences = argument_texts(options.sentences, options.file, "a sentence")
+    translator = run.load(options.source)
     from apps.translation.exported import read_sources
 
-    translator = load_translator(run, options.source)
     width = options.width(translator.config.beam)
     alpha = translator.config.alpha if options.alpha is None else options.alpha
     if (options.show_attention or options.plot) and not translator.has_attention:
@@ -163,20 +131,6 @@ def translate(run: Run, options: TranslateOptions) -> Iterator[tuple[str, str]]:
             note = _note(source)
             where = f"sentence {number}: " if len(sentences) > 1 and note else ""
             yield "\n".join(lines), where + note
-
-
-def load_translator(run: Run, source: str):
-    """The `Pipeline` over a run's SavedModel or LiteRT file.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    model = load_export(run, source, "encode", "step")
-    from apps.translation.config import TranslationConfig
-    from apps.translation.exported import exported_pipeline
-
-    with one_line_export_errors(run, model.path):
-        return exported_pipeline(model, run.read_config(TranslationConfig))
 
 
 def _lines(translations, nbest):

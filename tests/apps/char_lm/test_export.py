@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from apps.char_lm import export as export_command
 from apps.char_lm import generate as generate_command
 from apps.char_lm.config import MAX_LENGTH, CharLMConfig
-from apps.char_lm.generate import GenerateOptions, generate
 from apps.char_lm.graph import CharLMGraph, start_token
 from apps.char_lm.model import build, build_streaming, load, state_names
+from apps.char_lm.sampling import Sampling
 from apps.char_lm.text import unix_line_ends
 from apps.common.errors import InputError
 from apps.common.run import Run
+from apps.common.sources import argument_text
 from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_saved_model
 from rnn_keras.layers import use_plan
@@ -71,7 +72,7 @@ def served(run):
 def generate_without_export(run):
     for source in ("saved_model", "litert"):
         with pytest.raises(InputError, match="not found; make it with python -m apps.char_lm.exp"):
-            generate(run, GenerateOptions(run=str(run), source=source))
+            run.load(source)
 
 
 def keras_logits(graph, text):
@@ -267,10 +268,9 @@ def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_pa
     for name in ("saved_model", "model.tflite"):
         os.symlink(run.path / name, alone.path / name)
     text = {
-        source: "".join(generate(alone, GenerateOptions(
-            run="alone", prompt=prompt, length=25, temperature=1.2, top_k=9, top_p=0.95, seed=5,
-            source=source,
-        )))
+        source: alone.load(source).generate(
+            argument_text(prompt), length=25, temperature=1.2, top_k=9, top_p=0.95, seed=5
+        )
         for source in ("saved_model", "litert")
     }  # fmt: skip
     assert text["saved_model"] == text["litert"]
@@ -280,7 +280,7 @@ def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_pa
 def generate_from_damaged(run):
     for source, file in [("saved_model", "saved_model/1"), ("litert", "model.tflite")]:
         with pytest.raises(InputError, match=f"^cannot read .*{file}: .*; make it with.*$"):
-            generate(run, GenerateOptions(run="x", source=source))
+            run.load(source)
 
 
 def test_damaged_files_are_named(run, tmp_path):
@@ -300,14 +300,13 @@ def test_damaged_files_are_named(run, tmp_path):
     double = tf.function(lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec([None], name="x")])
     write_saved_model({"double": double}, [], damaged.saved_model)
     with pytest.raises(InputError, match="it has no signature 'generate'; make it with"):
-        generate(damaged, GenerateOptions(run="x"))
+        damaged.load()
 
 
 @pytest.mark.parametrize(
     "option, words",
     [
         ({"length": 0}, "--length must be at least 1, got 0"),
-        ({"length": 10_001}, "--length must be at most 10000, unless --from litert, got 10001"),
         ({"temperature": -0.1}, "--temperature must be 0 .* got -0.1"),
         ({"temperature": float("nan")}, "--temperature"),
         ({"top_k": -1}, "--top-k"),
@@ -317,7 +316,7 @@ def test_damaged_files_are_named(run, tmp_path):
 )
 def test_options_out_of_range(option, words):
     with pytest.raises(InputError, match=words):
-        GenerateOptions(run="x", **option)
+        Sampling(**option)
 
 
 def test_commands(run, capsys, monkeypatch):
@@ -326,6 +325,7 @@ def test_commands(run, capsys, monkeypatch):
     assert len(capsys.readouterr().out) == len("the") + 3 + 1
     for command, words in [
         (generate_command, ["small", "--length", "0"]),
+        (generate_command, ["small", "--length", "10001"]),
         (export_command, ["nothing"]),
     ]:
         with pytest.raises(SystemExit, match="2"):

@@ -77,7 +77,7 @@ def _stock(root):
     model.save(run.best)
     facts = {"columns": list(panel.columns), "lookback": 10, "horizon": 3, "levels": config.levels}
     (run.path / "export.json").write_text(json.dumps(facts), "utf-8")
-    _export(run, {"forecast": stock.Forecaster(config, model).forecast}, [model])
+    _export(run, {"forecast": stock.ForecasterGraph(config, model).forecast}, [model])
 
 
 def _export(run, functions, trackables, vocabularies=()):

@@ -16,7 +16,7 @@ from apps.sentiment import evaluate, export, grammar, predict, train
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.explain import occlusion
 from apps.sentiment.model import load
-from apps.sentiment.predict import PredictOptions, load_classifier
+from apps.sentiment.predict import PredictOptions
 from apps.sentiment.text import UNKNOWN_ID
 from rnn_keras.export import LiteRTModel
 from tests.apps.outside_ids import check_outside_ids, signature
@@ -167,13 +167,13 @@ def test_an_id_outside_the_vocabulary_is_unknown(run):
 
 
 def test_the_effect_of_a_word_is_what_its_absence_changes(run):
-    classifier = load_classifier(Run("sentiment", run), "litert")
-    reading = classifier.read("Dull was the plot, but the cast superb.")
+    classifier = Run("sentiment", run).load("litert")
+    reading = classifier.predict("Dull was the plot, but the cast superb.")
     parts = occlusion(classifier, reading)
     assert [text for text, _ in parts] == reading.tokens
-    without = classifier.read("was the plot, but the cast superb.")
+    without = classifier.predict("was the plot, but the cast superb.")
     assert parts[0] == ("dull", pytest.approx(reading.logit - without.logit, abs=1e-4))
-    assert occlusion(classifier, classifier.read("")) == []
+    assert occlusion(classifier, classifier.predict("")) == []
 
 
 def test_predict_reads_files_and_draws(alone, tmp_path, capsys):

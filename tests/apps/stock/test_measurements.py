@@ -12,7 +12,7 @@ from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.stock import data, evaluate, forecast, train
 from apps.stock.config import StockConfig
-from apps.stock.model import Forecaster, build
+from apps.stock.model import ForecasterGraph, build
 from apps.stock.panel import are_prices
 from apps.stock.scaling import Scaling
 
@@ -75,11 +75,11 @@ def test_every_target_has_its_own_minimum(tmp_path):
     made.save(tmp_path / "a.keras")
     loaded = keras.saving.load_model(tmp_path / "a.keras", compile=False)
     window = np.random.default_rng(0).uniform(0, 0.1, (3, 12, 2)).astype("float32")
-    found = Forecaster(config, loaded).forecast(window)["quantiles"].numpy()
+    found = ForecasterGraph(config, loaded).forecast(window)["quantiles"].numpy()
     assert found.shape == (3, 4, 2, 5)
     assert (found[:, :, 0, 0] == 0).all() and (found[:, :, 1, 0] < 0).all()
     assert (np.diff(found) >= 0).all()
-    np.testing.assert_array_equal(Forecaster(config, loaded).trained(window), made(window))
+    np.testing.assert_array_equal(ForecasterGraph(config, loaded).trained(window), made(window))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.stock.config import StockConfig
 from apps.stock.decoders import Autoregressive, Direct, MonotonicQuantiles, Segments
-from apps.stock.model import Forecaster, MeanSquared, Pinball, build, load
+from apps.stock.model import ForecasterGraph, MeanSquared, Pinball, build, load
 from apps.stock.scaling import Scaling
 from rnn_keras.export import write_litert
 from rnn_keras.layers import gru_reset_after_step, use_plan
@@ -59,7 +59,7 @@ def forecaster(columns=1, targets=1, seed=None, **options):
         for weight in model.trainable_variables:
             if "head" in weight.path:
                 weight.assign(rng.normal(size=weight.shape))
-    return Forecaster(config, model)
+    return ForecasterGraph(config, model)
 
 
 @pytest.fixture(autouse=True)

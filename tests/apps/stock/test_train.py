@@ -10,8 +10,10 @@ import pytest
 import tensorflow as tf
 
 from apps import runner
+from apps.common.errors import InputError
 from apps.common.history import read_history
 from apps.common.results import read_results
+from apps.common.run import Run
 from apps.stock import batches, evaluate, export, forecast, train
 from rnn_keras.export import LiteRTModel
 from tests.operations import foreign_operations
@@ -178,6 +180,23 @@ def test_a_forecast_of_other_data(alone, tmp_path, capsys):
     assert "too short: a forecast needs 12 rows, got 11" in capsys.readouterr().err
 
 
+def test_a_forecast_of_a_data_frame(alone, tmp_path):
+    frame = prices(seed=9).head(40)
+    frame["Date"] = pd.to_datetime(frame["Date"])
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    data = ["--data", str(tmp_path / "new.csv")]
+    forecast.main([str(alone), *data, "--output", str(tmp_path / "f")])
+    written = pd.read_csv(tmp_path / "f.csv", parse_dates=["date"]).drop(columns="series")
+    forecaster = Run("stock", alone).load()
+    for table in (frame, frame.set_index("Date")):
+        found = forecaster.forecast(table)
+        assert found["series"].unique() == ["the table"]
+        values = found.drop(columns="series")
+        pd.testing.assert_frame_equal(values, written, rtol=1e-6, check_dtype=False)
+    with pytest.raises(InputError, match="the table has no numeric column 'open' for the model"):
+        forecaster.forecast(frame.drop(columns="Open"))
+
+
 def test_a_forecast_of_data_of_whatever_kind(alone, tmp_path, capsys):
     frame = prices(seed=9).head(40).assign(Ticker="$\\frac$")
     args = [str(alone), "--data", str(tmp_path / "odd.csv"), "--output", str(tmp_path / "odd")]
@@ -192,11 +211,10 @@ def test_a_forecast_of_data_of_whatever_kind(alone, tmp_path, capsys):
 
 
 def test_the_exports_are_the_keras_model_on_real_windows(run):
-    from apps.common.run import Run
-    from apps.stock.model import Forecaster, load
+    from apps.stock.model import ForecasterGraph, load
 
     trained = load(Run("stock", run))
-    forecaster = Forecaster(trained.config, trained.model)
+    forecaster = ForecasterGraph(trained.config, trained.model)
     table = prices()[["Close", "Open"]].to_numpy("float32")
     windows = np.stack([table[i : i + 12] for i in range(9)])
     wanted = forecaster.forecast(windows)["quantiles"].numpy()

@@ -72,7 +72,7 @@ def run(tmp_path_factory):
     run = random_run(tmp_path_factory.mktemp("runs"), CONFIG)
     for source in ("saved_model", "litert"):
         with pytest.raises(InputError, match="not found; make it with python -m apps.translation"):
-            translate.load_translator(run, source)
+            run.load(source)
     export.export(run)
     return run
 
@@ -92,7 +92,7 @@ def served(run):
 
 @pytest.fixture(scope="module")
 def translators(run):
-    return {source: translate.load_translator(run, source) for source in ("saved_model", "litert")}
+    return {source: run.load(source) for source in ("saved_model", "litert")}
 
 
 def texts():
@@ -308,7 +308,7 @@ def test_damaged_exports_are_named(run, tmp_path):
     shutil.copy(run.config_file, tmp_path)
     for source in ("saved_model", "litert"):
         with pytest.raises(InputError, match="^cannot read .*; make it with"):
-            translate.load_translator(Run("translation", tmp_path), source)
+            Run("translation", tmp_path).load(source)
 
 
 def test_without_attention_and_of_word_pieces(tmp_path):
