@@ -6,8 +6,10 @@ import gradio as gr
 import numpy as np
 
 from apps.char_lm import model
+from apps.char_lm.exported import Generator
 from apps.char_lm.sampling import Sampling
 from apps.char_lm.text import unix_line_ends
+from apps.common.run import Run
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, one_line_errors, render_png
 from apps.playground.runs import Runs, cached_by_run
@@ -23,6 +25,14 @@ def cached_network(run):
     """The vocabulary and the streaming model, whose states are inputs and outputs."""
     trained = model.load(run)
     return trained.assets, model.build_streaming(trained.config, trained.model)
+
+
+def load_generator(run: Run) -> Generator:
+    """The generator of the LiteRT file, which generates one character at a time.
+
+    It is not cached: an interpreter serves one visitor.
+    """
+    return run.load("litert")
 
 
 def tab(runs: Runs) -> gr.Dropdown:
@@ -62,9 +72,8 @@ def tab(runs: Runs) -> gr.Dropdown:
             top_p=top_p,
             seed=seed,
         )
-        generator = runs[name].load("litert")  # generates one character at a time
         written, shown_at = prompt, 0.0
-        for piece in generator.stream(prompt, sampling):
+        for piece in load_generator(runs[name]).stream(prompt, sampling):
             written += piece
             if time.monotonic() - shown_at > FRAME:
                 shown_at = time.monotonic()

@@ -13,24 +13,14 @@ SHAPES = ((1, 5), (3, 5), (3, 9))
 PIECES = (1, 3, None)  # time steps that `step` is given at a time; None: all that are left
 WEIGHTS = {"none": "FLOAT32", "dynamic": "INT8", "float16": "FLOAT16"}
 
-# Each kind in one quantization, and the two layers of one equation in different ones; the other
-# products are in the slow suite, and full int8 has a test of its own (test_runtimes.py).
-QUICK = {
-    "lstm": "none",
-    "gru": "dynamic",
-    "gru_reset_after": "float16",
-    "rnn": "none",
-    "own_lstm": "dynamic",
-    "own_gru": "float16",
-    "own_gru_reset_after": "none",
-    "own_vanilla": "dynamic",
-}
+# The other products are in the slow suite; full int8 has a test of its own (test_runtimes.py).
+QUICK = {("gru", "none"), ("own_lstm", "dynamic"), ("own_gru", "float16")}
 
 
 def products():
     for kind in cases.KINDS:
         for quantization in WEIGHTS:
-            marks = [] if QUICK[kind] == quantization else [pytest.mark.slow]
+            marks = [] if (kind, quantization) in QUICK else [pytest.mark.slow]
             yield pytest.param(kind, quantization, marks=marks)
 
 

@@ -140,6 +140,7 @@ train.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(run, runs, capfd, monkeypatch):
     words = [*SMALL, "--data", str(runs / "text.txt"), "--run", "killed"]
     process = subprocess.run([sys.executable, "-c", KILLED, *words], cwd=PROJECT)
@@ -195,6 +196,7 @@ def test_a_full_disk_in_an_export_leaves_the_older_one(run, runs, capsys):
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_the_other_options_and_the_small_files(runs, capsys):
     options = ["--cell", "vanilla", "--layers", "2", "--input", "onehot", "--epochs", "1"]
     options += ["--units", "48", "--dtype-policy", "mixed_bfloat16"]

@@ -48,12 +48,15 @@ class Writer:
     def __init__(self):
         self.begin, self.stopped = threading.Event(), threading.Event()
 
-    def __call__(self, run, options):
-        if options.prompt == "wait":
+    def __call__(self, run):
+        return self
+
+    def stream(self, prompt, sampling):
+        if prompt == "wait":
             self.begin.wait(browser.PATIENCE)
-        endless = options.prompt == "The "
+        endless = prompt == "The "
         try:
-            for character in itertools.cycle("on") if endless else "ick\nfox"[: options.length]:
+            for character in itertools.cycle("on") if endless else "ick\nfox"[: sampling.length]:
                 yield character
                 time.sleep(0.02 * endless)
         finally:
@@ -70,7 +73,7 @@ def url(root, writer):
     """The address of the page."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(char_lm, "generate", writer)
+        patch.setattr(char_lm, "load_generator", writer)
         patch.setattr(char_lm, "FRAME", 0)
         patch.setattr(page, "WAITING", 4)
         blocks = page.build(root)

@@ -18,6 +18,7 @@ from apps.sentiment.explain import occlusion
 from apps.sentiment.model import load
 from apps.sentiment.predict import PredictOptions
 from apps.sentiment.text import UNKNOWN_ID
+from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
 from tests.apps.outside_ids import check_outside_ids, signature
 from tests.operations import foreign_operations
@@ -41,7 +42,7 @@ HARD = {
 def runs(tmp_path_factory):
     """The folder of all runs, and a table of reviews."""
     root = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, use_plan("graph"):  # compiling takes longer
         patch.setenv("RNN_KERAS_RUNS", str(root))
         reviews = grammar.generate(0)[0].select(range(240))
         with open(root / "reviews.jsonl", "w", encoding="utf-8") as file:

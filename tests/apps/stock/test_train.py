@@ -15,6 +15,7 @@ from apps.common.history import read_history
 from apps.common.results import read_results
 from apps.common.run import Run
 from apps.stock import batches, evaluate, export, forecast, train
+from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
 from tests.operations import foreign_operations
 
@@ -37,7 +38,7 @@ def prices(n=160, seed=0):
 def runs(tmp_path_factory):
     """The folder of all runs, and a table of two tickers to train on."""
     root = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, use_plan("graph"):  # compiling takes longer
         patch.setenv("RNN_KERAS_RUNS", str(root))
         both = pd.concat([prices(seed=i).assign(Name=name) for i, name in enumerate("AB")])
         both.to_csv(root / "prices.csv", index=False)

@@ -12,7 +12,7 @@ import pytest
 from apps import runner
 from apps.common.history import read_history
 from apps.common.results import read_results
-from apps.translation import data, evaluate, export, grammar, task, text, train
+from apps.translation import data, evaluate, grammar, task, text, train
 from apps.translation.config import PRESETS, TranslationConfig
 from rnn_keras import use_plan
 from rnn_keras.data import Vocabulary
@@ -32,7 +32,7 @@ def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch, use_plan("graph"):  # compiling takes longer
         patch.setenv("RNN_KERAS_RUNS", str(root))
-        patch.setattr(export, "export", lambda run: None)
+        patch.setattr(runner, "export", lambda task, run: None)
         pairs = grammar.generate(0).select(range(60))
         with open(root / "pairs.tsv", "w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
