@@ -14,8 +14,8 @@ demos: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test-all: test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow --durations 10
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
