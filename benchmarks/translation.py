@@ -53,7 +53,7 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     """
     import keras
 
-    from apps.translation import decoders
+    from apps.common import recurrent
     from apps.translation.batches import TokenizedPairs
     from apps.translation.data import load
     from apps.translation.model import build
@@ -73,11 +73,11 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     tokens = sum(int((target != PAD_ID).sum()) for _, target in data)
 
     calls, weights, expected = {}, None, None
-    for side, layer in {"ours": decoders.LAYERS[config.cell], **keras_layers(config.cell)}.items():
-        both_ways = decoders.Bidirectional if side == "ours" else keras.layers.Bidirectional
+    for side, layer in {"ours": recurrent.LAYERS[config.cell], **keras_layers(config.cell)}.items():
+        both_ways = recurrent.Bidirectional if side == "ours" else keras.layers.Bidirectional
         with (
-            mock.patch.dict(decoders.LAYERS, {config.cell: layer}),
-            mock.patch.object(decoders, "Bidirectional", both_ways),
+            mock.patch.dict(recurrent.LAYERS, {config.cell: layer}),
+            mock.patch.object(recurrent, "Bidirectional", both_ways),
         ):
             model = build(config, *(len(tokenizer.vocabulary) for tokenizer in tokenizers))
         if side != DEFAULT:

@@ -6,13 +6,12 @@ from keras import ops
 from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
 from apps.common.ids import known_ids
+from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_best, load_vocabulary
 from apps.task import Trained
-from rnn_keras.layers import GRU, LSTM, DeepRNN, VanillaRNN
 
 UNKNOWN_ID = 0  # `Vocabulary.from_tokens` puts `<unk>` first
-LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -99,8 +98,10 @@ def _parts(config, vocab_size, dtype=None, **recurrent_options):
     else:
         embed = keras.layers.Embedding(vocab_size, config.embedding, dtype=dtype)
     drop_input = _dropout(config.input_dropout, dtype)
-    recurrent = DeepRNN(
-        [LAYERS[config.cell](config.units, dtype=dtype) for _ in range(config.layers)],
+    recurrent = recurrent_stack(
+        config.cell,
+        config.layers,
+        config.units,
         dropout=config.dropout,
         return_sequences=True,
         dtype=dtype,

@@ -1,9 +1,11 @@
 """Atomic file writing: a killed process leaves no half-written file."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -36,3 +38,8 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, in UTF-8 with LF line ends, all or nothing."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def to_json(value: Any) -> str:
+    """Indented JSON; raises `ValueError` for NaN and infinity."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,5 +1,6 @@
 """The run directory: all files of one training."""
 
+import itertools
 import json
 import os
 import shlex
@@ -14,7 +15,7 @@ from typing import Any, Literal, Self, TypeVar
 from apps.common.config import TrainingConfig
 from apps.common.environment import describe_machine, import_tensorflow, package_versions
 from apps.common.errors import InputError, write_failure
-from apps.common.files import write_text
+from apps.common.files import to_json, write_text
 
 Config = TypeVar("Config", bound=TrainingConfig)
 
@@ -86,20 +87,19 @@ class Run:
             InputError: a run of that name exists, or the directory cannot be made.
         """
         folder = (root or runs_root()) / app
+        now = datetime.now().astimezone()
         values = {
             "app": app,
             "command": command,
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "created": now.isoformat(timespec="seconds"),
             "machine": describe_machine(),
             "versions": package_versions(),
             "data_sha256": data_sha256,
             "config": config.to_json(),
         }
-        text = _to_json(values)  # fails before a directory is made
+        text = to_json(values)  # fails before a directory is made
         try:
-            name = config.run or _free_name(
-                folder, f"{config.preset}-{datetime.now():%Y%m%d-%H%M%S}"
-            )
+            name = config.run or _free_name(folder, f"{config.preset}-{now:%Y%m%d-%H%M%S}")
             run = cls(app, folder / name)
             run.path.mkdir(parents=True)
             try:
@@ -133,16 +133,14 @@ class Run:
                 read, it is another application's, or it has no model yet.
         """
         folder = (root or runs_root()) / app
-        places = folder / name, Path(name)
         try:
-            found = [path for path in places if (path / "config.json").is_file()]
+            found = [p for p in (folder / name, Path(name)) if (p / "config.json").is_file()]
         except OSError as error:
             raise InputError(f"cannot open the run {str(name)!r}: {error.strerror}") from error
         if not found:
-            names = run_names(folder)
             known = (
                 f"the runs in {folder} are: {', '.join(names)}"
-                if names
+                if (names := run_names(folder))
                 else f"there is none in {folder} (RNN_KERAS_RUNS names the folder of all runs)"
             )
             raise InputError(f"no run {str(name)!r} of {app}; {known}")
@@ -198,9 +196,9 @@ class Run:
             InputError: `config.json` is damaged or holds settings that are no fields of the class.
         """
         values = self._read_config_file().get("config")
-        if not isinstance(values, dict):
-            raise InputError(f"{self.config_file} holds no configuration")
         try:
+            if not isinstance(values, dict):
+                raise InputError("there is no configuration")
             return config_class.from_json(values)
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
@@ -241,7 +239,7 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write `value` to the file `name` of the run, atomically."""
-        self.write_text(name, _to_json(value))
+        self.write_text(name, to_json(value))
 
     def write_text(self, name: str, text: str) -> None:
         """Write `text` to the file `name` of the run, atomically."""
@@ -296,14 +294,7 @@ def run_names(folder: Path) -> list[str]:
     return sorted(file.parent.name for file in folder.glob("*/config.json"))
 
 
-def _to_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def _free_name(folder: Path, name: str) -> str:
     """`name`, or the first of `name-2`, `name-3`, ... that is free in `folder`."""
-    candidate, number = name, 1
-    while (folder / candidate).exists():
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (folder / name).exists())

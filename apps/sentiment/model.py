@@ -7,6 +7,7 @@ from keras import ops
 
 from apps.common.errors import InputError
 from apps.common.ids import known_ids
+from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_best, load_vocabulary
 from apps.sentiment import ngrams
@@ -15,9 +16,7 @@ from apps.sentiment.config import SentimentConfig
 from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 from apps.task import Trained
-from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
-
-LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
+from rnn_keras.layers import DeepRNN
 
 
 def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> AdversarialModel:
@@ -59,13 +58,11 @@ def recurrent_layers(
     config: SentimentConfig, dtype: str | None = None, return_sequences: bool = True
 ) -> DeepRNN:
     """The stacked recurrent layers."""
-
-    def layer():
-        one = LAYERS[config.cell](config.units, dtype=dtype)
-        return Bidirectional(one, dtype=dtype) if config.bidirectional else one
-
-    return DeepRNN(
-        [layer() for _ in range(config.layers)],
+    return recurrent_stack(
+        config.cell,
+        config.layers,
+        config.units,
+        bidirectional=config.bidirectional,
         dropout=config.dropout,
         return_sequences=return_sequences,
         dtype=dtype,

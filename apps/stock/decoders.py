@@ -8,11 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnn_keras.layers import GRU, LSTM, DeepRNN, GRUCell, LSTMCell, VanillaRNN, VanillaRNNCell
+from apps.common.recurrent import CELLS, recurrent_stack
+from rnn_keras.layers import GRU
 
-LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
 SMALLEST_GAP = 1e-2  # between two quantiles at the start, in network units
-CELLS = {"vanilla": VanillaRNNCell, "gru": GRUCell, "lstm": LSTMCell}
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -33,9 +32,8 @@ class Direct(keras.layers.Layer):
         super().__init__(**options)
         self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout,
                             horizon=horizon, targets=targets, outputs=outputs)  # fmt: skip
-        self.rnn = DeepRNN(
-            [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)], dropout=dropout
-        )
+        dtype = self.dtype_policy
+        self.rnn = recurrent_stack(cell, layers, units, dtype=dtype, dropout=dropout)
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(horizon * targets * outputs)
         self.shape = keras.layers.Reshape((horizon, targets, outputs))
@@ -68,12 +66,11 @@ class Autoregressive(keras.layers.Layer):
         super().__init__(**options)
         self.options = dict(cell=cell, layers=layers, units=units, dropout=dropout, point=point,
                             horizon=horizon, targets=targets, outputs=outputs)  # fmt: skip
-        self.encoder = DeepRNN(
-            [LAYERS[cell](units, dtype=self.dtype_policy) for _ in range(layers)],
-            dropout=dropout,
-            return_state=True,
+        dtype = self.dtype_policy
+        self.encoder = recurrent_stack(
+            cell, layers, units, dtype=dtype, dropout=dropout, return_state=True
         )
-        self.cells = [CELLS[cell](units, dtype=self.dtype_policy) for _ in range(layers)]
+        self.cells = [CELLS[cell](units, dtype=dtype) for _ in range(layers)]
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = _head(targets * outputs)
         self.shape = keras.layers.Reshape((targets, outputs))

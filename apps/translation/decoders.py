@@ -9,9 +9,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
+from apps.common.recurrent import recurrent_stack
 
-LAYERS = {"vanilla": VanillaRNN, "gru": GRU, "lstm": LSTM}
 STATES = {"vanilla": 1, "gru": 1, "lstm": 2}
 
 
@@ -182,18 +181,8 @@ def by_row(values, time):
 
 def stack(cell, layers, units, dropout, dtype, bidirectional=False):
     """Stacked recurrent layers, which return all outputs and their states."""
-
-    def layer():
-        one = LAYERS[cell](units, dtype=dtype)
-        return Bidirectional(one, dtype=dtype) if bidirectional else one
-
-    return DeepRNN(
-        [layer() for _ in range(layers)],
-        dropout=dropout,
-        return_sequences=True,
-        return_state=True,
-        dtype=dtype,
-    )
+    options = {"bidirectional": bidirectional, "dropout": dropout, "dtype": dtype}
+    return recurrent_stack(cell, layers, units, return_sequences=True, return_state=True, **options)
 
 
 def dense(units, inputs, dtype, **options):

@@ -215,7 +215,7 @@ BAD = {
     "no run": (evaluate, ["nowhere"], "no run 'nowhere' of sentiment"),
     "no text": (predict, ["whole"], "nothing to classify: give one or more texts"),
     "no file": (predict, ["whole", "--file", "no.txt"], "no.txt not found"),
-    "words": (predict, ["whole", "a", "--words", "-1"], "--words must be 0 or more, got -1"),
+    "words": (predict, ["whole", "a", "--words", "-1"], "--words must be at least 0, got -1"),
     "plot": (predict, ["whole", "a", "--plot", "a.gif"], "ends in .png"),
 }  # fmt: skip
 
