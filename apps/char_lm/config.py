@@ -20,7 +20,7 @@ class CharLMConfig(TrainingConfig):
     d2l: the windows of "Dive into Deep Learning" 1.0 for The Time Machine."""
 
     validation_fraction: Annotated[float, between(0, 1)] = 0.1
-    """Fraction of the text, at its end, held out for validation (stream)."""
+    """Fraction of the text, at its end, held out for validation (--protocol stream)."""
 
     cell: Literal["vanilla", "gru", "lstm"] = "lstm"
     """Recurrent layer."""

@@ -58,7 +58,7 @@ class TrainingConfig(Checked):
     preset: Suppress[Fixed[str]] = "base"  # set by `named`, not by a flag
 
     data: str = "builtin"
-    """Where the data comes from: builtin, a path, or tfds:NAME."""
+    """Data source: builtin, a path, or (not for the forecaster) tfds:NAME."""
 
     epochs: PositiveInt = 10
     """Passes over the training data."""
@@ -67,7 +67,7 @@ class TrainingConfig(Checked):
     """Sequences per training step."""
 
     learning_rate: Positive = 1e-3
-    """Step size of the optimizer."""
+    """Highest learning rate of AdamW, after the warm-up; then it decays by a cosine."""
 
     clip_norm: Positive | None = 1.0
     """Largest global norm of the gradient; None does not clip."""
@@ -76,7 +76,7 @@ class TrainingConfig(Checked):
     """Seed of everything random: weights, order of the data, dropout."""
 
     deterministic: bool = False
-    """Allow only operations that give the same bits every time (slower on a GPU)."""
+    """Use deterministic operations only: the same seed gives the same bits (slower on a GPU)."""
 
     dtype_policy: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Precision of the computation; the weights are always float32."""
@@ -88,7 +88,8 @@ class TrainingConfig(Checked):
     """Stop after this many epochs without a better validation score; None never stops early."""
 
     ema: Annotated[float, between(0, 1)] | None = None
-    """Momentum of the weights' moving average, used if it validates better; None: no average."""
+    """Momentum of the exponential moving average of the weights; the average is kept if its
+    validation score is better than that of the weights. None: no average."""
 
     def __post_init__(self):
         """Check the fields."""

@@ -52,7 +52,7 @@ class SentimentConfig(TrainingConfig):
     """Maximum length in tokens; longer reviews keep their first and last `max_length / 2`."""
 
     train_length: Annotated[PositiveInt, at_least(2)] = 400
-    """Maximum length in training, where length costs most time."""
+    """Maximum length in training, in tokens; a lower one makes training faster."""
 
     bucket: PositiveInt = 64
     """Batches are padded to a multiple of this length."""
@@ -85,8 +85,8 @@ class SentimentConfig(TrainingConfig):
     """Dropout rate between the layers and of the pooled vector."""
 
     adversarial: NonNegative = 0.0
-    """Norm of the worst-case change of a review's normalised word vectors that training adds
-    (Miyato et al. 2017); 0 adds none."""
+    """Norm of the adversarial perturbation of a review's normalised word vectors in training
+    (Miyato et al. 2017); 0: no adversarial training."""
 
     pretraining: Count = 0
     """Epochs of pretraining as a language model on the training reviews; a bidirectional network

@@ -80,14 +80,14 @@ class StockConfig(TrainingConfig):
     """Size of the hidden state of each layer."""
 
     segment: PositiveInt = 48
-    """Rows of one segment (segment)."""
+    """Rows of one segment (--model segment)."""
 
     column_embedding: bool = True
-    """Let the network read an embedding of the column that it forecasts (segment)."""
+    """Give the network an embedding of the column that it forecasts (--model segment)."""
 
     linear_penalty: NonNegative | None = None
-    """L2 penalty of a linear map of the whole window that is added to the network; None adds none
-    (segment)."""
+    """L2 penalty of a linear map of the window whose output is added to the network's; None: no
+    linear map (--model segment)."""
 
     dropout: Rate = 0.2
     """Dropout rate of each recurrent layer's output."""
@@ -99,7 +99,7 @@ class StockConfig(TrainingConfig):
     """pinball: quantiles, with the median as point forecast. mse: the mean alone."""
 
     quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
-    """Increasing quantile levels that include 0.5 (pinball)."""
+    """Increasing quantile levels that include 0.5 (--loss pinball)."""
 
     def __post_init__(self):
         """Check what fields demand of each other."""

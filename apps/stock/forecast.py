@@ -30,7 +30,7 @@ class ForecastOptions:
     run: RunArgument
 
     data: str | None = None
-    """The series up to now: builtin or a path; None takes the data of the training."""
+    """Series whose next rows are forecast: builtin or a path; None takes the data of the run."""
 
     delimiter: Literal["auto", ",", ";", "tab", "|"] | None = None
     """Delimiter of the cells of a CSV file; None takes the run's setting."""

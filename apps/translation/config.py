@@ -60,8 +60,8 @@ class TranslationConfig(TrainingConfig):
     """Kind of tokens: words, or the word pieces of keras_nlp."""
 
     vocabulary: Annotated[PositiveInt, at_least(5)] = 8_000
-    """Maximum size of each vocabulary. Small data gives fewer word pieces, as each occurs ten
-    times or is a single character: 2,900 in 29,000 captions."""
+    """Maximum size of each vocabulary. Small data gives fewer word pieces, because a piece must
+    occur ten times or be a single character: 29,000 captions give 2,900."""
 
     min_count: PositiveInt = 2
     """Words seen fewer times in training are read as one unknown word (--tokens word)."""
@@ -70,7 +70,8 @@ class TranslationConfig(TrainingConfig):
     """Lower-case both languages."""
 
     max_pair_length: PositiveInt = 100
-    """Training leaves out pairs with more words and marks on a side."""
+    """Maximum words and punctuation marks on either side of a training pair; longer pairs are
+    left out."""
 
     max_length: PositiveInt = 250
     """Maximum length of a sentence to translate, in tokens; the rest is not read."""

@@ -1,7 +1,6 @@
 """Translates: `python -m apps.translation.translate RUN "The cat is black." [--file F]`.
 
-It reads only the files of `apps.translation.export`, the run's `config.json`, and for the
-SavedModel the run's two vocabularies.
+It reads only the files of `apps.translation.export` and the run's `config.json`.
 """
 
 import sys
@@ -64,7 +63,7 @@ class TranslateOptions(Checked):
     """Show the attention of each token of the first sentence's translation."""
 
     plot: Path | None = None
-    """A PNG file to draw the attention to."""
+    """PNG file for the attention map of the first sentence's translation."""
 
     def __post_init__(self):
         """Check the values."""

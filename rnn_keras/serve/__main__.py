@@ -47,7 +47,7 @@ class Options:
     """Port to listen on; 0 takes a free one."""
 
     batch_rows: int = 32
-    """Maximum rows in a call of the model that requests share; 1 runs every request alone."""
+    """Maximum rows of a model call that serves several requests; 1 turns batching off."""
 
     threads: int = 2
     """Number of parallel calls of models."""
@@ -78,8 +78,8 @@ class Options:
     without a port, *.example.com for all subdomains, * for any."""
 
     timeout: float = DEFAULTS.timeout
-    """Seconds until a request must have arrived, and again until its response; then the call of the
-    model is stopped."""
+    """Seconds in which a request must arrive, and again in which its response must be ready; then
+    the model call is stopped."""
 
     access_log: bool = True
     """Write a line to stderr for every request."""
