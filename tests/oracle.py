@@ -97,3 +97,102 @@ def unpack(weights, gates):
     kernel, recurrent_kernel, *bias = (np.asarray(w, np.float64) for w in weights)
     bias = bias[0] if bias else np.zeros(kernel.shape[1])
     return list(zip(*(np.split(w, gates, axis=-1) for w in (kernel, recurrent_kernel, bias))))
+
+
+def mgu(X, forget, candidate, H=None):
+    """The one gate F resets and updates; F = 0 keeps the old state."""
+    (W_xf, W_hf, b_f), (W_xh, W_hh, b_h) = forget, candidate
+
+    def step(X_t, H):
+        F = sigmoid(X_t @ W_xf + H @ W_hf + b_f)
+        H_tilde = np.tanh(X_t @ W_xh + (F * H) @ W_hh + b_h)
+        return ((1 - F) * H + F * H_tilde,)
+
+    return over_time(X, step, zeros(X, forget) if H is None else H)
+
+
+def peephole_lstm(X, input_gate, forget_gate, cell, output_gate, peephole, H, C):
+    """I and F read the old cell state, O the new one."""
+    W_xi, W_hi, b_i = input_gate
+    W_xf, W_hf, b_f = forget_gate
+    W_xc, W_hc, b_c = cell
+    W_xo, W_ho, b_o = output_gate
+    p_i, p_f, p_o = np.split(peephole, 3)
+
+    def step(X_t, H, C):
+        I = sigmoid(X_t @ W_xi + H @ W_hi + p_i * C + b_i)
+        F = sigmoid(X_t @ W_xf + H @ W_hf + p_f * C + b_f)
+        C = F * C + I * np.tanh(X_t @ W_xc + H @ W_hc + b_c)
+        O = sigmoid(X_t @ W_xo + H @ W_ho + p_o * C + b_o)
+        return O * np.tanh(C), C
+
+    return over_time(X, step, H, C)
+
+
+def layer_norm(a, epsilon=1e-3):
+    """Mean 0 and variance 1 over the last axis."""
+    return (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + epsilon)
+
+
+def layer_norm_lstm(X, weights, H, C):
+    """Ba et al. 2016: three normalizations, of both products and of the cell state."""
+    W_x, W_h, b, gamma_x, gamma_h, gamma_c, beta_c = weights
+
+    def step(X_t, H, C):
+        a = gamma_x * layer_norm(X_t @ W_x) + gamma_h * layer_norm(H @ W_h) + b
+        a_i, a_f, a_c, a_o = np.split(a, 4, axis=-1)
+        C = sigmoid(a_f) * C + sigmoid(a_i) * np.tanh(a_c)
+        return sigmoid(a_o) * np.tanh(gamma_c * layer_norm(C) + beta_c), C
+
+    return over_time(X, step, H, C)
+
+
+def layer_norm_gru(X, weights, H):
+    """Ba et al. 2016: both gates are normalized together, the candidate on its own."""
+    W_x, W_h, b, gamma_x, gamma_h, b_hh = weights
+    n = W_h.shape[0]
+
+    def norms(operand, W, gamma):
+        a = operand @ W
+        a = np.concatenate([layer_norm(a[:, : 2 * n]), layer_norm(a[:, 2 * n :])], axis=-1)
+        return np.split(gamma * a, 3, axis=-1)
+
+    b_z, b_r, b_h = np.split(b, 3)
+
+    def step(X_t, H):
+        x_z, x_r, x_h = norms(X_t, W_x, gamma_x)
+        h_z, h_r, h_h = norms(H, W_h, gamma_h)
+        Z, R = sigmoid(x_z + h_z + b_z), sigmoid(x_r + h_r + b_r)
+        return (Z * H + (1 - Z) * np.tanh(x_h + b_h + R * (h_h + b_hh)),)
+
+    return over_time(X, step, H)
+
+
+def projected_lstm(X, input_gate, forget_gate, cell, output_gate, projection, H, C):
+    """H_t = (O tanh(C_t)) W_hr."""
+    gates = input_gate, forget_gate, cell, output_gate
+
+    def step(X_t, H, C):
+        _, (H, C) = lstm(X_t[:, None], *gates, H, C)
+        return H @ projection, C
+
+    return over_time(X, step, H, C)
+
+
+def slstm(X, input_gate, forget_gate, cell, output_gate, H, C, N, M):
+    """Without the stabilizer: C and N as they are, M returned as the layer defines it."""
+    W_xi, W_hi, b_i = input_gate
+    W_xf, W_hf, b_f = forget_gate
+    W_xz, W_hz, b_z = cell
+    W_xo, W_ho, b_o = output_gate
+
+    def step(X_t, H, C, N, M):
+        C, N = C * np.exp(M), N * np.exp(M)
+        log_I, F = X_t @ W_xi + H @ W_hi + b_i, sigmoid(X_t @ W_xf + H @ W_hf + b_f)
+        C = F * C + np.exp(log_I) * np.tanh(X_t @ W_xz + H @ W_hz + b_z)
+        N = F * N + np.exp(log_I)
+        M = np.maximum(np.log(F) + M, log_I)
+        O = sigmoid(X_t @ W_xo + H @ W_ho + b_o)
+        return O * C / N, C / np.exp(M), N / np.exp(M), M
+
+    return over_time(X, step, H, C, N, M)

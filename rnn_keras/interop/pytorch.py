@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN
+from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, ProjectedLSTM, VanillaRNN
 
 FIRST = "weight_ih_l0"
 WEIGHT = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)_l(\d+)(_reverse)?")
@@ -34,7 +34,8 @@ def from_torch(
 ) -> keras.Layer:
     r"""A built recurrent layer with the weights of one of PyTorch, and so with its outputs.
 
-    PyTorch's equations are those of `VanillaRNN`, `LSTM`, and `GRU(reset_after=True)`:
+    PyTorch's equations are those of `VanillaRNN`, `LSTM`, with `proj_size` `ProjectedLSTM`, and
+    `GRU(reset_after=True)`:
 
     $$n_t = \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})) \qquad
       h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}$$
@@ -62,8 +63,8 @@ def from_torch(
 
     Raises:
         ValueError: if there is no such layer in `source`; if there are several, or other weights,
-            and no `prefix`; if `nonlinearity` is missing or contradicts `source`; for `proj_size`;
-            if a weight is missing or its shape does not match the others.
+            and no `prefix`; if `nonlinearity` is missing or contradicts `source`; if a weight is
+            missing or its shape does not match the others.
 
     Example:
 
@@ -84,6 +85,8 @@ def from_torch(
     gates, units, inputs, places = _layout(weights, prefix)
     module = source if prefix == "" else None  # a containing module has no such attributes
     layer_class, options, order = KINDS[gates]
+    if "weight_hr_l0" in weights:
+        layer_class, options = ProjectedLSTM, {"size": len(weights["weight_hr_l0"])}
     if gates == 1:
         options = {"activation": _phi(module, nonlinearity)}
     elif nonlinearity is not None:
@@ -152,14 +155,14 @@ def _layout(weights, prefix):
     Raises:
         ValueError: if the weights are not those of one RNN, GRU or LSTM.
     """
-    if "weight_hr_l0" in weights:
-        raise ValueError("`proj_size` is not supported: no layer here projects its state.")
     found = [WEIGHT.fullmatch(key).groups() for key in weights]
     ways = ["", "_reverse"] if any(way for _, way in found) else [""]
     depth = 1 + max(int(number) for number, _ in found)
     places = [[f"l{i}{way}" for way in ways] for i in range(depth)]
     rows, inputs = weights[FIRST].shape
-    units = weights["weight_hh_l0"].shape[-1] if "weight_hh_l0" in weights else rows
+    size = weights["weight_hh_l0"].shape[-1] if "weight_hh_l0" in weights else rows
+    projected = "weight_hr_l0" in weights
+    units = weights["weight_hr_l0"].shape[-1] if projected else size  # of the cell state
     gates = rows // units
     if gates not in KINDS or gates * units != rows:
         raise ValueError(
@@ -168,8 +171,10 @@ def _layout(weights, prefix):
         )
     shapes = {}
     for i, place in ((i, place) for i, directions in enumerate(places) for place in directions):
-        shapes[f"weight_ih_{place}"] = (rows, len(ways) * units if i else inputs)
-        shapes[f"weight_hh_{place}"] = (rows, units)
+        shapes[f"weight_ih_{place}"] = (rows, len(ways) * size if i else inputs)
+        shapes[f"weight_hh_{place}"] = (rows, size)
+        if projected:
+            shapes[f"weight_hr_{place}"] = (size, units)
         if any(key.startswith("bias") for key in weights):
             shapes |= {f"bias_ih_{place}": (rows,), f"bias_hh_{place}": (rows,)}
     for key, shape in shapes.items():
@@ -190,14 +195,15 @@ def _phi(module, nonlinearity):
 
 
 def _packed(weights, place, order):
-    """Keras's `[kernel, recurrent_kernel, bias]` of one layer and direction."""
+    """`[kernel, recurrent_kernel, bias]` of one layer and direction, and its projection."""
 
     def packed(name):
         gates = np.split(weights[f"{name}_{place}"], len(order))
         return np.concatenate([gates[k] for k in order]).T
 
     kernels = [packed("weight_ih"), packed("weight_hh")]
-    if f"bias_ih_{place}" not in weights:
-        return kernels
-    biases = [packed("bias_ih"), packed("bias_hh")]
-    return [*kernels, np.stack(biases) if len(order) == 3 else sum(biases)]
+    if f"bias_ih_{place}" in weights:
+        biases = [packed("bias_ih"), packed("bias_hh")]
+        kernels.append(np.stack(biases) if len(order) == 3 else sum(biases))
+    projection = [weights[f"weight_hr_{place}"].T] if f"weight_hr_{place}" in weights else []
+    return kernels + projection

@@ -6,19 +6,45 @@ from rnn_keras.layers.deep import DeepRNN
 from rnn_keras.layers.gates import record_gates
 from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
 from rnn_keras.layers.layer import RecurrentLayer
+from rnn_keras.layers.layer_norm import (
+    LayerNormGRU,
+    LayerNormGRUCell,
+    LayerNormLSTM,
+    LayerNormLSTMCell,
+    layer_norm_gru_step,
+    layer_norm_lstm_step,
+)
 from rnn_keras.layers.lstm import LSTM, LSTMCell, lstm_step
+from rnn_keras.layers.mgu import MGU, MGUCell, mgu_step
+from rnn_keras.layers.packed import PackedCell
+from rnn_keras.layers.peephole import PeepholeLSTM, PeepholeLSTMCell, peephole_lstm_step
 from rnn_keras.layers.plans import explain, use_plan
+from rnn_keras.layers.projected import ProjectedLSTM, ProjectedLSTMCell, projected_lstm_step
+from rnn_keras.layers.slstm import SLSTM, SLSTMCell, slstm_step
 from rnn_keras.layers.streaming import carried_states
 from rnn_keras.layers.vanilla import VanillaRNN, VanillaRNNCell, rnn_step
 
 __all__ = [
     "GRU",
     "LSTM",
+    "MGU",
+    "SLSTM",
     "Bidirectional",
     "DeepRNN",
     "GRUCell",
     "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
+    "MGUCell",
+    "PackedCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "ProjectedLSTM",
+    "ProjectedLSTMCell",
     "RecurrentLayer",
+    "SLSTMCell",
     "TextbookCell",
     "VanillaRNN",
     "VanillaRNNCell",
@@ -26,8 +52,14 @@ __all__ = [
     "explain",
     "gru_reset_after_step",
     "gru_step",
+    "layer_norm_gru_step",
+    "layer_norm_lstm_step",
     "lstm_step",
+    "mgu_step",
+    "peephole_lstm_step",
+    "projected_lstm_step",
     "rnn_step",
+    "slstm_step",
     "use_plan",
     "record_gates",
 ]

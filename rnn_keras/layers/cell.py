@@ -31,10 +31,12 @@ class TextbookCell:
     Attributes:
         gate_names, candidate_names: the symbols of the results of σ and φ in `step`, in order, with
             `_` for none; `record_gates` uses them as keys.
+        state_names: the symbols of the states, in order.
     """
 
     gate_names: tuple[str, ...] = ()
     candidate_names: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ("H",)
 
     @positional_as_in_keras
     def __init__(self, units: int, **options: Any) -> None:
@@ -99,7 +101,7 @@ class TextbookCell:
         Returns:
             The tuple of projected inputs that `step` takes, each `(..., features)`.
         """
-        kernel, bias = ops.convert_to_tensor(self.kernel), self.input_bias
+        kernel = ops.convert_to_tensor(self.kernel)
         if isinstance(masks, list):
             kernels = ops.split(kernel, len(masks), axis=-1)
             products = [_product(X * m, W) for m, W in zip(masks, kernels)]
@@ -108,7 +110,11 @@ class TextbookCell:
             # One product per part: to split a single product would copy it.
             X = X if masks is None else X * masks
             x = tuple(_product(X, W) for W in self.split_projection(kernel))
-        if bias is None:
+        return self.finish_projection(x)
+
+    def finish_projection(self, x: Tensors) -> Tensors:
+        """The products `X W_x` with the bias added."""
+        if (bias := self.input_bias) is None:
             return x
         biases = self.split_projection(ops.convert_to_tensor(bias))
         return tuple(piece + ops.cast(b, piece.dtype) for piece, b in zip(x, biases))

@@ -98,7 +98,7 @@ def _over_time(layer, sequences, state, mask):
         steps[t] = {
             **dict(zip(probe.gate_names, gates)),
             **dict(zip(probe.candidate_names, candidates)),
-            **dict(zip(("H", "C"), state)),
+            **dict(zip(probe.state_names, state)),
         }
     return {
         symbol: ops.convert_to_numpy(ops.stack([steps[t][symbol] for t in times], axis=1))

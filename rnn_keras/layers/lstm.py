@@ -42,6 +42,7 @@ class LSTMCell(TextbookCell, keras.layers.LSTMCell):
     """One step of `LSTM`, with the options and weights of `keras.layers.LSTMCell`."""
 
     gate_names, candidate_names = ("I", "F", "_", "O"), ("C_tilde",)
+    state_names = ("H", "C")
 
     def step(self, x, state, weights, affine):
         """`lstm_step` with this cell's activations."""

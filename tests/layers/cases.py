@@ -16,7 +16,7 @@ from tests import oracle
 class Case:
     name: str
     ours: type
-    keras: type
+    keras: type | None
     equations: Callable
     gates: int
     states: int = 1
@@ -35,11 +35,18 @@ class Case:
 
     def oracle(self, weights, X, state=()):
         """Outputs (batch, time, units) and final states in float64."""
-        return self.equations(X, *oracle.unpack(weights, self.gates), *state)
+        weights = [np.asarray(w, np.float64) for w in weights]
+        if not self.gates:  # the oracle takes the weights as they are
+            return self.equations(X, weights, *state)
+        return self.equations(X, *oracle.unpack(weights[:3], self.gates), *weights[3:], *state)
 
     def state(self, batch, units, scale=0.5):
         """A non-zero initial state as NumPy arrays."""
-        return [scale * normal(i, batch, units) for i in range(self.states)]
+        sizes = [self.options.get("size", units), *[units] * (self.states - 1)]
+        state = [scale * normal(i, batch, size) for i, size in enumerate(sizes)]
+        if self.name == "slstm":  # a sum of positive terms
+            state[2] = np.abs(state[2]) + 1
+        return state
 
 
 VANILLA = Case("vanilla", layers.VanillaRNN, keras.layers.SimpleRNN, oracle.vanilla_rnn, 1)
@@ -54,6 +61,22 @@ GRU_RESET_AFTER = Case(
 )
 LSTM = Case("lstm", layers.LSTM, keras.layers.LSTM, oracle.lstm, 4, states=2)
 ALL = [VANILLA, GRU, GRU_RESET_AFTER, LSTM]
+CELLS = [  # that Keras does not have
+    Case("mgu", layers.MGU, None, oracle.mgu, 2),
+    Case("peephole_lstm", layers.PeepholeLSTM, None, oracle.peephole_lstm, 4, states=2),
+    Case("layer_norm_lstm", layers.LayerNormLSTM, None, oracle.layer_norm_lstm, 0, states=2),
+    Case("layer_norm_gru", layers.LayerNormGRU, None, oracle.layer_norm_gru, 0),
+    Case(
+        "projected_lstm",
+        layers.ProjectedLSTM,
+        None,
+        oracle.projected_lstm,
+        4,
+        states=2,
+        options={"size": 2},
+    ),
+    Case("slstm", layers.SLSTM, None, oracle.slstm, 4, states=4),
+]
 VARIANTS = [
     Case(
         f"vanilla_{name}",

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.layers.cases import ALL, GRU, LSTM, VANILLA, VARIANTS, normal, parametrise, randomise
+from tests.layers.cases import (
+    ALL,
+    CELLS,
+    GRU,
+    LSTM,
+    VANILLA,
+    VARIANTS,
+    normal,
+    parametrise,
+    randomise,
+)
 from tests.layers.cases import values_and_gradients as differentiate
 
 BATCH, TIME, INPUTS, UNITS = 3, 5, 4, 6
@@ -17,7 +27,7 @@ MODES = {
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
-@parametrise(ALL + VARIANTS)
+@parametrise(ALL + VARIANTS + CELLS)
 def test_values_equal_the_oracle(case, dtype, tolerance, mode):
     layer = case.layer(UNITS, return_sequences=True, return_state=True, dtype=dtype)
     randomise(layer, INPUTS)
@@ -26,12 +36,12 @@ def test_values_equal_the_oracle(case, dtype, tolerance, mode):
     outputs, *final = call(tf.cast(X, dtype), [tf.cast(s, dtype) for s in state])
     expected, expected_final = case.oracle(layer.get_weights(), X, state)
     assert outputs.dtype == dtype and len(final) == case.states
-    np.testing.assert_allclose(outputs, expected, rtol=0, atol=tolerance)
-    np.testing.assert_allclose(final, expected_final, rtol=0, atol=tolerance)
+    for a, b in zip([outputs, *final], [expected, *expected_final], strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-@parametrise(ALL + VARIANTS)
+@parametrise(ALL + VARIANTS + CELLS)
 def test_gradients_equal_finite_differences(case, training):
     """Of the oracle: with respect to the inputs, the initial state and each weight."""
     layer = case.layer(3, return_sequences=True, return_state=True, dtype="float64")

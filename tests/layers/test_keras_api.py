@@ -8,7 +8,18 @@ import pytest
 import tensorflow as tf
 
 from rnn_keras import layers
-from tests.layers.cases import ALL, GRU, LSTM, VANILLA, VARIANTS, normal, parametrise, randomise
+from rnn_keras.layers import Bidirectional, DeepRNN
+from tests.layers.cases import (
+    ALL,
+    CELLS,
+    GRU,
+    LSTM,
+    VANILLA,
+    VARIANTS,
+    normal,
+    parametrise,
+    randomise,
+)
 from tests.layers.cases import values_and_gradients as differentiate
 
 BATCH, TIME, INPUTS, UNITS = 3, 5, 4, 6
@@ -57,15 +68,15 @@ def test_config_round_trip(case, options):
     assert {k: config[k] for k in compared} == {k: builtin[k] for k in compared}
 
 
-@parametrise(ALL + VARIANTS)
+@parametrise(ALL + VARIANTS + CELLS)
 def test_keras_file_round_trip(case, tmp_path):
-    """Through a file, with no `custom_objects`; Bidirectional and a cell in an RNN included."""
+    """Through a file, with no `custom_objects`; wrapped in Keras's classes and in ours."""
     model = keras.Sequential(
         [
             keras.Input((None, INPUTS)),
             keras.layers.Bidirectional(case.layer(UNITS, return_sequences=True)),
             keras.layers.RNN(case.cell(UNITS), return_sequences=True),
-            case.layer(UNITS),
+            DeepRNN([Bidirectional(case.layer(UNITS)), case.layer(UNITS)]),
         ]
     )
     model.save(tmp_path / "model.keras")

@@ -8,7 +8,7 @@ import pytest
 
 from rnn_keras.layers import GRU, LSTM, GRUCell, explain, record_gates, use_plan
 from rnn_keras.layers.plans import PLANS
-from tests.layers.cases import ALL, VARIANTS, normal, parametrise, randomise
+from tests.layers.cases import ALL, CELLS, VARIANTS, normal, parametrise, randomise
 from tests.layers.cases import values_and_gradients as differentiate
 
 BATCH, TIME, INPUTS, UNITS = 3, 4, 2, 5
@@ -17,7 +17,7 @@ MASK = np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], bool)
 
 
 @pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
-@parametrise(ALL + VARIANTS)
+@parametrise(ALL + VARIANTS + CELLS)
 def test_the_plans_agree(case, go_backwards):
     layer = case.layer(
         UNITS, return_sequences=True, return_state=True, go_backwards=go_backwards, dtype="float64"

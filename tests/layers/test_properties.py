@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.layers.cases import ALL, normal, parametrise, randomise
+from tests.layers.cases import ALL, CELLS, normal, parametrise, randomise
 
 BATCH, TIME, INPUTS, UNITS = 4, 6, 3, 5
 CUTS = [c for n in range(2, 7) for c in product((1, 2, 3), repeat=n) if sum(c) == TIME]
@@ -30,11 +30,16 @@ def built(case, **options):
     return _built[key]
 
 
+def row(states, i):
+    """Row i of all states, side by side."""
+    return np.concatenate([state[i] for state in states])
+
+
 def assert_close(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-10)
 
 
-@parametrise(ALL)
+@parametrise(ALL + CELLS)
 @given(x=sequences, mask=masks, padding=st.floats(-1e6, 1e6))
 def test_masked_batch_equals_the_unpadded_sequences_one_by_one(case, x, mask, padding):
     layer, state = built(case), case.state(BATCH, UNITS)
@@ -43,11 +48,11 @@ def test_masked_batch_equals_the_unpadded_sequences_one_by_one(case, x, mask, pa
     for i in range(BATCH):
         alone, start = x[i : i + 1, mask[i]], [s[i : i + 1] for s in state]
         if not mask[i].any():  # nothing happened to an all-masked row
-            assert_close([s[i] for s in final], [s[0] for s in start])
+            assert_close(row(final, i), row(start, 0))
             continue
         expected, expected_final = case.oracle(layer.get_weights(), alone, start)
         assert_close(np.asarray(outputs)[i, mask[i]], expected[0])
-        assert_close([s[i] for s in final], [s[0] for s in expected_final])
+        assert_close(row(final, i), row(expected_final, 0))
 
 
 @parametrise(ALL)
