@@ -1,17 +1,18 @@
 """The files that `benchmarks.litert` compares: ours, stock, and the streaming ones."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from apps.char_lm.config import CharLMConfig
 from apps.char_lm.graph import CharLMGraph
 from apps.char_lm.model import build as build_char_lm
-from benchmarks.litert_cases import INPUTS, LAYERS, OUTPUTS, QUANTIZATIONS, TIME
+from apps.common.environment import import_tensorflow
+from benchmarks.cases.litert import INPUTS, LAYERS, OUTPUTS, QUANTIZATIONS, TIME
+from benchmarks.measure.runtime import new_process
 from rnn_keras import export
 from rnn_keras.data import Vocabulary
 
@@ -39,9 +40,6 @@ def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
 
     Returns:
         The files by name, "ours none", ..., an input, and the Keras model's output for it.
-
-    Raises:
-        RuntimeError: the stock conversion failed; with the end of its output.
     """
     keras.utils.set_random_seed(0)
     model = build(layer, units, output, fixed=False)
@@ -57,24 +55,51 @@ def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
             model, files[f"ours {quantization}"], quantization,
             examples={"serving_default": examples}, tolerance=1,
         )  # fmt: skip
-    theirs = [part for q in QUANTIZATIONS for part in (files[f"stock {q}"], q)]
-    command = [sys.executable, "-m", "benchmarks.stock_litert", folder / "stock.keras", *theirs]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode:
-        raise RuntimeError(f"stock conversion failed: {run.stderr[-500:]}")
+    # In a process of its own, because the converter leaks memory and can crash.
+    with new_process(import_tensorflow) as process:
+        stock_files = {q: files[f"stock {q}"] for q in QUANTIZATIONS}
+        process.submit(convert_stock, folder / "stock.keras", stock_files).result()
     x = rng.standard_normal((1, TIME, INPUTS), np.float32)
     return files, x, model(x).numpy()
 
 
-def caller(file: Path, x, threads: int) -> Callable:
-    """A function that runs the only signature of a file on its only input."""
+def convert_stock(file: Path, targets: dict[str, Path]) -> None:
+    """Converts the Keras model in `file` by TensorFlow's converter alone.
+
+    Args:
+        file: a model of a fixed batch and length.
+        targets: by quantization, the file to write.
+    """
+    model = keras.saving.load_model(file, compile=False)
+    for quantization, target in targets.items():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if quantization == "dynamic":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        target.write_bytes(converter.convert())
+
+
+def caller(file: Path, threads: int, **inputs: np.ndarray) -> Callable:
+    """A function that runs the only signature of a file on the same inputs again.
+
+    Its other inputs are states: zeros at first, then what the last call returned.
+    """
     model = export.LiteRTModel(file, threads)
-    ((name, inputs),) = model.signatures.items()
-    (argument,) = inputs
-    return lambda: next(iter(model.run(name, **{argument: x}).values()))
+    ((name, shapes),) = model.signatures.items()
+    states = {
+        state: np.zeros((1, shape[1]), np.float32)
+        for state, (shape, _) in shapes.items()
+        if state not in inputs
+    }
+
+    def run():
+        outputs = model.run(name, **inputs, **states)
+        states.update({state: outputs[state] for state in states})
+        return next(iter(outputs.values()))
+
+    return run
 
 
-def streaming(units: int, vocabulary_size: int, folder: Path, threads: int) -> dict[str, Callable]:
+def streaming(units: int, vocabulary: int, folder: Path, threads: int) -> dict[str, Callable]:
     """One character of a char LM at a time: the `step` of the application, for one character, and
     the `step` of `export.litert`, for any number.
 
@@ -82,13 +107,13 @@ def streaming(units: int, vocabulary_size: int, folder: Path, threads: int) -> d
         By name, functions that read the same character again, from the states of the last call.
     """
     keras.utils.set_random_seed(0)
-    vocabulary = Vocabulary.from_tokens([chr(33 + i) for i in range(vocabulary_size - 1)])
+    tokens = Vocabulary.from_tokens([chr(33 + i) for i in range(vocabulary - 1)])
     config = CharLMConfig(cell="lstm", units=units, layers=1)
-    graph = CharLMGraph(config, build_char_lm(config, len(vocabulary)), vocabulary)
+    graph = CharLMGraph(config, build_char_lm(config, vocabulary), tokens)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    hidden = keras.layers.Embedding(len(vocabulary), config.embedding)(ids)
+    hidden = keras.layers.Embedding(vocabulary, config.embedding)(ids)
     hidden = keras.layers.LSTM(units, return_sequences=True)(hidden)
-    model = keras.Model(ids, keras.layers.Dense(len(vocabulary), name="logits")(hidden))
+    model = keras.Model(ids, keras.layers.Dense(vocabulary, name="logits")(hidden))
     one = np.zeros(1, np.int32)
     calls = {}
     for quantization in QUANTIZATIONS:
@@ -97,23 +122,7 @@ def streaming(units: int, vocabulary_size: int, folder: Path, threads: int) -> d
             {"step": graph.litert["step"]}, [graph.streaming], file, quantization,
             examples={"step": graph.examples()["step"]},
         )  # fmt: skip
-        calls[f"char LM {quantization}"] = streaming_caller(file, one, threads)
+        calls[f"char LM {quantization}"] = caller(file, threads, ids=one)
         export.litert(model, file, quantization, ["step"])
-        calls[f"any length {quantization}"] = streaming_caller(file, one[None], threads)
+        calls[f"any length {quantization}"] = caller(file, threads, ids=one[None])
     return calls
-
-
-def streaming_caller(file: Path, ids, threads: int) -> Callable:
-    """A function that runs `step` on the same ids again, from the states of the last call."""
-    model = export.LiteRTModel(file, threads)
-    states = {
-        name: np.zeros((1, shape[1]), np.float32)
-        for name, (shape, _) in model.signatures["step"].items()
-        if name != "ids"
-    }
-
-    def run():
-        outputs = model.run("step", ids=ids, **states)
-        states.update({name: outputs[name] for name in states})
-
-    return run

@@ -1,6 +1,10 @@
-"""Sets up the measuring process: threads, seeds, available frameworks."""
+"""Sets up the processes that measure: threads, seeds, available frameworks."""
 
 import importlib.util
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from apps.common.environment import import_tensorflow
 
@@ -31,3 +35,14 @@ def prepare(threads: int) -> None:
         torch.manual_seed(0)
     # Initialisation of the libraries must not count as a contender's first call.
     tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(()))
+
+
+def new_process(prepare: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """One process that starts afresh, with nothing of this one, for a `with` block.
+
+    Args:
+        prepare: called first, with `arguments`.
+        *arguments: its arguments.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=prepare, initargs=arguments)

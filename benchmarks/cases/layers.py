@@ -1,4 +1,4 @@
-"""The networks of `benchmarks.layers` and their operation counts, without any framework."""
+"""The sizes and networks of `layers` and `scaling`, operation counts; without any framework."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -64,6 +64,9 @@ class Case:
     depth: int = 1
     note: str = ""
 
+
+TAU = 64  # time steps of a chunk of truncated BPTT
+FULL, TRUNCATED, KERAS = "ours", f"ours, truncated at {TAU}", "Keras"  # contenders of `scaling`
 
 _OTHER_EQUATION = "PyTorch has the GRU with the reset gate after the product only."
 

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 import rnn_keras.layers
-from benchmarks.cases import CASES, Case, Shape
-from benchmarks.runtime import has_torch
-from benchmarks.timing import Call, Contest
+from benchmarks.cases.layers import CASES, FULL, KERAS, TAU, TRUNCATED, Case, Shape
+from benchmarks.measure.runtime import has_torch
+from benchmarks.measure.timing import Call, Contest
 
 MODES = {"graph": None, "jit": True}  # by name, `jit_compile` of the function around the step
 MATMUL_SIZE = 1024
@@ -41,6 +41,23 @@ def contest(name: str, shape: Shape, training: bool) -> Contest:
     if has_torch():
         calls["PyTorch"] = torch_call(case, shape, X, training)
     return Contest(calls, {side: f"{side} {fit_mode(model)}" for side, model in models.items()})
+
+
+def bptt_contest(shape: Shape, truncated: bool) -> Contest:
+    """Training steps of an LSTM over the whole sequence, each compiled as `Model.fit` would.
+
+    Args:
+        shape: the sizes.
+        truncated: whether one contender runs truncated BPTT, in chunks of `TAU` steps.
+    """
+    X = np.random.default_rng(0).standard_normal(shape[:3], np.float32)
+    calls = {}
+    for name, build in ((FULL, build_ours), (KERAS, build_keras)):
+        model = build(CASES["LSTM"], shape)
+        calls[name] = tensorflow_call(model, X, True, MODES[fit_mode(model)])
+    if truncated:
+        calls[TRUNCATED] = truncated_call(X, shape.units)
+    return Contest(calls)
 
 
 def build_ours(case: Case, shape: Shape) -> keras.Model:
@@ -92,6 +109,29 @@ def tensorflow_call(model: keras.Model, X: np.ndarray, training: bool, jit_compi
     return synchronous(functools.partial(step, tf.constant(X)))
 
 
+def truncated_call(X: np.ndarray, units: int) -> Call:
+    """Truncated BPTT over `X`: a gradient per chunk; the carried state cuts it off."""
+    layer = rnn_keras.layers.LSTM(units, return_sequences=True, return_state=True)
+    chunks = [tf.constant(X[:, start : start + TAU]) for start in range(0, X.shape[1], TAU)]
+    zeros = [tf.zeros((X.shape[0], units))] * 2
+    layer(chunks[0][:, :1])  # builds the weights outside the step
+
+    @tf.function(autograph=False)
+    def step(chunk, state):
+        with tf.GradientTape() as tape:
+            H, *state = layer(chunk, initial_state=state, training=True)
+            loss = tf.reduce_sum(tf.square(H))
+        return state, tape.gradient(loss, layer.trainable_variables)
+
+    def run():
+        state = zeros
+        for chunk in chunks:
+            state, _ = step(chunk, state)
+        return state
+
+    return synchronous(run)
+
+
 def torch_call(case: Case, shape: Shape, X: np.ndarray, training: bool) -> Call:
     """One step of PyTorch's layer, batch first as all others."""
     import torch
@@ -116,16 +156,28 @@ def torch_call(case: Case, shape: Shape, X: np.ndarray, training: bool) -> Call:
     return train if training else forward
 
 
-def matmul_call(size: int = MATMUL_SIZE) -> Call:
-    """A product of two square matrices, compiled by XLA, the fastest one here; see the floor."""
-    A = tf.random.normal((size, size))
+def dropout_calls(batch: int, time: int, units: int) -> dict[str, Call]:
+    """By name, forward passes of dropout and of an LSTM in training mode, in each mode."""
+    X = tf.random.normal((batch, time, units))
+    layers = {
+        "mask per step": keras.layers.Dropout(0.5),
+        "mask for all steps": keras.layers.Dropout(0.5, noise_shape=(None, 1, None)),
+        "LSTM": rnn_keras.layers.LSTM(units, return_sequences=True),
+    }
+    calls = {}
+    for name, layer in layers.items():
+        layer.build(X.shape)
+        for mode, jit_compile in MODES.items():
+            forward = tf.function(functools.partial(layer, training=True), jit_compile=jit_compile)
+            calls[f"{name}, {mode}"] = synchronous(functools.partial(forward, X))
+    return calls
+
+
+def matmul() -> tuple[Call, int]:
+    """A large matrix product, compiled by XLA, the fastest one here; and its operations."""
+    A = tf.random.normal((MATMUL_SIZE, MATMUL_SIZE))
     product = tf.function(tf.matmul, jit_compile=True)
-    return synchronous(lambda: product(A, A))
-
-
-def matmul_rate(seconds: float, size: int = MATMUL_SIZE) -> float:
-    """Operations per second from the seconds of one `matmul_call`."""
-    return 2 * size**3 / seconds
+    return synchronous(lambda: product(A, A)), 2 * MATMUL_SIZE**3
 
 
 def synchronous(call: Callable) -> Call:
