@@ -6,6 +6,7 @@ The floor is the time of the matrix products alone.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 
@@ -64,30 +65,24 @@ def measure(name: str, pass_: str, shape: Shape, seconds: float, process=None) -
     matmul, operations = contenders.matmul()
     matmul()
     row["seconds"] = interleave({**contest.calls, "matmul": matmul}, seconds)
-    rate = operations / row["seconds"]["matmul"]["median"]
-    row["flops"] = flops(CASES[name], shape, training=training)
-    row["matmul_flops_per_second"] = rate
-    row["floor_seconds"] = row["flops"] / rate
     row["fit"] = contest.fit
-    row["over_ours"] = ratios(row)
+    median = {who: timing["median"] for who, timing in row["seconds"].items()}
+    row["flops"] = flops(CASES[name], shape, training=training)
+    row["matmul_flops_per_second"] = operations / median["matmul"]
+    row["floor_seconds"] = row["flops"] / row["matmul_flops_per_second"]
+    ours = median[contest.fit["ours"]]  # ratios compare what `Model.fit` runs
+    row["over_ours"] = {
+        "Keras": median[contest.fit["Keras"]] / ours,
+        "PyTorch": median["PyTorch"] / ours if "PyTorch" in median else None,
+        "floor": row["floor_seconds"] / ours,
+    }
     if training and process:
         row["peak_memory_bytes"] = peak_memories(process, contenders.contest, name, shape, training)
     return row
 
 
-def ratios(row: Row) -> dict[str, float | None]:
-    """The median of each rival, and the floor, over that of ours; both as `Model.fit` runs them."""
-    medians = {who: timing["median"] for who, timing in row["seconds"].items()}
-    ours = medians[row["fit"]["ours"]]
-    return {
-        "Keras": medians[row["fit"]["Keras"]] / ours,
-        "PyTorch": medians["PyTorch"] / ours if "PyTorch" in medians else None,
-        "floor": row["floor_seconds"] / ours,
-    }
-
-
 def tables(rows: list[Row]) -> list[str]:
-    """The rows in Markdown: times and ratios, then first calls and memory, then notes."""
+    """The rows in Markdown: times and ratios, then first calls and memory."""
     shown = [who for who in CONTENDERS if any(who in row["seconds"] for row in rows)]
     times, costs = [], []
     for row in rows:
@@ -99,7 +94,6 @@ def tables(rows: list[Row]) -> list[str]:
         peaks = row.get("peak_memory_bytes", {})
         firsts = {f"s: {who}": row["first_call_seconds"].get(who) for who in shown}
         costs.append({**head, **firsts, **{f"MiB: {k}": mebibytes(peaks.get(k)) for k in shown}})
-    names = dict.fromkeys(row["case"] for row in rows)
     return [
         "Milliseconds per call, median (interquartile range); `*` is what `Model.fit` runs here, "
         "and what the ratios compare. Shapes are batch x time x inputs x units.",
@@ -107,7 +101,7 @@ def tables(rows: list[Row]) -> list[str]:
         "Seconds of the first call (trace + compile), and peak memory of one training step.",
         markdown(costs),
         COUNTED,
-        *(f"{name}: {CASES[name].note}" for name in names if CASES[name].note),
+        "PyTorch's GRU always applies the reset gate after the product.",
     ]
 
 
@@ -137,11 +131,10 @@ def plot(rows: list[Row]):
 
 def measure_all(arguments: argparse.Namespace) -> Iterator[Row]:
     """All rows."""
+    cases = itertools.product(arguments.passes, arguments.cases, arguments.shapes)
     with memory_process(arguments.threads) as process:
-        for pass_ in arguments.passes:
-            for name in arguments.cases:
-                for shape in arguments.shapes:
-                    yield measure(name, pass_, shape, arguments.seconds, process)
+        for pass_, name, shape in cases:
+            yield measure(name, pass_, shape, arguments.seconds, process)
 
 
 @cli.command

@@ -4,6 +4,7 @@ python -m benchmarks.litert [--layers LSTM] [--units 128] [--outputs last]
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -170,10 +171,9 @@ def plot(rows: list[Row]):
 def measure_all(arguments: argparse.Namespace) -> Iterator[Row]:
     """All rows."""
     seconds, threads = arguments.seconds, arguments.threads
-    for layer in arguments.layers:
-        for units in arguments.units:
-            for output in arguments.outputs:
-                yield measure(layer, units, output, seconds, threads)
+    models = itertools.product(arguments.layers, arguments.units, arguments.outputs)
+    for layer, units, output in models:
+        yield measure(layer, units, output, seconds, threads)
     yield measure_streaming(seconds, threads)
 
 

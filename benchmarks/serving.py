@@ -59,37 +59,19 @@ def measure_memory(workload, count: int) -> Iterator[Row]:
     with workload.server() as (pid, port):
         for tenth in range(1, 11):
             answers = in_a_process(port, workload.requests, max(CONCURRENCY), count=count // 10)
-            errors = answers.figures()["errors"]
-            yield {
-                "requests": tenth * count // 10, "errors": errors, "rss": resident_memory(pid)
-            }  # fmt: skip
+            errors, rss = answers.statuses.total() - answers.statuses[200], resident_memory(pid)
+            yield {"requests": tenth * count // 10, "errors": errors, "rss": rss}
 
 
 def tables(rows: list[Row]) -> list[str]:
     """The rows in Markdown."""
     if "rss" in rows[0]:
-        return [
-            markdown([
-                {"model": row["model"], "requests": row["requests"],
-                 "resident memory, MiB": mebibytes(row["rss"]), "errors": row["errors"]}
-                for row in rows
-            ])
-        ]  # fmt: skip
-    return [
-        markdown([
-            {
-                "model": f"{row['model']} {row['signature']}",
-                "server": row["server"],
-                "connections": row["concurrency"],
-                "requests/s": row["requests_per_second"],
-                "p50, ms": row["p50_ms"],
-                "p99, ms": row["p99_ms"],
-                "server's CPU, ms": row.get("cpu_ms"),
-                "errors": row["errors"],
-            }
-            for row in rows
-        ])
-    ]  # fmt: skip
+        rows = [{**row, "memory, MiB": mebibytes(row["rss"])} for row in rows]
+        columns = ["model", "requests", "memory, MiB", "errors"]
+    else:
+        columns = ["model", "signature", "server", "concurrency", "requests_per_second",
+                   "p50_ms", "p99_ms", "cpu_ms", "errors"]  # fmt: skip
+    return [markdown([{name: row.get(name) for name in columns} for row in rows])]
 
 
 def plot(rows: list[Row]):

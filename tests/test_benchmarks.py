@@ -156,13 +156,13 @@ def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
 def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
     from benchmarks.cases import contenders
 
-    def wrong(case, shape):
-        model = build_keras(case, shape)
-        model.layers[-1].go_backwards = True
+    def wrong(side, case, shape):
+        model = build(side, case, shape)
+        model.layers[-1].go_backwards = side == "Keras"
         return model
 
-    build_keras = contenders.build_keras
-    monkeypatch.setattr(contenders, "build_keras", wrong)
+    build = contenders.build
+    monkeypatch.setattr(contenders, "build", wrong)
     row = layers.measure("VanillaRNN", "forward", SHAPE, 0)
     assert "ours" in row["error"] and "seconds" not in row
 

@@ -17,33 +17,29 @@ from rnn_keras import export
 from rnn_keras.data import Vocabulary
 
 
-def build(layer: str, units: int, output: str, *, fixed: bool) -> keras.Model:
-    """A model of one recurrent layer of Keras.
+def build(layer: str, units: int, output: str, batch: int | None, time: int | None) -> keras.Model:
+    """A model of one recurrent layer of Keras; None leaves batch or time open."""
+    name, options = LAYERS[layer]
+    options = {"return_sequences": output == "sequences", "name": "y", **options}
+    inputs = keras.Input(batch_shape=(batch, time, INPUTS), name="x")
+    return keras.Sequential([inputs, getattr(keras.layers, name)(units, **options)])
+
+
+def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
+    """Files of both sides in their quantizations.
 
     Args:
         layer: one of `LAYERS`.
         units: its size.
-        output: "sequences" or "last".
-        fixed: whether batch and length are fixed to 1 and `TIME`, as stock conversion requires, or
-            open.
-    """
-    name, options = LAYERS[layer]
-    recurrent = getattr(keras.layers, name)(
-        units, return_sequences=output == "sequences", name="y", **options
-    )
-    shape = (1, TIME, INPUTS) if fixed else (None, None, INPUTS)
-    return keras.Sequential([keras.Input(batch_shape=shape, name="x"), recurrent])
-
-
-def whole_sequence(layer: str, units: int, output: str, folder: Path) -> tuple:
-    """Both sides in their quantizations.
+        output: one of `OUTPUTS`.
+        folder: where to write the files.
 
     Returns:
         The files by name, "ours none", ..., an input, and the Keras model's output for it.
     """
     keras.utils.set_random_seed(0)
-    model = build(layer, units, output, fixed=False)
-    stock = build(layer, units, output, fixed=True)
+    model = build(layer, units, output, None, None)
+    stock = build(layer, units, output, 1, TIME)  # the only form that stock conversion takes
     stock.set_weights(model.get_weights())
     stock.save(folder / "stock.keras")
     rng = np.random.default_rng(0)

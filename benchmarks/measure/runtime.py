@@ -37,12 +37,7 @@ def prepare(threads: int) -> None:
     tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(()))
 
 
-def new_process(prepare: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
-    """One process that starts afresh, with nothing of this one, for a `with` block.
-
-    Args:
-        prepare: called first, with `arguments`.
-        *arguments: its arguments.
-    """
+def new_process(prepare: Callable[..., Any] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """One process that shares nothing with this one, after `prepare(*arguments)`; for a `with`."""
     spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(1, spawn, initializer=prepare, initargs=arguments)
