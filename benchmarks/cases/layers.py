@@ -94,9 +94,7 @@ def flops(case: Case, shape: Shape, *, training: bool) -> int:
         width = inputs if layer == 0 else units * (1 + case.bidirectional)
         rows, columns = batch * time, case.gates * units
         x, h = 2 * rows * width * columns, 2 * rows * units * columns
-        of_layer = x + h
-        if training:
-            of_layer += h + h + x  # the gradients of H, W_h, W_x
-            of_layer += x if layer > 0 else 0  # that of X, the output of the layer below
-        total += of_layer * (1 + case.bidirectional)
+        # The gradients of H, W_h, W_x, and that of X, the output of a layer below.
+        backward = h + h + x + x * (layer > 0)
+        total += (x + h + backward * training) * (1 + case.bidirectional)
     return total

@@ -82,7 +82,8 @@ def run(
         if plot:
             save_figure(plot(good), file.with_suffix(".png"))
     errors = [row for row in report["rows"] if "error" in row]
-    print("", *(f"ERROR {progress(row)}" for row in errors), file, sep="\n")
+    print("", *(f"ERROR {progress(row)}" for row in errors), file if report["rows"] else "no rows",
+          sep="\n")  # fmt: skip
     return int(bool(errors))
 
 
