@@ -66,6 +66,7 @@ def convert_stock(file: Path, targets: dict[str, Path]) -> None:
         file: a model of a fixed batch and length.
         targets: by quantization, the file to write.
     """
+    keras.config.disable_interactive_logging()  # of the export, on stdout
     model = keras.saving.load_model(file, compile=False)
     for quantization, target in targets.items():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
