@@ -1,1 +1,1 @@
-"""Measurements, each one command: see README.md."""
+"""Benchmarks, each one command: see README.md."""

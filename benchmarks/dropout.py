@@ -1,49 +1,43 @@
-"""The cost of an LSTM with a dropout mask per time step, and with one mask for all steps."""
+"""What does a dropout mask per time step cost, compared with one for all steps and an LSTM?
+
+python -m benchmarks.dropout [--seconds 10]
+"""
+
+import sys
+from collections.abc import Iterator
 
 from apps.common import cli
-from benchmarks.report import Report, markdown, milliseconds, parser
+from benchmarks.measure.report import Row, markdown, parser, run
+from benchmarks.measure.timing import first_calls, interleave
 
-BATCH, TIME, UNITS = 32, 128, 512
+SHAPE = 32, 128, 512  # batch, time, units
 
 
-def contenders():
-    """By name, forward passes in training mode over `(BATCH, TIME, UNITS)`."""
-    import keras
-    import tensorflow as tf
+def measure(seconds: float) -> Iterator[Row]:
+    """A row for each forward pass."""
+    from benchmarks.cases.contenders import dropout_calls
 
-    from rnn_keras.layers import LSTM
+    calls = dropout_calls(*SHAPE)
+    first_calls(calls)
+    for name, timing in interleave(calls, seconds).items():
+        yield {"name": name, **timing}
 
-    X = tf.random.normal((BATCH, TIME, UNITS))
-    layers = {
-        "mask per step": keras.layers.Dropout(0.5),
-        "mask for all steps": keras.layers.Dropout(0.5, noise_shape=(None, 1, None)),
-        "LSTM": LSTM(UNITS, return_sequences=True),
-    }
-    calls = {}
-    for name, layer in layers.items():
-        layer.build(X.shape)
-        for mode, jit in (("graph", False), ("jit", True)):
-            function = tf.function(lambda x, layer=layer: layer(x, training=True), jit_compile=jit)
-            calls[f"{name}, {mode}"] = lambda function=function: function(X).numpy()
-    return calls
+
+def tables(rows: list[Row]) -> list[str]:
+    """The rows in Markdown."""
+    return [
+        markdown(
+            [{"forward pass": row["name"], "ms: median (interquartile range)": row} for row in rows]
+        )
+    ]
 
 
 @cli.command
-def main(argv=None) -> None:
+def main(argv=None) -> int:
     """The command."""
     arguments = parser("dropout", __doc__, seconds=20).parse_args(argv)
-    from benchmarks.runtime import prepare
-    from benchmarks.timing import first_calls, interleave
-
-    prepare(arguments.threads)
-    report = Report(arguments, "dropout", shape=[BATCH, TIME, UNITS])
-    calls = contenders()
-    first_calls(calls)
-    for name, timing in interleave(calls, arguments.seconds).items():
-        report.add({"name": name, **timing.as_dict()})
-    rows = [(row["name"], milliseconds(row)) for row in report.rows]
-    print(markdown(("forward pass", "ms: median (interquartile range)"), rows))
+    return run("dropout", arguments, measure(arguments.seconds), tables, shape=SHAPE)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

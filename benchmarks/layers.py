@@ -1,13 +1,21 @@
-"""`python -m benchmarks.layers`: each layer compared with Keras, PyTorch and the floor."""
+"""How fast is each layer, and how much memory does it need, compared with Keras and PyTorch?
+
+    python -m benchmarks.layers [--cases LSTM] [--shapes 32,60,5,32] [--passes training]
+
+The floor is the time of the matrix products alone.
+"""
 
 import argparse
+import itertools
 import sys
+from collections.abc import Iterator
 
 from apps.common import cli
-from benchmarks.cases import CASES, COUNTED, SHAPES, Shape, flops
-from benchmarks.memory import MemoryProbe
-from benchmarks.report import Report, Row, markdown, mebibytes, milliseconds, number, parser
-from benchmarks.timing import first_calls, interleave
+from apps.common.plots import legend_below, new_figure
+from benchmarks.cases.layers import CASES, COUNTED, SHAPES, Shape, flops
+from benchmarks.measure.memory import memory_process, peak_memories
+from benchmarks.measure.report import Row, cell, markdown, mebibytes, parser, run
+from benchmarks.measure.timing import first_calls, interleave
 
 CONTENDERS = ("ours graph", "ours jit", "Keras graph", "Keras jit", "PyTorch")
 PASSES = {"training": True, "forward": False}
@@ -15,7 +23,7 @@ PASSES = {"training": True, "forward": False}
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    options = parser("layers", "Time each layer, interleaved with its rivals.", seconds=10)
+    options = parser("layers", __doc__, seconds=10)
     options.add_argument(
         "--shapes", nargs="+", type=Shape.parse, default=SHAPES, metavar="BATCH,TIME,INPUTS,UNITS"
     )
@@ -24,7 +32,7 @@ def parse(argv=None) -> argparse.Namespace:
     return options.parse_args(argv)
 
 
-def measure(name: str, pass_: str, shape: Shape, seconds: float, probe: MemoryProbe | None) -> Row:
+def measure(name: str, pass_: str, shape: Shape, seconds: float, process=None) -> Row:
     """One row.
 
     Args:
@@ -32,12 +40,12 @@ def measure(name: str, pass_: str, shape: Shape, seconds: float, probe: MemoryPr
         pass_: "training" or "forward".
         shape: the sizes.
         seconds: minimum time to measure it.
-        probe: measures the peak memory; None skips that.
+        process: a `memory_process` that measures the peak memory; None skips that.
 
     Returns:
         The row, with "error" instead of times if ours and Keras's do not agree.
     """
-    from benchmarks import contenders
+    from benchmarks.cases import contenders
 
     training = PASSES[pass_]
     row = {"case": name, "pass": pass_, "shape": shape._asdict()}
@@ -54,132 +62,87 @@ def measure(name: str, pass_: str, shape: Shape, seconds: float, probe: MemoryPr
         return {**row, "error": f"{worst} differs from Keras graph by {difference} (relative)"}
     del results
 
-    matmul = contenders.matmul_call()
+    matmul, operations = contenders.matmul()
     matmul()
-    timings = interleave({**contest.calls, "matmul": matmul}, seconds)
-    rate = contenders.matmul_rate(timings["matmul"].median)
-    row["flops"] = flops(CASES[name], shape, training=training)
-    row["matmul_flops_per_second"] = rate
-    row["floor_seconds"] = row["flops"] / rate
-    row["seconds"] = {who: timing.as_dict() for who, timing in timings.items()}
+    row["seconds"] = interleave({**contest.calls, "matmul": matmul}, seconds)
     row["fit"] = contest.fit
-    row["over_ours"] = ratios(row)
-    if training and probe:
-        row["peak_memory_bytes"] = probe.measure(contenders.contest, name, shape, training)
+    median = {who: timing["median"] for who, timing in row["seconds"].items()}
+    row["flops"] = flops(CASES[name], shape, training=training)
+    row["matmul_flops_per_second"] = operations / median["matmul"]
+    row["floor_seconds"] = row["flops"] / row["matmul_flops_per_second"]
+    ours = median[contest.fit["ours"]]  # ratios compare what `Model.fit` runs
+    row["over_ours"] = {
+        "Keras": median[contest.fit["Keras"]] / ours,
+        "PyTorch": median["PyTorch"] / ours if "PyTorch" in median else None,
+        "floor": row["floor_seconds"] / ours,
+    }
+    if training and process:
+        row["peak_memory_bytes"] = peak_memories(process, contenders.contest, name, shape, training)
     return row
 
 
-def ratios(row: Row) -> dict[str, float | None]:
-    """The median of each rival, and the floor, over that of ours; both as `Model.fit` runs them."""
-    medians = {who: timing["median"] for who, timing in row["seconds"].items()}
-    ours = medians[row["fit"]["ours"]]
-    return {
-        "Keras": medians[row["fit"]["Keras"]] / ours,
-        "PyTorch": medians["PyTorch"] / ours if "PyTorch" in medians else None,
-        "floor": row["floor_seconds"] / ours,
-    }
-
-
 def tables(rows: list[Row]) -> list[str]:
-    """The rows in Markdown: times and ratios, then first calls and memory, notes, errors."""
-    good = [row for row in rows if "error" not in row]
-    shown = [who for who in CONTENDERS if any(who in row["seconds"] for row in good)]
+    """The rows in Markdown: times and ratios, then first calls and memory."""
+    shown = [who for who in CONTENDERS if any(who in row["seconds"] for row in rows)]
     times, costs = [], []
-    for row in good:
-        head = [row["case"], row["pass"], str(Shape(**row["shape"]))]
-        marks = {who: "*" if who in row["fit"].values() else "" for who in shown}
-        over_ours = [number(row["over_ours"][side]) for side in ("Keras", "PyTorch", "floor")]
-        cells = [milliseconds(row["seconds"].get(who)) + marks[who] for who in shown]
-        times.append([*head, *cells, f"{1e3 * row['floor_seconds']:.3g}", *over_ours])
-        first, peak = row["first_call_seconds"], row.get("peak_memory_bytes", {})
-        costs.append([*head, *(number(first.get(who)) for who in shown),
-                      *(mebibytes(peak.get(who)) for who in shown)])  # fmt: skip
-    head = ["layer", "pass", "shape"]
-    found = [
+    for row in rows:
+        head = {"layer": row["case"], "pass": row["pass"], "shape": row["shape"]}
+        marks = {who: "*" * (who in row["fit"].values()) for who in shown}
+        cells = {who: cell(row["seconds"].get(who)) + marks[who] for who in shown}
+        ratios = {f"{who}/ours": ratio for who, ratio in row["over_ours"].items()}
+        times.append({**head, **cells, "floor": f"{1e3 * row['floor_seconds']:.3g}", **ratios})
+        peaks = row.get("peak_memory_bytes", {})
+        firsts = {f"s: {who}": row["first_call_seconds"].get(who) for who in shown}
+        costs.append({**head, **firsts, **{f"MiB: {k}": mebibytes(peaks.get(k)) for k in shown}})
+    return [
         "Milliseconds per call, median (interquartile range); `*` is what `Model.fit` runs here, "
         "and what the ratios compare. Shapes are batch x time x inputs x units.",
-        markdown([*head, *shown, "floor", "Keras/ours", "PyTorch/ours", "floor/ours"], times),
+        markdown(times),
         "Seconds of the first call (trace + compile), and peak memory of one training step.",
-        markdown(
-            [*head, *(f"s: {who}" for who in shown), *(f"MiB: {who}" for who in shown)], costs
-        ),
+        markdown(costs),
         COUNTED,
+        "PyTorch's GRU always applies the reset gate after the product.",
     ]
-    for note in dict.fromkeys(CASES[row["case"]].note for row in good):
-        if note:
-            names = dict.fromkeys(r["case"] for r in good if CASES[r["case"]].note == note)
-            found.append(f"{', '.join(names)}: {note}")
-    found += [
-        f"ERROR {row['case']}, {row['pass']}, {Shape(**row['shape'])}: {row['error']}"
-        for row in rows
-        if "error" in row
-    ]
-    return found
 
 
 def plot(rows: list[Row]):
     """Bar charts of the ratios: axes per pass and rival, a group per layer."""
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
+    import pandas as pd
 
-    rows = [row for row in rows if "error" not in row]
-    passes = [p for p in PASSES if any(row["pass"] == p for row in rows)] or list(PASSES)
-    shapes = list(dict.fromkeys(Shape(**row["shape"]) for row in rows))
-    names = [name for name in CASES if any(row["case"] == name for row in rows)]
-    rivals = ["Keras", "PyTorch"] if any("PyTorch" in row["seconds"] for row in rows) else ["Keras"]
-    panels = [(pass_, rival) for pass_ in passes for rival in rivals]
-    figure = Figure(figsize=(7.5, 2.8 * len(panels) + 0.5), layout="constrained")
+    frame = pd.DataFrame(rows).join(pd.DataFrame([row["over_ours"] for row in rows]))
+    frame["shape"] = [cell(row["shape"]) for row in rows]
+    rivals = [rival for rival in ("Keras", "PyTorch") if frame[rival].notna().any()]
+    panels = [(pass_, rival) for pass_ in frame["pass"].unique() for rival in rivals]
+    figure = new_figure(7.5, 2.8 * len(panels) + 0.5)
     grid = figure.subplots(len(panels), squeeze=False)[:, 0]
     for (pass_, rival), axes in zip(panels, grid):
-        for i, shape in enumerate(shapes):
-            of_shape = {
-                row["case"]: row["over_ours"][rival]
-                for row in rows
-                if row["pass"] == pass_ and Shape(**row["shape"]) == shape
-            }
-            width = 0.8 / len(shapes)
-            left = [k - 0.4 + (i + 0.5) * width for k in range(len(names))]
-            heights = [of_shape.get(name) or float("nan") for name in names]
-            shade = colormaps["viridis"](i / len(shapes))
-            axes.bar(left, heights, width, color=shade, label=str(shape))
+        ratios = frame[frame["pass"] == pass_].pivot(index="case", columns="shape", values=rival)
+        ratios = ratios.reindex(frame["case"].unique(), columns=frame["shape"].unique())
+        ratios.plot.bar(ax=axes, width=0.8, rot=0, colormap="viridis", legend=False)
         axes.axhline(1, color="black", linewidth=0.8)
-        wrapped = [name.replace(" ", "\n") for name in names]
-        axes.set_xticks(range(len(names)), wrapped, fontsize=9)
+        axes.set_xticks(axes.get_xticks(), [name.replace(" ", "\n") for name in ratios.index])
         axes.set_title(f"{pass_}: time of {rival} / ours (above 1: ours is faster)", fontsize=11)
-        axes.set_ylabel("ratio of times")
+        axes.set(xlabel="", ylabel="ratio of times")
         axes.grid(axis="y", alpha=0.3)
-    if shapes:
-        handles, labels = grid[0].get_legend_handles_labels()
-        title = "batch x time x inputs x units"
-        figure.legend(handles, labels, title=title, loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, grid[0], 3)
+    figure.legends[0].set_title("batch x time x inputs x units")
     return figure
+
+
+def measure_all(arguments: argparse.Namespace) -> Iterator[Row]:
+    """All rows."""
+    cases = itertools.product(arguments.passes, arguments.cases, arguments.shapes)
+    with memory_process(arguments.threads) as process:
+        for pass_, name, shape in cases:
+            yield measure(name, pass_, shape, arguments.seconds, process)
 
 
 @cli.command
 def main(argv=None) -> int:
-    """The command; the exit code is 1 if any row is an error."""
+    """The command."""
     arguments = parse(argv)
-    from benchmarks.runtime import prepare
-
-    prepare(arguments.threads)
-    report = Report(arguments, "layers", counted_operations=COUNTED)
-    with MemoryProbe(arguments.threads) as probe:
-        for pass_ in arguments.passes:
-            for name in arguments.cases:
-                for shape in arguments.shapes:
-                    report.add(measure(name, pass_, shape, arguments.seconds, probe))
-                    print(progress(report.rows[-1]), file=sys.stderr, flush=True)
-    report.save_plot(plot(report.rows))
-    report.print_tables(*tables(report.rows))
-    return int(any("error" in row for row in report.rows))
-
-
-def progress(row: Row) -> str:
-    """A row in one line."""
-    head = f"{row['case']}, {row['pass']}, {Shape(**row['shape'])}: "
-    if "error" in row:
-        return head + row["error"]
-    return head + ", ".join(f"{who} {number(x)}" for who, x in row["over_ours"].items()) + " x ours"
+    rows = measure_all(arguments)
+    return run("layers", arguments, rows, tables, plot, counted_operations=COUNTED)
 
 
 if __name__ == "__main__":

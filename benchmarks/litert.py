@@ -1,36 +1,35 @@
-"""`python -m benchmarks.litert`: our LiteRT files compared with those of TensorFlow's converter."""
+"""How large and how fast are our LiteRT files, compared with those of TensorFlow's converter?
+
+python -m benchmarks.litert [--layers LSTM] [--units 128] [--outputs last]
+"""
 
 import argparse
+import itertools
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from apps.common import cli
-from benchmarks.litert_cases import (
-    DYNAMIC_SIZE_TARGET,
-    DYNAMIC_TIME_TARGET,
-    INPUTS,
-    LAYERS,
-    OUTPUTS,
-    STREAMING_TARGET,
-    STREAMING_UNITS,
-    STREAMING_VOCABULARY,
-    TIME,
-    TIME_TARGETS,
-    TOLERANCES,
-    WHO,
-)
-from benchmarks.report import Report, Row, markdown, number, parser
-from benchmarks.timing import first_calls, interleave
+from apps.common.plots import legend_below, new_figure
+from benchmarks.cases import litert as cases
+from benchmarks.cases.litert import CONTENDERS
+from benchmarks.measure.report import Row, markdown, parser, run
+from benchmarks.measure.timing import first_calls, interleave
+
+STOCK = "stock none"  # Keras's own export, not quantized
 
 
 def parse(argv=None) -> argparse.Namespace:
     """The options."""
-    text = "Size and latency at batch 1 of LiteRT files, ours and those of stock Keras layers."
-    options = parser("litert", text, seconds=5)
-    options.add_argument("--layers", nargs="*", choices=list(LAYERS), default=list(LAYERS))
+    options = parser("litert", __doc__, seconds=5)
+    options.add_argument(
+        "--layers", nargs="*", choices=list(cases.LAYERS), default=list(cases.LAYERS)
+    )
     options.add_argument("--units", nargs="+", type=int, default=[128, 512])
-    options.add_argument("--outputs", nargs="+", choices=list(OUTPUTS), default=list(OUTPUTS))
+    options.add_argument(
+        "--outputs", nargs="+", choices=list(cases.OUTPUTS), default=list(cases.OUTPUTS)
+    )
     options.set_defaults(threads=1)
     return options.parse_args(argv)
 
@@ -41,109 +40,102 @@ def measure(layer: str, units: int, output: str, seconds: float, threads: int) -
     Returns:
         The row, with "error" instead of times if a file's results differ from the model's.
     """
-    import numpy as np
-
-    from benchmarks import litert_files
+    from benchmarks.cases import litert_files
+    from benchmarks.cases.contenders import disagreement
 
     row = {"layer": layer, "units": units, "output": output}
     with tempfile.TemporaryDirectory() as folder:
         files, x, expected = litert_files.whole_sequence(layer, units, output, Path(folder))
         row["bytes"] = {who: file.stat().st_size for who, file in files.items()}
-        calls = {who: litert_files.caller(file, x, threads) for who, file in files.items()}
+        calls = {who: litert_files.caller(file, threads, x=x) for who, file in files.items()}
     _, results = first_calls(calls)
-    scale = np.abs(expected).max()
-    row["difference"] = {
-        who: float(np.abs(result - expected).max() / scale) for who, result in results.items()
-    }
+    row["difference"] = {who: disagreement([result], [expected]) for who, result in results.items()}
     for who, difference in row["difference"].items():
-        if not difference <= TOLERANCES[who.split()[1]]:
+        if difference > cases.TOLERANCES[who.split()[1]]:
             return {**row, "error": f"{who} differs from the Keras model by {difference:.1e}"}
-    timings = interleave(calls, seconds)
-    row["seconds"] = {who: timing.as_dict() for who, timing in timings.items()}
-    return row
+    return {**row, "seconds": interleave(calls, seconds)}
 
 
 def measure_streaming(seconds: float, threads: int) -> Row:
     """The row of one character at a time, from Python."""
-    from benchmarks import litert_files
+    from benchmarks.cases import litert_files
 
-    sizes = {"units": STREAMING_UNITS, "vocabulary": STREAMING_VOCABULARY}
     with tempfile.TemporaryDirectory() as folder:
-        calls = litert_files.streaming(*sizes.values(), Path(folder), threads)
+        calls = litert_files.streaming(**cases.STREAMING, folder=Path(folder), threads=threads)
     first_calls(calls)
-    timings = interleave(calls, seconds)
-    times = {who: timing.as_dict() for who, timing in timings.items()}
-    return {"streaming": sizes, "seconds": times}
+    return {"streaming": cases.STREAMING, "seconds": interleave(calls, seconds)}
 
 
-def target_ratios(row: Row) -> dict[str, tuple[float, float | None]]:
-    """The values of a row that have a target: by name the value and its target, None for none."""
-    median = {who: timing["median"] for who, timing in row["seconds"].items()}
+def target_ratios(row: Row) -> dict[str, float]:
+    """The values of a row that may have a target, by name."""
     if "streaming" in row:
-        return {"µs per character": (1e6 * median["char LM none"], 1e6 * STREAMING_TARGET)}
-    target = TIME_TARGETS.get((row["output"], row["units"]))
-    size = row["bytes"]["ours dynamic"] / row["bytes"]["ours none"]
+        return {"µs per character": microseconds(row, "char LM none")}
+    time = microseconds(row, "ours dynamic") / microseconds(row, "ours none")
     return {
-        "ours/stock": (median["ours none"] / median["stock none"], target),
-        "int8/float time": (median["ours dynamic"] / median["ours none"], DYNAMIC_TIME_TARGET),
-        "int8/float size": (size, DYNAMIC_SIZE_TARGET),
+        "ours/stock": microseconds(row, "ours none") / microseconds(row, STOCK),
+        "int8/float time": time,
+        "int8/float size": row["bytes"]["ours dynamic"] / row["bytes"]["ours none"],
     }
 
 
-def tables(rows: list[Row]) -> list[str]:
-    """The rows in Markdown: times and sizes, streaming, errors, and missed targets."""
-    good = [row for row in rows if "seconds" in row]
-    body = []
-    for row in (row for row in good if "layer" in row):
-        times = [f"{1e6 * row['seconds'][who]['median']:,.0f}" for who in WHO]
-        sizes = [f"{row['bytes'][who] / 1e3:,.0f}" for who in WHO]
-        ratios = [number(figure) for figure, _ in target_ratios(row).values()]
-        body.append([title(row), *times, *sizes, *ratios])
-    head = [
-        "model", *(f"µs: {who}" for who in WHO), *(f"kB: {who}" for who in WHO),
-        "ours/stock", "int8/float time", "int8/float size",
-    ]  # fmt: skip
-    found = [
-        f"Microseconds per call from Python at batch 1, {TIME} steps of {INPUTS} inputs, median. "
-        "none: float32; dynamic: int8 weights. The ratio ours/stock is of the float files.",
-        markdown(head, body),
+def missed_targets(row: Row) -> list[str]:
+    """A line for each target that a row misses."""
+    targets = {
+        **cases.TARGETS,
+        "ours/stock": cases.TIME_TARGETS.get((row.get("output"), row.get("units"))),
+    }
+    return [
+        f"MISSED {title(row)}: {what} is {ratio:.2f}, the target at most {targets[what]:g}"
+        for what, ratio in target_ratios(row).items()
+        if targets[what] and ratio > targets[what]
     ]
-    found += [
+
+
+def tables(rows: list[Row]) -> list[str]:
+    """The rows in Markdown: times and sizes, our quantizations, streaming, and missed targets."""
+    layers = [row for row in rows if "layer" in row]
+    body = [
+        {
+            "model": title(row),
+            **{f"µs: {who}": microseconds(row, who) for who in CONTENDERS},
+            **{f"kB: {who}": row["bytes"][who] / 1e3 for who in CONTENDERS},
+            **target_ratios(row),
+        }
+        for row in layers
+    ]
+    quantized = [
+        {
+            "model": title(row),
+            "quantization": quantization,
+            "kB": row["bytes"][f"ours {quantization}"] / 1e3,
+            "µs": microseconds(row, f"ours {quantization}"),
+            "difference": f"{row['difference'][f'ours {quantization}']:.0e}",
+        }
+        for row in layers
+        if row["output"] == "sequences"
+        for quantization in cases.OUTPUTS["sequences"]
+    ]
+    streaming = [
+        {"µs per character": title(row), **{k: microseconds(row, k) for k in row["seconds"]}}
+        for row in rows
+        if "streaming" in row
+    ]
+    return [
+        f"Microseconds per call from Python at batch 1, {cases.TIME} steps of {cases.INPUTS} "
+        "inputs, median. none: float32; dynamic: int8 weights. The ratio ours/stock is of the "
+        "float files.",
+        markdown(body),
         "Our files by quantization: kB, µs, and the largest difference from the Keras model over "
         "its largest value.",
-        markdown(["model", "quantization", "kB", "µs", "difference"], quantized(good)),
-    ]
-    for row in good:
-        if "streaming" in row:
-            times = ", ".join(f"{who} {1e6 * t['median']:.1f}" for who, t in row["seconds"].items())
-            found.append(f"{title(row)}, µs per character: {times}")
-    found += [f"ERROR {title(row)}: {row['error']}" for row in rows if "error" in row]
-    return found + [
-        f"MISSED {title(row)}: {what} is {figure:.2f}, the target at most {target:g}"
-        for row in good
-        for what, (figure, target) in target_ratios(row).items()
-        if target is not None and figure > target
+        markdown(quantized),
+        markdown(streaming),
+        *(line for row in rows for line in missed_targets(row)),
     ]
 
 
-def quantized(rows: list[Row]) -> list[list[str]]:
-    """A line for each of our files that returns sequences."""
-    return [
-        [
-            title(row),
-            quantization,
-            f"{row['bytes'][who] / 1e3:,.0f}",
-            f"{1e6 * row['seconds'][who]['median']:,.0f}",
-            f"{row['difference'][who]:.0e}",
-        ]
-        for row in rows
-        if row.get("output") == "sequences"
-        for quantization in OUTPUTS["sequences"]
-        for who in [f"ours {quantization}"]
-    ]
-
-
-STOCK = "stock none"  # Keras's own export, not quantized
+def microseconds(row: Row, who: str) -> float:
+    """The median of a contender."""
+    return 1e6 * row["seconds"][who]["median"]
 
 
 def title(row: Row) -> str:
@@ -155,64 +147,42 @@ def title(row: Row) -> str:
 
 def plot(rows: list[Row]):
     """Bar chart of the time over that of the stock float file, a group per model."""
-    from matplotlib.figure import Figure
+    import pandas as pd
 
-    rows = [row for row in rows if "seconds" in row and "layer" in row]
-    figure = Figure(figsize=(7, 1.5 + 0.5 * len(rows)), layout="constrained")
+    rows = [row for row in rows if "layer" in row]
+    times = pd.DataFrame(
+        [{who: microseconds(row, who) for who in CONTENDERS} for row in rows], map(title, rows)
+    )
+    ratios = times.div(times.pop(STOCK), axis="index")
+    ratios.columns = ratios.columns.str.replace("none", "float32")
+    ratios.columns = ratios.columns.str.replace("dynamic", "dynamic-range int8")
+    figure = new_figure(7, 1.5 + 0.5 * len(rows))
     axes = figure.subplots()
-    names = {
-        who: who.replace("none", "float32").replace("dynamic", "dynamic-range int8") for who in WHO
-    }
-    contenders = [who for who in WHO if who != STOCK]  # whose bar is 1
-    for i, who in enumerate(contenders):
-        times = [row["seconds"][who]["median"] / row["seconds"][STOCK]["median"] for row in rows]
-        shade = str(0.2 + 0.3 * i)
-        axes.barh(
-            [k - 0.27 + 0.27 * i for k in range(len(rows))],
-            times,
-            0.27,
-            color=shade,
-            label=names[who],
-        )
-    axes.axvline(1, color="black", linewidth=0.8, label=f"{names[STOCK]} = 1")
-    axes.set_yticks(range(len(rows)), [title(row) for row in rows])
+    ratios.plot.barh(ax=axes, width=0.8, color=["0.2", "0.5", "0.8"], legend=False)
+    axes.axvline(1, color="black", linewidth=0.8, label="stock float32 = 1")
     axes.invert_yaxis()
     axes.set_title("LiteRT at batch 1, by quantization (below 1: faster)", fontsize=11)
-    axes.set_xlabel(f"time / time of {names[STOCK]}, Keras's own export")
+    axes.set_xlabel("time / time of stock float32, Keras's own export")
     axes.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    legend_below(figure, axes)
     return figure
+
+
+def measure_all(arguments: argparse.Namespace) -> Iterator[Row]:
+    """All rows."""
+    seconds, threads = arguments.seconds, arguments.threads
+    models = itertools.product(arguments.layers, arguments.units, arguments.outputs)
+    for layer, units, output in models:
+        yield measure(layer, units, output, seconds, threads)
+    yield measure_streaming(seconds, threads)
 
 
 @cli.command
 def main(argv=None) -> int:
-    """The command; the exit code is 1 if any file is wrong."""
+    """The command; the exit code is 1 if a file is wrong."""
     arguments = parse(argv)
-    from benchmarks.runtime import prepare
-
-    prepare(arguments.threads)
-    report = Report(arguments, "litert", time=TIME, inputs=INPUTS)
-
-    def add(row):
-        report.add(row)
-        print(progress(row), file=sys.stderr, flush=True)
-
-    for layer in arguments.layers:
-        for units in arguments.units:
-            for output in arguments.outputs:
-                add(measure(layer, units, output, arguments.seconds, arguments.threads))
-    add(measure_streaming(arguments.seconds, arguments.threads))
-    report.save_plot(plot(report.rows))
-    report.print_tables(*tables(report.rows))
-    return int(any("error" in row for row in report.rows))
-
-
-def progress(row: Row) -> str:
-    """A row in one line."""
-    if "error" in row:
-        return f"{title(row)}: {row['error']}"
-    figures = ", ".join(f"{what} {figure:.2f}" for what, (figure, _) in target_ratios(row).items())
-    return f"{title(row)}: {figures}"
+    rows = measure_all(arguments)
+    return run("litert", arguments, rows, tables, plot, time=cases.TIME, inputs=cases.INPUTS)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
-"""Draws the plots again from the JSON files, without measuring: `python -m benchmarks.redraw`."""
+"""Draws the plots in `benchmarks/results` again from the JSON files, without measuring.
+
+python -m benchmarks.redraw
+"""
 
 import importlib
 import json
 
-from apps.common.files import atomic_path
-from benchmarks.report import RESULTS
+from apps.common.plots import save_figure
+from benchmarks.applications import APPLICATIONS
+from benchmarks.measure.report import RESULTS, without_errors
 
 
 def main() -> None:
     """The command."""
     for file in sorted(RESULTS.glob("*.json")):
-        report = json.loads(file.read_text("utf-8"))
-        module = importlib.import_module(report["command"].split()[2])
+        command = "applications" if file.stem in APPLICATIONS else file.stem.partition("_")[0]
+        module = importlib.import_module(f"benchmarks.{command}")
         if hasattr(module, "plot"):
-            with atomic_path(file.with_suffix(".png")) as temporary:
-                module.plot(report["rows"]).savefig(temporary, dpi=120)
+            rows = json.loads(file.read_text("utf-8"))["rows"]
+            save_figure(module.plot(without_errors(rows)), file.with_suffix(".png"))
             print(file.with_suffix(".png").name)
 
 

@@ -5,15 +5,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
-import keras
 import numpy as np
 import pytest
 
-from benchmarks import layers, memory, redraw, report, scaling, timing
-from benchmarks.cases import CASES, Shape, flops
+from benchmarks import applications, layers, litert, redraw, scaling
+from benchmarks.cases.layers import CASES, Shape, flops
+from benchmarks.measure import memory, report, timing
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHAPE = Shape(batch=2, time=3, inputs=5, units=7)
@@ -38,8 +40,12 @@ class Clock:
         return call
 
 
+def timings(median, q1=None, q3=None, *, calls):
+    return {"median": median, "q1": q1 or median, "q3": q3 or median, "calls": calls}
+
+
 def test_statistics_by_hand():
-    assert timing.Timing.of([4.0, 1.0, 2.0, 3.0, 10.0]) == timing.Timing(3.0, 2.0, 4.0, 5)
+    assert timing.summary([4.0, 1.0, 2.0, 3.0, 10.0]) == timings(3.0, 2.0, 4.0, calls=5)
 
 
 def test_the_first_call_is_told_apart():
@@ -48,22 +54,21 @@ def test_the_first_call_is_told_apart():
     first, _ = timing.first_calls(calls, clock)
     found = timing.interleave(calls, 0, min_rounds=4, turn=0.5, clock=clock)
     assert first == {"slow": 9.0, "fast": 5.0}
-    assert found["slow"] == timing.Timing(2.0, 2.0, 2.0, 4)
-    assert found["fast"] == timing.Timing(1.0, 1.0, 1.0, 4)
+    assert found == {"slow": timings(2.0, calls=4), "fast": timings(1.0, calls=4)}
 
 
 def test_a_turn_of_several_calls_drops_its_first():
     clock = Clock()
     calls = {"a": clock.contender(3.0, 0.25)}
     found = timing.interleave(calls, 0, min_rounds=1, turn=3.5, clock=clock)
-    assert found["a"] == timing.Timing(0.25, 0.25, 0.25, 2)
+    assert found["a"] == timings(0.25, calls=2)
 
 
 def test_rounds_go_on_until_the_time_is_up():
     clock = Clock()
     calls = {"a": clock.contender(1.0), "b": clock.contender(1.0)}
     found = timing.interleave(calls, 10, min_rounds=1, turn=0, clock=clock)
-    assert found["a"].calls == found["b"].calls == 5
+    assert found["a"]["calls"] == found["b"]["calls"] == 5
 
 
 # By hand for (2, 3, 5, 7), one gate: X W_x is 2·6·5·7 = 420 operations, H W_h 2·6·7·7 = 588;
@@ -92,7 +97,7 @@ def test_shapes_from_the_command_line():
 
 
 def test_disagreement_is_relative_to_the_largest_value():
-    from benchmarks.contenders import disagreement
+    from benchmarks.cases.contenders import disagreement
 
     expected = [np.array([100.0, 1.0]), np.array([2.0])]
     actual = [np.array([100.0, 2.0]), np.array([2.0])]
@@ -115,8 +120,8 @@ def test_peak_memory_of_what_is_freed_again():
 
 
 @pytest.mark.parametrize("name", ["Bidirectional GRU", "DeepRNN 2xLSTM"])
-def test_a_row_of_layers(name, tmp_path):
-    row = layers.measure(name, "training", SHAPE, 0, None)
+def test_a_row_of_layers(name, tmp_path, monkeypatch, capsys):
+    row = layers.measure(name, "training", SHAPE, 0)
     assert max(row["disagreement"].values()) < 1e-4
     assert {"ours graph", "Keras graph", "matmul"} <= set(row["seconds"])
     medians = {who: seconds["median"] for who, seconds in row["seconds"].items()}
@@ -125,48 +130,47 @@ def test_a_row_of_layers(name, tmp_path):
     assert row["over_ours"]["floor"] == pytest.approx(row["flops"] / rate / ours)
     assert row["over_ours"]["Keras"] == pytest.approx(medians[row["fit"]["Keras"]] / ours)
 
-    arguments = layers.parse(["--output", str(tmp_path / "new" / "layers.json")])
-    written = report.Report(arguments, "layers")
-    written.add(row)
-    written.save_plot(layers.plot(written.rows))
-    found = json.loads(arguments.output.read_text("utf-8"))
-    assert found["rows"] == [json.loads(json.dumps(row))]
+    error = {"case": name, "pass": "forward", "shape": SHAPE._asdict(), "error": "differs"}
+    monkeypatch.setattr(report, "prepare", lambda threads: None)
+    monkeypatch.setattr(layers, "measure_all", lambda arguments: [row, error])
+    assert layers.main(["--results", str(tmp_path / "new")]) == 1
+    found = json.loads((tmp_path / "new" / "layers.json").read_text("utf-8"))
+    assert found["rows"] == [json.loads(json.dumps(row)), error]
     assert {"command", "date", "machine", "versions"} <= set(found)
-    assert arguments.output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    assert f"| {name} " in "\n".join(layers.tables(written.rows))
+    assert (tmp_path / "new" / "layers.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert f"| {name} " in printed
+    assert f"ERROR case {name}; pass forward; shape 2x3x5x7; error differs" in printed
 
 
 def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
-    for name in ("serving_memory", "sentiment", "decoding"):  # which has no plot
-        shutil.copy(report.RESULTS / f"{name}.json", tmp_path)
+    files = list(report.RESULTS.glob("*.json"))
+    for file in files:
+        shutil.copy(file, tmp_path)
     monkeypatch.setattr(redraw, "RESULTS", tmp_path)
     redraw.main()
-    assert sorted(path.stem for path in tmp_path.glob("*.png")) == ["sentiment", "serving_memory"]
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    assert {file.stem for file in files} - drawn == {"decoding", "dropout"}  # have no plot
 
 
 def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
-    from benchmarks import contenders
+    from benchmarks.cases import contenders
 
-    def wrong(case, shape):
-        model = build_keras(case, shape)
-        model.layers[-1].go_backwards = True
+    def wrong(side, case, shape):
+        model = build(side, case, shape)
+        model.layers[-1].go_backwards = side == "Keras"
         return model
 
-    build_keras = contenders.build_keras
-    monkeypatch.setattr(contenders, "build_keras", wrong)
-    row = layers.measure("VanillaRNN", "forward", SHAPE, 0, None)
+    build = contenders.build
+    monkeypatch.setattr(contenders, "build", wrong)
+    row = layers.measure("VanillaRNN", "forward", SHAPE, 0)
     assert "ours" in row["error"] and "seconds" not in row
-    assert "ERROR VanillaRNN, forward, 2x3x5x7" in "\n".join(layers.tables([row]))
 
 
 def test_searches_that_are_compared_find_the_same():
-    from benchmarks import decoding
+    from benchmarks.cases import decoding
 
-    sizes = dict(sentences=2, beam_width=3, steps=4, source=3, units=5, vocabulary=7)
-    options = [
-        text for name, n in sizes.items() for text in (f"--{name.replace('_', '-')}", str(n))
-    ]
-    calls = decoding.contenders(decoding.parse(options))
+    calls = decoding.contenders(sentences=2, beam_width=3, steps=4, source=3, units=5, vocabulary=7)
     (tokens, scores), *others = [call() for call in calls.values()]
     assert tokens.shape == (2, 4) and len(others) == 2
     for found in others:
@@ -174,26 +178,70 @@ def test_searches_that_are_compared_find_the_same():
         np.testing.assert_allclose(found[1], scores, rtol=1e-4)
 
 
-def test_translators_that_are_compared_are_the_same_model():
-    from benchmarks import translation
+@pytest.mark.parametrize(
+    "name, case, small, contenders",
+    [
+        ("char_lm", "tiny", {}, ["ours graph", "ours jit", "Keras graph", "Keras jit"]),
+        (
+            "sentiment", "lstm", {},
+            ["ours, bucketed", "ours, padded to 400", "Keras, bucketed", "Keras, padded to 400"],
+        ),
+        ("translation", "gru", {"tokens": "word"}, ["ours", "Keras", "Keras, its default GRU"]),
+    ],
+)  # fmt: skip
+def test_models_that_are_compared_are_equal(name, case, small, contenders):
+    from benchmarks.cases import training
 
-    small = {"data": "builtin", "units": 4, "embedding": 3, "tokens": "word"}
-    config = replace(translation.PRESETS["base"][1], **small)
-    found, tokens = translation.contest(config, count=1)
-    assert list(found.calls) == ["ours", "Keras", "Keras, its default GRU"] and tokens > 64
-    different = mock.patch.object(translation, "keras_layers", lambda cell: {"Keras": another_gru})
-    with different, pytest.raises(ValueError, match="Keras's logits differ"):
-        translation.contest(config, count=1)
+    module = import_module(f"benchmarks.cases.{name}")
+    config = replace(module.configure(case, "builtin"), units=4, embedding=3, **small)
+    contest = module.contest(config, count=1)
+    assert list(contest.calls) == contenders and set(contest.fit.values()) <= {*contenders}
+    assert contest.amount >= 64
+    wrong = partial(training.KERAS_LAYERS[config.cell], activation="sigmoid")
+    with (
+        mock.patch.dict(training.KERAS_LAYERS, {config.cell: wrong}),
+        pytest.raises(ValueError, match="Keras's logits differ"),
+    ):
+        module.contest(config, count=1)
 
 
-def another_gru(units, **options):
-    return keras.layers.GRU(units, reset_after=False, activation="sigmoid", **options)
+def test_applications_compare_with_our_default():
+    timing_ours, timing_keras = timings(0.5, calls=3), timings(0.75, calls=3)
+    row = {
+        "preset": "base", "cell": "gru", "units": 8, "reviews_per_call": 512,
+        "first_call_seconds": {"ours": 3.0, "Keras": 2.0},
+        "seconds": {"ours": timing_ours, "Keras": timing_keras},
+        "reviews_per_second": {"ours": 1024.0, "Keras": 512 / 0.75},
+        "fit": {"ours": "ours", "Keras": "Keras"},
+        "peak_memory_bytes": {"ours": 2**20, "Keras": None},
+    }  # fmt: skip
+    *_, ours, theirs = applications.tables([row])[-1].splitlines()
+    cells = [cell.strip() for cell in theirs.split("|")[2:-1]]
+    assert cells == ["Keras*", "682.7", "750 (0)", "2", "–", "1.5"]
+    assert "ours*" in ours and "1024" in ours
 
 
-@pytest.mark.parametrize("name", ["decoding", "layers", "scaling", "training", "translation"])
-def test_options_are_read_before_tensorflow(name):
+def test_applications_refuse_unknown_cases(capsys):
+    with pytest.raises(SystemExit) as end:
+        applications.parse(["translation", "--cases", "gru", "tiny"])
+    assert end.value.code == 2
+    assert "unknown --cases tiny, choose from gru, lstm" in capsys.readouterr().err
+
+
+def test_missed_targets_are_printed():
+    times = {"char LM none": timings(70e-6, calls=9), "any length none": timings(90e-6, calls=9)}
+    streaming = {"streaming": {"units": 256, "vocabulary": 96}, "seconds": times}
+    line = "MISSED streaming LSTM 256: µs per character is 70.00, the target at most 60"
+    assert line in litert.tables([streaming])
+
+
+@pytest.mark.parametrize(
+    "line", ["applications char_lm", "decoding", "layers", "litert", "scaling", "serving RUN"]
+)
+def test_options_are_read_before_tensorflow(line):
+    name, *words = line.split()
     program = (
-        f"import sys; from benchmarks import {name}; {name}.parse([]);"
+        f"import sys; from benchmarks import {name}; {name}.parse({words});"
         "print([m for m in ('tensorflow', 'keras', 'torch', 'matplotlib') if m in sys.modules])"
     )
     run = subprocess.run(

@@ -113,7 +113,6 @@ def command(main: Callable[..., Any]) -> Callable[..., Any]:
     `error: <message>` and exits with code 2. Ctrl-C prints the message of the `KeyboardInterrupt`
     (`Run.training` adds how to resume) and exits with 130. A closed pipe at stdout (`| head`)
     exits with 141, as in a shell. A character that stdout cannot encode is printed as `?`.
-    printed as `?`.
     """
 
     @functools.wraps(main)

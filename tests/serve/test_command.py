@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.load import LOST, generate, post
+from benchmarks.measure.load import LOST, generate, post
 from rnn_keras.serve.__main__ import address, allow_open_files, bind, listen
 from rnn_keras.serve.metrics import PATH as METRICS
 from tests.serve.test_models import copy, damaged

@@ -6,7 +6,7 @@ prepared in advance, and only the status and the length of a response are read.
 
 import asyncio
 import itertools
-import multiprocessing
+import math
 import re
 import time
 from collections import Counter
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from benchmarks.measure.runtime import new_process
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d+).*?\r\ncontent-length: *(\d+)\r\n.*?\r\n\r\n", re.S | re.I)
 LOST = 0  # instead of a status: the connection broke before the response
@@ -33,19 +35,17 @@ class Answers:
     seconds: list[float] = field(default_factory=list)
     wall: float = 0.0
 
-    @property
-    def errors(self) -> int:
-        """The number of responses whose status is not 200."""
-        return self.statuses.total() - self.statuses[200]
-
-    @property
-    def rate(self) -> float:
-        """Responses per second."""
-        return len(self.seconds) / self.wall
-
-    def percentile(self, percent: float) -> float:
-        """The latency in seconds that `percent` percent of the responses do not exceed."""
-        return float(np.percentile(self.seconds, percent))
+    def figures(self) -> dict[str, float]:
+        """Rate, latency (median and 99th percentile), and the number of responses but for 200."""
+        p50, p99 = np.percentile(self.seconds, (50, 99)).tolist()
+        count = self.statuses.total()
+        return {
+            "requests_per_second": count / self.wall,
+            "p50_ms": 1e3 * p50,
+            "p99_ms": 1e3 * p99,
+            "requests": count,
+            "errors": count - self.statuses[200],
+        }
 
 
 def post(path: str, body: bytes) -> bytes:
@@ -89,7 +89,12 @@ class _Connection(asyncio.Protocol):
 
 
 async def generate(
-    port: int, requests: Sequence[bytes], connections: int, *, seconds=None, count=None
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    *,
+    seconds: float = math.inf,
+    count: int | None = None,
 ) -> Answers:
     """Load a server on the loopback address.
 
@@ -98,24 +103,21 @@ async def generate(
         requests: results of `post`; they are sent in turn, again and again.
         connections: number of parallel connections. A broken one is opened anew until the load
             ends, so that a server may restart.
-        seconds: duration, or None.
-        count: number of requests, or None.
+        seconds: duration.
+        count: number of requests; None for any.
     """
     answers, turns, loop = Answers(), itertools.cycle(requests), asyncio.get_running_loop()
-    left = itertools.count() if count is None else iter(range(count))
+    left = itertools.repeat(True) if count is None else itertools.repeat(True, count)
     began = time.perf_counter()
 
-    def more():
-        in_time = seconds is None or time.perf_counter() - began < seconds
-        return in_time and next(left, None) is not None
+    def in_time():
+        return time.perf_counter() - began < seconds
 
-    def unfinished():
-        if seconds is not None and time.perf_counter() - began >= seconds:
-            return False
-        return count is None or answers.statuses.total() < count
+    def more():
+        return in_time() and next(left, False)
 
     async def connection():
-        while unfinished():
+        while in_time() and answers.statuses.total() != count:
             try:
                 _, protocol = await loop.create_connection(
                     lambda: _Connection(turns, answers, more), "127.0.0.1", port
@@ -131,18 +133,11 @@ async def generate(
     return answers
 
 
-def _process(pipe, arguments, options):
-    pipe.send(asyncio.run(generate(*arguments, **options)))
+def _generate(arguments, options) -> Answers:
+    return asyncio.run(generate(*arguments, **options))
 
 
 def in_a_process(*arguments, **options) -> Answers:
     """`generate` in a separate process, so that it shares no lock with the caller."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_process, args=(there, arguments, options))
-    process.start()
-    there.close()
-    try:
-        return here.recv()
-    finally:
-        process.join()
+    with new_process() as process:
+        return process.submit(_generate, arguments, options).result()

@@ -1,4 +1,4 @@
-"""The networks of `benchmarks.layers` and their operation counts, without any framework."""
+"""The sizes and networks of `layers` and `scaling`, operation counts; without any framework."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -28,15 +28,12 @@ class Shape(NamedTuple):
         return cls(*sizes)
 
 
-SHAPES = tuple(
-    Shape(*sizes)
-    for sizes in (
-        (32, 60, 5, 32),
-        (20, 35, 200, 200),
-        (32, 100, 128, 128),
-        (64, 200, 64, 256),
-        (64, 100, 256, 512),
-    )
+SHAPES = (
+    Shape(32, 60, 5, 32),
+    Shape(20, 35, 200, 200),
+    Shape(32, 100, 128, 128),
+    Shape(64, 200, 64, 256),
+    Shape(64, 100, 256, 512),
 )
 
 
@@ -52,7 +49,6 @@ class Case:
         options: options of both `ours` and `keras`.
         bidirectional: whether a second one reads the sequence backwards.
         depth: number of stacked layers.
-        note: how the comparison is not like with like.
     """
 
     ours: str
@@ -62,19 +58,17 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     bidirectional: bool = False
     depth: int = 1
-    note: str = ""
 
 
-_OTHER_EQUATION = "PyTorch has the GRU with the reset gate after the product only."
+TAU = 64  # time steps of a chunk of truncated BPTT
+FULL, TRUNCATED, KERAS = "ours", f"ours, truncated at {TAU}", "Keras"  # contenders of `scaling`
 
 CASES = {
     "VanillaRNN": Case("VanillaRNN", "SimpleRNN", "RNN", 1),
-    "GRU reset-before": Case("GRU", "GRU", "GRU", 3, {"reset_after": False}, note=_OTHER_EQUATION),
+    "GRU reset-before": Case("GRU", "GRU", "GRU", 3, {"reset_after": False}),
     "GRU reset-after": Case("GRU", "GRU", "GRU", 3, {"reset_after": True}),
     "LSTM": Case("LSTM", "LSTM", "LSTM", 4),
-    "Bidirectional GRU": Case(
-        "GRU", "GRU", "GRU", 3, {"reset_after": False}, bidirectional=True, note=_OTHER_EQUATION
-    ),
+    "Bidirectional GRU": Case("GRU", "GRU", "GRU", 3, {"reset_after": False}, bidirectional=True),
     "DeepRNN 2xLSTM": Case("LSTM", "LSTM", "LSTM", 4, depth=2),
 }
 
@@ -100,9 +94,7 @@ def flops(case: Case, shape: Shape, *, training: bool) -> int:
         width = inputs if layer == 0 else units * (1 + case.bidirectional)
         rows, columns = batch * time, case.gates * units
         x, h = 2 * rows * width * columns, 2 * rows * units * columns
-        of_layer = x + h
-        if training:
-            of_layer += h + h + x  # the gradients of H, W_h, W_x
-            of_layer += x if layer > 0 else 0  # that of X, the output of the layer below
-        total += of_layer * (1 + case.bidirectional)
+        # The gradients of H, W_h, W_x, and that of X, the output of a layer below.
+        backward = h + h + x + x * (layer > 0)
+        total += (x + h + backward * training) * (1 + case.bidirectional)
     return total

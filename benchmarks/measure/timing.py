@@ -1,16 +1,18 @@
 """Timing several contenders fairly in one process."""
 
 import gc
+import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Call = Callable[[], Any]
+Timing = dict[str, float]  # of `summary`
 
 
 @dataclass(frozen=True)
@@ -20,30 +22,18 @@ class Contest:
     Attributes:
         calls: by name, a function that runs once and returns when its result is complete.
         fit: by side ("ours", "Keras"), the name of the contender that `Model.fit` would run here.
+        amount: number of characters, reviews or tokens that a call processes.
     """
 
     calls: dict[str, Call]
     fit: dict[str, str] = field(default_factory=dict)
+    amount: int = 1
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds per call: the median and the quartiles of `calls` calls."""
-
-    median: float
-    q1: float
-    q3: float
-    calls: int
-
-    @classmethod
-    def of(cls, seconds: list[float]) -> "Timing":
-        """The statistics of a list of measurements."""
-        q1, median, q3 = np.percentile(seconds, (25, 50, 75)).tolist()
-        return cls(median, q1, q3, len(seconds))
-
-    def as_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
+def summary(seconds: list[float]) -> Timing:
+    """`median`, quartiles `q1` and `q3`, and number of `calls`, of the seconds of each call."""
+    q1, median, q3 = np.percentile(seconds, (25, 50, 75)).tolist()
+    return {"median": median, "q1": q1, "q3": q3, "calls": len(seconds)}
 
 
 def first_calls(
@@ -69,7 +59,7 @@ def interleave(
     """Time the contenders in turns, so that changes of the machine's speed affect all of them.
 
     In each round every contender has one turn, in a random order (with a fixed seed), so that none
-    always follows the same other one.
+    always follows the same other one. The garbage collector is off.
 
     Args:
         calls: the contenders, each called before (see `first_calls`).
@@ -77,17 +67,24 @@ def interleave(
         min_rounds: minimum number of rounds.
         turn: seconds of calls of a contender in its turn.
         clock: seconds as a float.
+
+    Returns:
+        The `summary` of each contender's calls.
     """
     shuffle = random.Random(0).shuffle
     samples = {name: [] for name in calls}
     names, rounds, began = list(calls), 0, clock()
-    with _without_collector():
+    gc.collect()
+    gc.disable()
+    try:
         while rounds < min_rounds or clock() - began < seconds:
             shuffle(names)
             for name in names:
                 samples[name] += _turn(calls[name], turn, clock)
             rounds += 1
-    return {name: Timing.of(values) for name, values in samples.items()}
+    finally:
+        gc.enable()
+    return {name: summary(values) for name, values in samples.items()}
 
 
 def _turn(call: Call, seconds: float, clock: Callable[[], float]) -> list[float]:
@@ -104,11 +101,7 @@ def _turn(call: Call, seconds: float, clock: Callable[[], float]) -> list[float]
     return durations[1:] or durations
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process in seconds (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

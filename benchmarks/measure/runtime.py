@@ -1,6 +1,10 @@
-"""Sets up the measuring process: threads, seeds, available frameworks."""
+"""Sets up the processes that measure: threads, seeds, available frameworks."""
 
 import importlib.util
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from apps.common.environment import import_tensorflow
 
@@ -31,3 +35,9 @@ def prepare(threads: int) -> None:
         torch.manual_seed(0)
     # Initialisation of the libraries must not count as a contender's first call.
     tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(()))
+
+
+def new_process(prepare: Callable[..., Any] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """One process that shares nothing with this one, after `prepare(*arguments)`; for a `with`."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=prepare, initargs=arguments)

@@ -1,16 +1,17 @@
 """The compared layers, each as a function that runs one forward or training step."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import rnn_keras.layers
-from benchmarks.cases import CASES, Case, Shape
-from benchmarks.runtime import has_torch
-from benchmarks.timing import Call, Contest
+from benchmarks.cases.layers import CASES, FULL, KERAS, TAU, TRUNCATED, Case, Shape
+from benchmarks.measure.runtime import has_torch
+from benchmarks.measure.timing import Call, Contest
+from rnn_keras import layers
 
 MODES = {"graph": None, "jit": True}  # by name, `jit_compile` of the function around the step
 MATMUL_SIZE = 1024
@@ -30,7 +31,7 @@ def contest(name: str, shape: Shape, training: bool) -> Contest:
     """
     case = CASES[name]
     X = np.random.default_rng(0).standard_normal(shape[:3], np.float32)
-    models = {"ours": build_ours(case, shape), "Keras": build_keras(case, shape)}
+    models = {side: build(side, case, shape) for side in ("ours", "Keras")}
     models["ours"].set_weights(models["Keras"].get_weights())
     calls = {
         f"{side} {mode}": tensorflow_call(model, X, training, jit_compile)
@@ -43,27 +44,33 @@ def contest(name: str, shape: Shape, training: bool) -> Contest:
     return Contest(calls, {side: f"{side} {fit_mode(model)}" for side, model in models.items()})
 
 
-def build_ours(case: Case, shape: Shape) -> keras.Model:
-    """The network of `rnn_keras.layers`, sequences out."""
-    library = rnn_keras.layers
-    cell = getattr(library, case.ours)
-    if case.depth > 1:
-        layers = [cell(shape.units, **case.options) for _ in range(case.depth)]
-        layer = library.DeepRNN(layers, return_sequences=True)
-    else:
-        layer = cell(shape.units, return_sequences=True, **case.options)
-    if case.bidirectional:
-        layer = library.Bidirectional(layer)
-    return keras.Sequential([keras.Input(shape[1:3], shape.batch), layer])
+def bptt_contest(shape: Shape, truncated: bool) -> Contest:
+    """Training steps of an LSTM over the whole sequence, each compiled as `Model.fit` would.
+
+    Args:
+        shape: the sizes.
+        truncated: whether one contender runs truncated BPTT, in chunks of `TAU` steps.
+    """
+    X = np.random.default_rng(0).standard_normal(shape[:3], np.float32)
+    calls = {}
+    for side in FULL, KERAS:
+        model = build(side, CASES["LSTM"], shape)
+        calls[side] = tensorflow_call(model, X, True, MODES[fit_mode(model)])
+    if truncated:
+        calls[TRUNCATED] = truncated_call(X, shape.units)
+    return Contest(calls)
 
 
-def build_keras(case: Case, shape: Shape) -> keras.Model:
-    """The same network of `keras.layers`."""
-    cell = getattr(keras.layers, case.keras)
-    layers = [cell(shape.units, return_sequences=True, **case.options) for _ in range(case.depth)]
+def build(side: str, case: Case, shape: Shape) -> keras.Model:
+    """The network of `rnn_keras.layers` ("ours") or of `keras.layers` ("Keras"), sequences out."""
+    library, name = {"ours": (layers, case.ours), "Keras": (keras.layers, case.keras)}[side]
+    options = {"return_sequences": True, **case.options}
+    stack = [getattr(library, name)(shape.units, **options) for _ in range(case.depth)]
     if case.bidirectional:
-        layers = [keras.layers.Bidirectional(layer) for layer in layers]
-    return keras.Sequential([keras.Input(shape[1:3], shape.batch), *layers])
+        stack = [library.Bidirectional(layer) for layer in stack]
+    if side == "ours" and case.depth > 1:
+        stack = [layers.DeepRNN(stack, return_sequences=True)]
+    return keras.Sequential([keras.Input(shape[1:3], shape.batch), *stack])
 
 
 def supports_jit(model: keras.Model) -> bool:
@@ -92,6 +99,29 @@ def tensorflow_call(model: keras.Model, X: np.ndarray, training: bool, jit_compi
     return synchronous(functools.partial(step, tf.constant(X)))
 
 
+def truncated_call(X: np.ndarray, units: int) -> Call:
+    """Truncated BPTT over `X`: a gradient per chunk; the carried state cuts it off."""
+    layer = layers.LSTM(units, return_sequences=True, return_state=True)
+    chunks = [tf.constant(X[:, start : start + TAU]) for start in range(0, X.shape[1], TAU)]
+    zeros = [tf.zeros((X.shape[0], units))] * 2
+    layer(chunks[0][:, :1])  # builds the weights outside the step
+
+    @tf.function(autograph=False)
+    def step(chunk, state):
+        with tf.GradientTape() as tape:
+            H, *state = layer(chunk, initial_state=state, training=True)
+            loss = tf.reduce_sum(tf.square(H))
+        return state, tape.gradient(loss, layer.trainable_variables)
+
+    def run():
+        state = zeros
+        for chunk in chunks:
+            state, _ = step(chunk, state)
+        return state
+
+    return synchronous(run)
+
+
 def torch_call(case: Case, shape: Shape, X: np.ndarray, training: bool) -> Call:
     """One step of PyTorch's layer, batch first as all others."""
     import torch
@@ -116,16 +146,28 @@ def torch_call(case: Case, shape: Shape, X: np.ndarray, training: bool) -> Call:
     return train if training else forward
 
 
-def matmul_call(size: int = MATMUL_SIZE) -> Call:
-    """A product of two square matrices, compiled by XLA, the fastest one here; see the floor."""
-    A = tf.random.normal((size, size))
+def dropout_calls(batch: int, time: int, units: int) -> dict[str, Call]:
+    """By name, forward passes of dropout and of an LSTM in training mode, in each mode."""
+    X = tf.random.normal((batch, time, units))
+    passes = {
+        "mask per step": keras.layers.Dropout(0.5),
+        "mask for all steps": keras.layers.Dropout(0.5, noise_shape=(None, 1, None)),
+        "LSTM": layers.LSTM(units, return_sequences=True),
+    }
+    calls = {}
+    for name, layer in passes.items():
+        layer.build(X.shape)
+        for mode, jit_compile in MODES.items():
+            forward = tf.function(functools.partial(layer, training=True), jit_compile=jit_compile)
+            calls[f"{name}, {mode}"] = synchronous(functools.partial(forward, X))
+    return calls
+
+
+def matmul() -> tuple[Call, int]:
+    """A large matrix product, compiled by XLA, the fastest one here; and its operations."""
+    A = tf.random.normal((MATMUL_SIZE, MATMUL_SIZE))
     product = tf.function(tf.matmul, jit_compile=True)
-    return synchronous(lambda: product(A, A))
-
-
-def matmul_rate(seconds: float, size: int = MATMUL_SIZE) -> float:
-    """Operations per second from the seconds of one `matmul_call`."""
-    return 2 * size**3 / seconds
+    return synchronous(lambda: product(A, A)), 2 * MATMUL_SIZE**3
 
 
 def synchronous(call: Callable) -> Call:
@@ -148,11 +190,10 @@ def disagreement(actual, expected) -> float:
         ValueError: the lists or the shapes differ.
     """
     worst = 0.0
-    for a, b in zip(actual, expected, strict=True):
-        a, b = np.asarray(a), np.asarray(b)
+    for a, b in zip(map(np.asarray, actual), map(np.asarray, expected), strict=True):
         if a.shape != b.shape:
             raise ValueError(f"shapes {a.shape} and {b.shape} differ")
-        difference = np.max(np.abs(a - b)) / max(np.max(np.abs(b)), np.finfo(b.dtype).tiny)
+        difference = np.abs(a - b).max() / max(np.abs(b).max(), np.finfo(b.dtype).tiny)
         # NaN compares as False with everything, and must not count as agreement.
-        worst = max(worst, float("inf") if np.isnan(difference) else float(difference))
+        worst = max(worst, math.inf if np.isnan(difference) else float(difference))
     return worst

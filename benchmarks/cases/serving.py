@@ -8,17 +8,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from apps.common.errors import InputError
-from benchmarks.load import Answers, post
+from benchmarks.measure.load import Answers, post
+from rnn_keras.serve.limits import Limits
+from rnn_keras.serve.servable import Servable
+from rnn_keras.serve.signature import Signature
 from rnn_keras.serve.sources import versions
-
-if TYPE_CHECKING:
-    from rnn_keras.serve.servable import Servable
-    from rnn_keras.serve.signature import Signature
 
 SENTENCES = [
     "The plot is thin, but the actors carry it and the music is a delight from start to end.",
@@ -30,44 +29,8 @@ SENTENCES = [
 SETTINGS = {"length": 50, "temperature": 0.8, "top_k": 0, "top_p": 1.0}
 
 
-@contextlib.contextmanager
-def server(source: str, *flags: str) -> Iterator[tuple[subprocess.Popen, int]]:
-    """`python -m rnn_keras.serve` in a process, and its port.
-
-    Raises:
-        InputError: it ended early.
-    """
-    command = [sys.executable, "-m", "rnn_keras.serve", source, "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--no-access-log", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            first = process.stdout.readline()
-            if not first:
-                raise InputError(f"the server did not start: try {' '.join(command[1:])}")
-            port = int(first.split("/")[2].rpartition(":")[2])
-            while not _answers(port):
-                time.sleep(0.05)
-            yield process, port
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-def examples(signature) -> list[dict]:
+def examples(signature: Signature) -> list[dict]:
     """Rows of a signature, JSON values by input name."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
 
     def value(name, spec, row):
@@ -87,55 +50,65 @@ def examples(signature) -> list[dict]:
     ]
 
 
-@dataclass(frozen=True)
 class Workload:
     """Requests for a signature of a model, a row in each.
 
+    Args:
+        name: the name of the model.
+        base: the folder of its versions.
+        signature: name of the signature; None for `serving_default`, or else the first.
+
     Attributes:
-        name, base: the model and the folder of its versions.
         servable: the model itself, in this process.
         signature: the signature.
         rows: JSON values by input.
         requests: the same rows as HTTP requests.
+
+    Raises:
+        InputError: there is no such signature.
     """
 
-    name: str
-    base: Path
-    servable: "Servable"
-    signature: "Signature"
-    rows: list[dict]
-    requests: list[bytes]
-
-    @classmethod
-    def of(cls, name: str, base: Path, wanted: str | None) -> "Workload":
-        """The workload of a signature; None means `serving_default`, or the first.
-
-        Raises:
-            InputError: there is no such signature.
-        """
-        from rnn_keras.serve.servable import Servable
-
+    def __init__(self, name: str, base: Path, signature: str | None):
         found = versions(base)
-        servable = Servable(max(found), found[max(found)], timeout=60.0)
-        names = sorted(servable.signatures)
-        wanted = wanted or ("serving_default" if "serving_default" in names else names[0])
+        self.servable = Servable(max(found), found[max(found)], timeout=60.0)
+        names = sorted(self.servable.signatures)
+        wanted = signature or ("serving_default" if "serving_default" in names else names[0])
         if wanted not in names:
             raise InputError(f"{name} has no signature {wanted}, choose from {', '.join(names)}")
-        signature = servable.signatures[wanted]
-        rows = examples(signature)
-        requests = [
-            post(
-                f"/v1/models/{name}:predict",
-                json.dumps({"signature_name": wanted, "instances": [row]}).encode(),
-            )
-            for row in rows
-        ]
-        return cls(name, base, servable, signature, rows, requests)
+        self.signature = self.servable.signatures[wanted]
+        self.rows = examples(self.signature)
+        bodies = [{"signature_name": wanted, "instances": [row]} for row in self.rows]
+        path = f"/v1/models/{name}:predict"
+        self.requests = [post(path, json.dumps(body).encode()) for body in bodies]
+        self._source = f"{name}={base}"
+
+    @contextlib.contextmanager
+    def server(self, *flags: str) -> Iterator[tuple[int, int]]:
+        """`python -m rnn_keras.serve` in a process: its process id, and its port.
+
+        Raises:
+            InputError: it ended early.
+        """
+        command = [sys.executable, "-m", "rnn_keras.serve", self._source, "--port", "0"]
+        with subprocess.Popen(
+            [*command, "--no-access-log", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            try:
+                first = process.stdout.readline()
+                if not first:
+                    raise InputError(f"the server did not start: try {' '.join(command[1:])}")
+                port = int(first.split("/")[2].rpartition(":")[2])
+                while not _is_ready(port):
+                    time.sleep(0.05)
+                yield process.pid, port
+            finally:
+                process.terminate()
 
     def call(self, batch: int, seconds: float) -> Answers:
         """Calls the model in this process, with `batch` rows in each call."""
-        from rnn_keras.serve.limits import Limits
-
         feeds = [
             self.signature.feeds({"instances": self.rows[start : start + batch]}, Limits())
             for start in range(0, len(self.rows), batch)
@@ -149,3 +122,11 @@ class Workload:
             answers.wall += answers.seconds[-1]
             answers.statuses[200] += batch
         return answers
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

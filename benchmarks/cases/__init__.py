@@ -1,0 +1,1 @@
+"""What is measured: the compared layers, models, files and requests."""

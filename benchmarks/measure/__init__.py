@@ -1,0 +1,1 @@
+"""How to measure: time, memory, load, and the report of a benchmark."""
