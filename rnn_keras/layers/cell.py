@@ -91,6 +91,21 @@ class TextbookCell:
         """
         return self.get_dropout_mask(X_t) if training and self.dropout else None
 
+    def recurrent_dropout_masks(self, H: Tensor, training: bool | Tensor) -> list[Tensor] | None:
+        """The dropout masks of the hidden state, one per gate, the same at all time steps.
+
+        Args:
+            H: the hidden state, `(batch, units)`.
+            training: whether dropout applies.
+
+        Returns:
+            Masks `(batch, units)`, or None.
+        """
+        if not (training and self.recurrent_dropout):
+            return None
+        masks = self.get_recurrent_dropout_mask(H)
+        return masks if isinstance(masks, list) else [masks]
+
     def project(self, X: Tensor, masks: Tensor | list[Tensor] | None = None) -> Tensors:
         """The input projection `X W_x + b` of one or of all time steps.
 
@@ -135,12 +150,11 @@ class TextbookCell:
         nested = isinstance(states, (list, tuple))
         state = tuple(states) if nested else (states,)
         x = self.project(inputs, self.input_dropout_masks(inputs, training))
-        weights = self.split_weights()
-        product = affine
-        if training and self.recurrent_dropout:
-            masks = self.get_recurrent_dropout_mask(state[0])
-            product = _dropping_affine(weights, masks if isinstance(masks, list) else [masks])
-        new_state = self.step(x, state, weights, product)
+        step, weights = self.step, self.split_weights()
+        if (masks := self.recurrent_dropout_masks(state[0], training)) is not None:
+            pieces, counts = split_by_gate(weights, self.units)
+            step, weights = masked_step(step, counts), (*pieces, *masks)
+        new_state = step(x, state, weights, affine)
         return new_state[0], list(new_state) if nested else new_state[0]
 
 
@@ -157,23 +171,40 @@ def own_computation(cell):
     return f"{type(cell).__name__} has its own `{own[0]}`" if own else None
 
 
-def _dropping_affine(weights, masks):
-    """An `affine` whose operand is multiplied by the dropout mask of each gate in `W`."""
-    of_weight, start = {}, 0
-    for W in weights:
-        if len(W.shape) == 2:
-            gates = W.shape[1] // W.shape[0]
-            of_weight[id(W)] = masks[start : start + gates]
-            start += gates
+def split_by_gate(weights: Tensors, units: int) -> tuple[Tensors, tuple[int, ...]]:
+    """Recurrent weights with each matrix split by gate, for `masked_step`.
 
-    def product(addend, operand, W):
-        gate_masks = of_weight[id(W)]
-        kernels = ops.split(W, len(gate_masks), axis=-1)
-        return addend + ops.concatenate(
-            [ops.matmul(operand * m, W_k) for m, W_k in zip(gate_masks, kernels)], axis=-1
+    Returns:
+        The pieces, and how many there are of each weight; 0 for a vector, which is not split.
+    """
+    counts = tuple(W.shape[1] // units if len(W.shape) == 2 else 0 for W in weights)
+    pieces = [ops.split(W, n, axis=-1) if n else [W] for W, n in zip(weights, counts)]
+    return tuple(piece for of_one in pieces for piece in of_one), counts
+
+
+def masked_step(step: Callable, counts: tuple[int, ...]) -> Callable:
+    """`step` with recurrent dropout: the state is multiplied by a mask of each gate.
+
+    Its weights are the pieces of `split_by_gate`, then a mask `(batch, units)` for each gate.
+    """
+    gates = sum(counts)
+
+    def masked(x, state, weights, affine):
+        masks = iter([ops.stop_gradient(mask) for mask in weights[-gates:]])
+        pieces = iter(weights[:-gates])
+        grouped = tuple(
+            [(next(pieces), next(masks)) for _ in range(n)] if n else next(pieces) for n in counts
         )
 
-    return product
+        def product(addend, operand, group):
+            is_number = isinstance(addend, float)
+            addends = [addend] * len(group) if is_number else ops.split(addend, len(group), axis=-1)
+            sums = [affine(a, operand * mask, W) for a, (W, mask) in zip(addends, group)]
+            return ops.concatenate(sums, axis=-1)
+
+        return step(x, state, grouped, product)
+
+    return masked
 
 
 def _check_units(units):

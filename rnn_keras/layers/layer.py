@@ -9,7 +9,7 @@ from keras import ops
 from rnn_keras.layers import gates, halves, plans
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.buffers import Arrays, InPlace
-from rnn_keras.layers.cell import TextbookCell
+from rnn_keras.layers.cell import TextbookCell, masked_step, split_by_gate
 from rnn_keras.layers.recurrence import Recurrence
 from rnn_keras.layers.streaming import carry
 from rnn_keras.layers.types import Activation, Config, States, Tensor
@@ -105,7 +105,7 @@ class RecurrentLayer(keras.layers.RNN):
         )
         self.supports_masking = True  # which Keras 3.16 leaves to the layers
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self._recurrence = Recurrence(cell.step)
+        self._recurrence, self._masked_recurrence = Recurrence(cell.step), None
 
     def inner_loop(
         self,
@@ -124,31 +124,39 @@ class RecurrentLayer(keras.layers.RNN):
         if gates.is_recording():
             gates.record(self, sequences, initial_state, _boolean_mask(mask, sequences))
         if self._recurrence.step != self.cell.step:  # replaced since the layer was made
-            self._recurrence = Recurrence(self.cell.step)
+            self._recurrence, self._masked_recurrence = Recurrence(self.cell.step), None
         plan, _ = plans.choose(self, training)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
         run = functools.partial(self._run, plan, plans.may_train(training))
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
-        arguments = (sequences, list(initial_state), _boolean_mask(mask, sequences), drops)
+        recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
+        mask = _boolean_mask(mask, sequences)
+        arguments = (sequences, list(initial_state), mask, drops, recurrent_drops)
         if plan == "fused" and halves.should_split(sequences, self.cell.split_weights()):
             return halves.run_split(run, arguments)
         return run(*arguments)
 
-    def _run(self, plan, record, sequences, initial_state, mask, drops):
+    def _run(self, plan, record, sequences, initial_state, mask, drops, recurrent_drops):
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=1)
         x, state = self.cell.project(X, drops), tuple(initial_state)
-        arguments = (x, state, self.cell.split_weights(), mask)
+        recurrence, weights = self._recurrence, self.cell.split_weights()
+        if recurrent_drops is not None:
+            pieces, counts = split_by_gate(weights, self.cell.units)
+            if self._masked_recurrence is None:
+                self._masked_recurrence = Recurrence(masked_step(self.cell.step, counts))
+            recurrence, weights = self._masked_recurrence, (*pieces, *recurrent_drops)
+        arguments = (x, state, weights, mask)
         if plan in EXPORTABLE:
-            H, state = self._recurrence.exportable(
+            H, state = recurrence.exportable(
                 *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
             )
         else:
-            H, state = self._recurrence(*arguments, sequences=self.return_sequences, record=record)
+            H, state = recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
         outputs = ops.expand_dims(last_output, 1) if H is None else ops.transpose(H, (1, 0, 2))

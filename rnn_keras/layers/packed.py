@@ -39,7 +39,7 @@ class PackedCell(TextbookCell, keras.layers.SimpleRNNCell):
         super().__init__(units, **options)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.state_size = [self.units] * len(self.state_names)
-        if len(self.blocks) > 1:  # a mask for each gate, as each has a product of its own
+        if self.recurrent_dropout and sum(self.blocks) > 1:  # a mask for each gate, as in Keras
             self.dropout_mask_count = sum(self.blocks)
 
     def build(self, input_shape: Shape) -> None:

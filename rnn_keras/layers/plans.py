@@ -26,7 +26,7 @@ def use_plan(plan: str) -> Iterator[None]:
     A model that was compiled or traced before keeps the plan of its trace.
 
     Args:
-        plan: one of `PLANS`. Where it does not apply, as with recurrent dropout in training, the
+        plan: one of `PLANS`. Where it does not apply, as for a cell with its own `call`, the
             reference plan runs instead; `explain` shows the plan.
 
     Raises:
@@ -53,8 +53,6 @@ def choose(layer, training):
         return forced, "use_plan('reference') is in force"
     if (reason := own_computation(layer.cell)) is not None:
         return "reference", f"{reason}: only Keras's loop runs it"
-    if layer.recurrent_dropout and may_train(training):
-        return "reference", "recurrent_dropout applies in training: the operands differ per gate"
     if forced in ("graph", "litert"):
         return forced, f"use_plan({forced!r}) is in force"
     if layer.unroll:
