@@ -196,3 +196,27 @@ def slstm(X, input_gate, forget_gate, cell, output_gate, H, C, N, M):
         return O * C / N, C / np.exp(M), N / np.exp(M), M
 
     return over_time(X, step, H, C, N, M)
+
+
+def min_gru(X, weights, H):
+    """Z = 0 keeps the old state; the gates do not read it."""
+    W_z, W_h = np.split(weights[0], 2, axis=-1)
+    b_z, b_h = np.split(weights[1], 2)
+
+    def step(X_t, H):
+        Z = sigmoid(X_t @ W_z + b_z)
+        return ((1 - Z) * H + Z * (X_t @ W_h + b_h),)
+
+    return over_time(X, step, H)
+
+
+def min_lstm(X, weights, H):
+    """The gates do not read the state, and are divided by their sum."""
+    W_i, W_f, W_h = np.split(weights[0], 3, axis=-1)
+    b_i, b_f, b_h = np.split(weights[1], 3)
+
+    def step(X_t, H):
+        I, F = sigmoid(X_t @ W_i + b_i), sigmoid(X_t @ W_f + b_f)
+        return (F / (F + I) * H + I / (F + I) * (X_t @ W_h + b_h),)
+
+    return over_time(X, step, H)

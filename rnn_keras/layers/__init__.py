@@ -16,6 +16,14 @@ from rnn_keras.layers.layer_norm import (
 )
 from rnn_keras.layers.lstm import LSTM, LSTMCell, lstm_step
 from rnn_keras.layers.mgu import MGU, MGUCell, mgu_step
+from rnn_keras.layers.minimal import (
+    MinGRU,
+    MinGRUCell,
+    MinLSTM,
+    MinLSTMCell,
+    min_gru_step,
+    min_lstm_step,
+)
 from rnn_keras.layers.packed import PackedCell
 from rnn_keras.layers.peephole import PeepholeLSTM, PeepholeLSTMCell, peephole_lstm_step
 from rnn_keras.layers.plans import explain, use_plan
@@ -38,6 +46,10 @@ __all__ = [
     "LayerNormLSTM",
     "LayerNormLSTMCell",
     "MGUCell",
+    "MinGRU",
+    "MinGRUCell",
+    "MinLSTM",
+    "MinLSTMCell",
     "PackedCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
@@ -56,6 +68,8 @@ __all__ = [
     "layer_norm_lstm_step",
     "lstm_step",
     "mgu_step",
+    "min_gru_step",
+    "min_lstm_step",
     "peephole_lstm_step",
     "projected_lstm_step",
     "rnn_step",

@@ -76,6 +76,8 @@ CELLS = [  # that Keras does not have
         options={"size": 2},
     ),
     Case("slstm", layers.SLSTM, None, oracle.slstm, 4, states=4),
+    Case("min_gru", layers.MinGRU, None, oracle.min_gru, 0),
+    Case("min_lstm", layers.MinLSTM, None, oracle.min_lstm, 0),
 ]
 VARIANTS = [
     Case(
