@@ -13,7 +13,7 @@ from apps.char_lm.graph import CharLMGraph
 from apps.char_lm.model import build as build_char_lm
 from benchmarks.litert_cases import INPUTS, LAYERS, OUTPUTS, QUANTIZATIONS, TIME
 from rnn_keras import export
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 
 def build(layer: str, units: int, output: str, *, fixed: bool) -> keras.Model:

@@ -47,10 +47,11 @@ def batches(config: SentimentConfig, vocabulary, reviews, count: int):
     """By kind, `count` batches of an epoch: bucketed, and padded to `config.max_length`."""
     import numpy as np
 
-    from apps.sentiment.text import Tokenizer
+    from apps.common.tokenized import tokenize
+    from apps.sentiment.text import make_tokenizer
     from rnn_keras.data import bucket_by_length, pad
 
-    ids = Tokenizer(vocabulary, config).encode(reviews.texts)
+    ids = tokenize(make_tokenizer(vocabulary, config).read, reviews.texts)
     rows = bucket_by_length([len(row) for row in ids], config.batch_size, config.bucket)[1:]
     # From the shortest to the longest, to represent the whole epoch.
     middles = (np.arange(count) + 0.5) * len(rows) / count
@@ -80,14 +81,15 @@ def contest(config: SentimentConfig, count: int) -> Contest:
     """
     import keras
 
+    from apps.common.tokenized import learn_vocabulary
     from apps.sentiment.data import load
     from apps.sentiment.model import build
     from apps.sentiment.task import compile_model
-    from apps.sentiment.text import learn_vocabulary
+    from apps.sentiment.text import SPECIALS, WORDS
     from benchmarks.contenders import TOLERANCE, disagreement, synchronous
 
     reviews = load(config).train
-    vocabulary = learn_vocabulary(config, reviews.texts)
+    vocabulary = learn_vocabulary(config, WORDS, SPECIALS, reviews.texts)
     kinds = batches(config, vocabulary, reviews, count)
     calls, weights, expected = {}, None, None
     for side, make in (("ours", build), ("Keras", build_keras)):

@@ -53,17 +53,19 @@ def contest(config: TranslationConfig, count: int) -> tuple[Contest, int]:
     """
     import keras
 
+    from apps.common.tokenized import learn_vocabulary
     from apps.translation import decoders
     from apps.translation.batches import TokenizedPairs
     from apps.translation.data import load
     from apps.translation.model import build
     from apps.translation.task import compile_model
-    from apps.translation.text import PAD_ID, Tokenizer, learn_vocabulary
+    from apps.translation.text import PAD_ID, SPECIALS, make_tokenizer, word_splitter
     from benchmarks.contenders import TOLERANCE, disagreement, synchronous
 
     pairs = load(config).train
+    words = word_splitter(config.lowercase)
     tokenizers = [
-        Tokenizer(learn_vocabulary(config, texts), config)
+        make_tokenizer(learn_vocabulary(config, words, SPECIALS, texts), config)
         for texts in (pairs.sources, pairs.targets)
     ]
     epoch = list(TokenizedPairs(config, *tokenizers, pairs).batches(0).as_numpy_iterator())

@@ -76,7 +76,7 @@ def is_public(target: list[str]) -> bool:
         ("apps.playground.stock", "from apps.stock.forecast import forecast", True),
         ("apps.stock.train", "from apps.playground import page", False),
         ("apps.stock.train", "def f():\n  from rnn_keras.layers import GRU", True),
-        ("rnn_keras.data.vocab", "from apps.common.errors import InputError", False),
+        ("rnn_keras.text.vocabulary", "from apps.common.errors import InputError", False),
         ("rnn_keras.layers.gru", "import tensorflow as tf", False),
         ("rnn_keras.layers.gru", "import numpy as np", False),
         ("rnn_keras.layers.gru", "import functools\nfrom keras import ops", True),

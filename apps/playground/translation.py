@@ -75,9 +75,13 @@ def tab(runs: Runs) -> gr.Dropdown:
             memory, states = network.encode(read)
         with gates.record_sequence() as decoder:
             network.decode(before, states, memory)
+        read, written = (
+            without_joiners(tokenizer.vocabulary.decode(ids[0].numpy()))
+            for tokenizer, ids in ((source, read), (target, before))
+        )
         shown = [
-            *gates.layers(encoder, without_joiners(source.tokens(read[0].numpy())), "encoder: "),
-            *gates.layers(decoder, without_joiners(target.tokens(before[0].numpy())), "decoder: "),
+            *gates.layers(encoder, read, "encoder: "),
+            *gates.layers(decoder, written, "decoder: "),
         ]
         return render_png(gates.chart, shown)
 

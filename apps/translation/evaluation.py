@@ -22,9 +22,10 @@ from apps.translation.loss import TokenCrossentropy
 from apps.translation.pairs import Pairs
 from apps.translation.scores import TranslationScorer, by_length
 from apps.translation.search import source_ids
-from apps.translation.text import PAD_ID, Tokenizer, plain
+from apps.translation.text import PAD_ID, plain
 from rnn_keras import use_plan
 from rnn_keras.metrics import Perplexity, bleu
+from rnn_keras.text import Tokenizer
 
 MONITOR = "val_perplexity"
 RESULTS = ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity",
@@ -187,8 +188,8 @@ def attention_maps(
             weights = graph.functions["align"](ids=ids, target_ids=found)["attention"]
             maps.append(
                 Attention(
-                    source.tokens(ids[0].numpy()),
-                    target.tokens(found[0].numpy()),
+                    source.vocabulary.decode(ids[0].numpy()),
+                    target.vocabulary.decode(found[0].numpy()),
                     weights[0].numpy(),
                 )
             )

@@ -9,7 +9,7 @@ from apps.translation.attention import Attention
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.search import most_attended, search, source_ids, source_words
-from apps.translation.text import PAD_ID, UNKNOWN_ID, Tokenizer
+from apps.translation.text import PAD_ID, UNKNOWN_ID, make_tokenizer
 from rnn_keras.export import LiteRTModel, SavedModel
 
 
@@ -62,7 +62,7 @@ class ExportedTranslator:
     def __init__(self, model: SavedModel | LiteRTModel, config: TranslationConfig):
         self.config, self._model = config, model
         self._source, self._target = (
-            Tokenizer(model.vocabulary(name), config) for name in VOCABULARIES
+            make_tokenizer(model.vocabulary(name), config) for name in VOCABULARIES
         )
         self.attends = "align" in model.signatures
 
@@ -82,7 +82,7 @@ class ExportedTranslator:
                 unknown=unknown,
                 knows_any=any(token != UNKNOWN_ID for token in of_one[:read]),
             )
-            for of_one, unknown in zip(ids.to_list(), self._source.unknown(text))
+            for of_one, unknown in zip(ids.to_list(), self._source.unknown_words(text))
         ]
 
     def translate(
@@ -111,10 +111,10 @@ class ExportedTranslator:
 
         def translation(row, n):
             length = hypotheses.lengths[row, n]
-            tokens = self._target.tokens(hypotheses.tokens[row, n, :length].numpy())
+            tokens = self._target.vocabulary.decode(hypotheses.tokens[row, n, :length].numpy())
             token_attention = None
             if attention is not None:
-                source = self._source.tokens(ids[row].numpy()[ids[row] != PAD_ID])
+                source = self._source.vocabulary.decode(ids[row].numpy()[ids[row] != PAD_ID])
                 weights = attention[row, n, :length, : len(source)].numpy()
                 token_attention = Attention(source, tokens, weights)
             score = float(hypotheses.scores[row, n])

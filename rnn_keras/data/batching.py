@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
 
 def bucket_by_length(
@@ -48,6 +49,51 @@ def bucket_by_length(
     if random is not None:
         random.shuffle(batches)
     return batches
+
+
+def bucketed_batches(
+    sequences: Sequence[Sequence[np.ndarray]],
+    batch_size: int,
+    multiple: int = 1,
+    seed: int | Sequence[int] | None = None,
+    arrays: Sequence[np.ndarray] = (),
+) -> tf.data.Dataset:
+    """Padded batches of rows of similar length, by `bucket_by_length` and `pad`.
+
+    Args:
+        sequences: the sides of the rows, such as `(ids,)` or `(targets, sources)`: each has one
+            vector of any length per row, and all of a side have one dtype.
+        batch_size: rows of a batch.
+        multiple: divisor of the padded lengths.
+        seed: shuffles the rows and the batches, such as `(seed, epoch)`; None keeps the order,
+            shortest first.
+        arrays: what else the batches have of each row, such as labels, of shape `(n, ...)`.
+
+    Returns:
+        Tuples: of each side `(rows, padded length)`, of each array `(rows, ...)`. Their number is
+        the cardinality.
+
+    Raises:
+        ValueError: `batch_size` or `multiple` is not positive, or the numbers of rows differ.
+    """
+    counts = {len(column) for column in (*sequences, *arrays)}
+    if len(counts) != 1:
+        raise ValueError(f"all sides and arrays must have as many rows, got {sorted(counts)}")
+    lengths = np.array([list(map(len, side)) for side in sequences]).T
+    random = None if seed is None else np.random.default_rng(seed)
+    batches = bucket_by_length(lengths, batch_size, multiple, random)
+
+    def generate():
+        for rows in batches:
+            padded = (pad([side[row] for row in rows], multiple) for side in sequences)
+            yield *padded, *(array[rows] for array in arrays)
+
+    signature = (
+        *(tf.TensorSpec((None, None), pad(side[:1]).dtype) for side in sequences),
+        *(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays),
+    )
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
 
 
 def pad(rows: Sequence[np.ndarray], multiple: int = 1, value: int = 0) -> np.ndarray:

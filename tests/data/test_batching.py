@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_keras.data import bucket_by_length, pad
+from rnn_keras.data import bucket_by_length, bucketed_batches, pad
 
 LENGTHS = st.lists(st.integers(0, 50), max_size=60)
 SIZES = st.integers(1, 9)
@@ -58,12 +59,35 @@ def test_pad():
     assert pad([np.array([], np.int32)], 3).shape == (1, 3)  # no batch without a time step
 
 
+@pytest.mark.parametrize("seed", [None, 3, (0, 3)])
+def test_bucketed_batches_are_the_padded_buckets(seed):
+    rng = np.random.default_rng(0)
+    first, second = ([np.full(n, n, np.int32) for n in rng.integers(1, 9, 23)] for _ in "ab")
+    labels = rng.normal(size=(23, 1)).astype("float32")
+    dataset = bucketed_batches((first, second), 4, 3, seed, (labels,))
+    lengths = np.array([list(map(len, side)) for side in (first, second)]).T
+    random = None if seed is None else np.random.default_rng(seed)
+    rows = bucket_by_length(lengths, 4, 3, random)
+    assert dataset.cardinality() == len(rows) == 6
+    ids = tf.TensorSpec((None, None), tf.int32)
+    assert dataset.element_spec == (ids, ids, tf.TensorSpec((None, 1), tf.float32))
+    for batch, of_batch in zip(dataset.as_numpy_iterator(), rows):
+        for padded, side in zip(batch, (first, second)):
+            np.testing.assert_array_equal(padded, pad([side[row] for row in of_batch], 3))
+        np.testing.assert_array_equal(batch[2], labels[of_batch])
+
+
+def test_no_rows_are_no_batches():
+    assert list(bucketed_batches(([],), 4, arrays=(np.zeros((0, 1)),))) == []
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
         (lambda: bucket_by_length([1], 0), "batch_size must be positive, got 0"),
         (lambda: bucket_by_length([1], 1, 0), "multiple must be positive, got 0"),
         (lambda: bucket_by_length([[[1]]], 1), r"or \(n, sides\), got \(1, 1, 1\)"),
+        (lambda: bucketed_batches(([], [np.ones(1)]), 1), r"as many rows, got \[0, 1\]"),
         (lambda: pad([], 0), "multiple must be positive, got 0"),
     ],
 )

@@ -3,35 +3,51 @@
 A SavedModel with the operations of TensorFlow Text runs only where that is installed.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from rnn_keras.data import UNKNOWN, Vocabulary
+from rnn_keras.extras import needs_extra
+from rnn_keras.text.vocabulary import UNKNOWN, Vocabulary
 
 JOINER = "##"  # begins the pieces that continue a word
 LONGEST_WORD = 100  # bytes; longer words are unknown, as in TensorFlow Text
+_KEPT_CHARACTERS = 1_000  # of those that occur, by keras_nlp
 
 
-def learn_pieces(words: tf.Tensor, max_size: int, specials) -> Vocabulary:
-    """The vocabulary that `keras_nlp` learns from words.
+def learn_word_pieces(
+    words: Sequence[str | bytes], max_size: int, specials: Sequence[str] = (UNKNOWN,)
+) -> Vocabulary:
+    """The vocabulary that `keras_nlp` learns from words, with all their characters.
 
     A piece occurs at least 10 times, a limit that `keras_nlp` does not expose, or is a single
     character. A small text therefore gives fewer than `max_size`.
 
     Args:
-        words: `(n,)` strings, repeated as often as they occur.
+        words: the words, each as often as it occurs.
         max_size: largest size of the vocabulary.
-        specials: tokens that come first.
+        specials: tokens that come first, `"<unk>"` among them.
+
+    Raises:
+        ModuleNotFoundError: the extra `text` is not installed.
 
     Reference: Schuster & Nakajima, *Japanese and Korean Voice Search*, 2012.
     """
-    import keras_nlp  # takes seconds
+    with needs_extra("text"):
+        import keras_nlp  # takes seconds
 
+    # Words with others than the frequent characters would be unknown: Chinese has thousands.
+    characters = Counter()
+    for word, count in Counter(words).items():
+        characters.update(dict.fromkeys(tf.compat.as_text(word), count))
+    rare = [c for c, _ in characters.most_common()][_KEPT_CHARACTERS:][: max_size // 4]
     pieces = keras_nlp.tokenizers.compute_word_piece_vocabulary(
         tf.data.Dataset.from_tensor_slices(words).batch(10_000),
         max_size,
         split=False,
         suffix_indicator=JOINER,
-        reserved_tokens=list(specials),
+        reserved_tokens=[*specials, *rare, *(JOINER + c for c in rare)],
     )
     return Vocabulary(pieces)
 

@@ -1,0 +1,136 @@
+"""The same ids eagerly, in a graph and in a SavedModel; what was encoded is decoded again."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnn_keras.text import Tokenizer, Vocabulary, WordSplitter
+
+SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+PAD, UNK, _, EOS = range(4)
+LETTERS = "aàbé.!'#<￭好们"
+WORDS = Vocabulary(
+    (*SPECIALS, "good", "n", "'", "do", "t", "film", ".", "é", "日", "本", "😀", "<")
+)
+PIECES = Vocabulary((*SPECIALS, *LETTERS, *(f"##{c}" for c in LETTERS), "ba", "##.￭"))
+VOCABULARIES = {"character": WORDS, "word": WORDS, "wordpiece": PIECES}
+
+TEXTS = st.lists(
+    st.binary(max_size=12)
+    | st.text(max_size=12).map(str.encode)
+    | st.lists(st.sampled_from(["Good", "don't", "film.", "<br />", "\x00", " ", "ba", "é日"]))
+    .map("".join)
+    .map(str.encode),
+    max_size=4,
+)  # fmt: skip
+
+
+def strings(texts):
+    return tf.constant(texts, tf.string, [len(texts)])
+
+
+@pytest.mark.parametrize("kind", VOCABULARIES)
+def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
+    vocabulary = VOCABULARIES[kind]
+    tokenizer = Tokenizer(vocabulary, kind, max_length=5, keep="ends")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def graph(text):
+        return tokenizer.split(text), tokenizer.read(text)
+
+    @settings(max_examples=30)
+    @given(TEXTS)
+    def check(texts):
+        tokens, read = graph(strings(texts))
+        assert read.dtype == tf.int32
+        for row, of_read in zip(tokens.to_list(), read.to_list()):
+            want = vocabulary.encode([token.decode() for token in row]).tolist()
+            assert of_read == (want[:3] + want[-2:] if len(want) > 5 else want)
+        assert tokenizer.read(strings(texts)).to_list() == read.to_list()
+
+    check()
+
+
+@given(TEXTS)
+def test_characters_are_code_points(texts):
+    vocabulary = Vocabulary.from_tokens("Good film\n\ufffd\x00é日")
+    ids = Tokenizer(vocabulary, "character").encode(strings(texts)).to_list()
+    assert ids == [vocabulary.encode(text.decode("utf-8", "replace")).tolist() for text in texts]
+    known = ["a Goo\nd", "", "\x00\ufffd"]
+    tokenizer = Tokenizer(Vocabulary.from_tokens("".join(known)), "character")
+    assert [t.decode() for t in tokenizer.decode(tokenizer.encode(known)).numpy()] == known
+
+
+@pytest.mark.parametrize("kind", ["word", "wordpiece"])
+def test_decodes_what_it_encoded(kind):
+    splitter = WordSplitter(joiner="￭")
+
+    @settings(max_examples=10)
+    @given(st.lists(st.text(LETTERS + " "), max_size=3))
+    def check(texts):
+        texts = strings(texts)
+        words = splitter.split(texts)
+        seen = [word.decode() for word in words.flat_values.numpy()]
+        vocabulary = {"word": Vocabulary.from_tokens(seen, specials=SPECIALS)}.get(kind, PIECES)
+        tokenizer = Tokenizer(vocabulary, kind, splitter, specials=SPECIALS, end_token="<eos>")
+        ids = tokenizer.encode(texts)
+        assert UNK not in ids.flat_values
+        want = splitter.join(words).numpy().tolist()
+        assert tokenizer.decode(ids).numpy().tolist() == want
+        # What comes after the end does not count, nor does padding.
+        ended = tf.concat([ids, tf.fill([len(texts), 1], EOS)], 1)
+        twice = tf.concat([ended, ended], 1).to_tensor(PAD)
+        assert tokenizer.decode(twice).numpy().tolist() == want
+        assert tokenizer.decode(tf.stack([twice, twice], 1)).shape == (len(texts), 2)
+
+    check()
+
+
+def test_pieces_are_tokens():
+    tokenizer = Tokenizer(PIECES, "wordpiece", WordSplitter(joiner="￭"), specials=SPECIALS)
+    (ids,) = tokenizer.encode(tf.constant(["ba."])).numpy()
+    assert tokenizer.vocabulary.decode(ids) == ["ba", "￭", "##."]
+
+
+def test_long_texts_are_cut_and_unknown_words_are_shown():
+    vocabulary = Vocabulary((*SPECIALS, "good", "￭."))
+    tokenizer = Tokenizer(
+        vocabulary, "word", WordSplitter(joiner="￭"), specials=SPECIALS, max_length=3
+    )
+    ids = tokenizer.read(tf.constant(["Good bad. good", "good"])).to_list()
+    assert ids == [[4, UNK, 5], [4]]
+    assert tokenizer.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
+    assert tokenizer.decode(tf.constant(ids[0]), [" ", "mad", ""]).numpy().decode() == "good mad."
+    texts = tf.constant(["bad, good bad", "", "good"])
+    assert tokenizer.unknown_words(texts) == [["bad", ","], [], []]
+
+
+def test_a_saved_model_contains_it(tmp_path):
+    tokenizer = Tokenizer(PIECES, "wordpiece", specials=SPECIALS)
+    module = tf.Module()
+    module.table = tokenizer.table
+    signature = [tf.TensorSpec([None], tf.string)]
+    module.encode = tf.function(
+        lambda text: tokenizer.encode(text).to_tensor(PAD), signature, autograph=False
+    )
+    tf.saved_model.save(module, tmp_path)
+    texts = tf.constant(["ba.", "é e\u0301", "", "z"])
+    np.testing.assert_array_equal(
+        tf.saved_model.load(tmp_path).encode(texts), tokenizer.encode(texts).to_tensor(PAD)
+    )
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"specials": SPECIALS}, "must begin with <pad>, <unk>, <bos>, <eos>, got <unk>, a"),
+        ({"end_token": "<eos>"}, r"end_token must be one of \(\), got '<eos>'"),
+        ({"tokens": "words"}, r"tokens must be one of \('character', .*, got 'words'"),
+        ({"keep": "end"}, r"keep must be one of \('start', 'ends'\), got 'end'"),
+    ],
+)
+def test_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        Tokenizer(Vocabulary(("<unk>", "a")), **options)
