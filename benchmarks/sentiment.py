@@ -45,28 +45,28 @@ def build_keras(config: SentimentConfig, vocab_size: int):
 
 def batches(config: SentimentConfig, vocabulary, reviews, count: int):
     """By kind, `count` batches of an epoch: bucketed, and padded to `config.max_length`."""
+    import keras
     import numpy as np
 
     from apps.common.tokenized import tokenize
     from apps.sentiment.text import make_tokenizer
-    from rnn_keras.data import bucket_by_length, pad
+    from rnn_keras.data import bucketed_batches
 
     ids = tokenize(make_tokenizer(vocabulary, config).read, reviews.texts)
-    rows = bucket_by_length([len(row) for row in ids], config.batch_size, config.bucket)[1:]
+    arrays = reviews.labels[:, None].astype("float32"), np.arange(len(ids))
+    data = bucketed_batches((ids,), config.batch_size, config.bucket, arrays=arrays)
+    data = list(data.as_numpy_iterator())[1:]
     # From the shortest to the longest, to represent the whole epoch.
-    middles = (np.arange(count) + 0.5) * len(rows) / count
-    bucketed = [rows[int(middle)] for middle in middles]
-    shuffled = np.random.default_rng(0).permutation(np.concatenate(bucketed))
-    padded = shuffled.reshape(count, config.batch_size)
-
-    def batch(rows, multiple):
-        return pad([ids[row] for row in rows], multiple), reviews.labels[rows, None].astype(
-            "float32"
-        )
-
+    bucketed = [data[int((i + 0.5) * len(data) / count)] for i in range(count)]
+    rows = np.random.default_rng(0).permutation(np.concatenate([rows for *_, rows in bucketed]))
+    padded = keras.utils.pad_sequences(
+        [ids[row] for row in rows], config.max_length, padding="post"
+    )
     return {
-        "bucketed": [batch(rows, config.bucket) for rows in bucketed],
-        f"padded to {config.max_length}": [batch(rows, config.max_length) for rows in padded],
+        "bucketed": [batch[:2] for batch in bucketed],
+        f"padded to {config.max_length}": list(
+            zip(np.split(padded, count), np.split(arrays[0][rows], count))
+        ),
     }
 
 

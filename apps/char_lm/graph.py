@@ -69,7 +69,7 @@ class CharLMGraph:
         self._vocabulary = vocabulary
         self._states, self._units = state_names(config), config.units
         self._start_id = int(vocabulary.encode(start_token(vocabulary))[0])
-        self._tokenizer = Tokenizer(vocabulary, "character")
+        self._tokenizer = Tokenizer(vocabulary)
 
         self.trackables = [self.streaming, self._tokenizer.table]
 

@@ -75,13 +75,11 @@ def tab(runs: Runs) -> gr.Dropdown:
             memory, states = network.encode(read)
         with gates.record_sequence() as decoder:
             network.decode(before, states, memory)
-        read, written = (
-            without_joiners(tokenizer.vocabulary.decode(ids[0].numpy()))
-            for tokenizer, ids in ((source, read), (target, before))
-        )
         shown = [
-            *gates.layers(encoder, read, "encoder: "),
-            *gates.layers(decoder, written, "decoder: "),
+            *gates.layers(encoder, without_joiners(source.vocabulary.decode(read[0])), "encoder: "),
+            *gates.layers(
+                decoder, without_joiners(target.vocabulary.decode(before[0])), "decoder: "
+            ),
         ]
         return render_png(gates.chart, shown)
 

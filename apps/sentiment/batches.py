@@ -38,10 +38,8 @@ class TokenizedReviews:
             epoch: of the training, which crops to `config.train_length` and shuffles; None keeps
                 the order, for evaluation.
         """
-        labels = self.labels[:, None].astype("float32")
-        if epoch is None:
-            return self._bucketed(self.ids, None, labels)
-        return self._bucketed(self._cropped, (self._config.seed, epoch), labels)
+        texts = self.ids if epoch is None else self._cropped
+        return self._bucketed(texts, epoch, self.labels[:, None].astype("float32"))
 
     def logits(self, model: keras.Model) -> np.ndarray:
         """The log-odds `(n,)` of being positive that a model gives to each review."""
@@ -51,8 +49,9 @@ class TokenizedReviews:
             logits[rows] = model.predict_on_batch(ids)[:, 0]
         return logits
 
-    def _bucketed(self, texts, seed, array):
+    def _bucketed(self, texts, epoch, array):
         config = self._config
+        seed = None if epoch is None else (config.seed, epoch)
         return bucketed_batches((texts,), config.batch_size, config.bucket, seed, (array,))
 
 

@@ -20,17 +20,10 @@ WORDS = WordSplitter(
 def make_tokenizer(vocabulary: Vocabulary, config: SentimentConfig) -> Tokenizer:
     """The tokenizer of a vocabulary that begins with `SPECIALS`.
 
-    It reads the first and the last `config.max_length / 2` tokens of a long review, which states
-    its opinion at the beginning and at the end.
+    It reads both ends of a long review, where the opinion is stated.
     """
-    return Tokenizer(
-        vocabulary,
-        config.tokens,
-        WORDS,
-        specials=SPECIALS,
-        max_length=config.max_length,
-        keep="ends",
-    )
+    is_pieces = config.tokens == "wordpiece"
+    return Tokenizer(vocabulary, WORDS, is_pieces, SPECIALS, config.max_length, both_ends=True)
 
 
 def pad_rows(rows, value):

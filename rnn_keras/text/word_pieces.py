@@ -52,58 +52,28 @@ def learn_word_pieces(
     return Vocabulary(pieces)
 
 
-class WordPieces:
-    """Splits words into pieces, the longest match first.
+def split_into_pieces(words, table, vocabulary: Vocabulary):
+    """The pieces of words, the longest match first; `<unk>` for a word that has no such split.
 
     Args:
-        vocabulary: the pieces.
+        words: ragged `(batch, words)` strings.
         table: lookup table of ids by token; unknown tokens have the id `vocabulary.unk_id`.
+        vocabulary: the pieces.
+
+    Returns:
+        Ragged `(batch, pieces)` strings.
     """
+    distinct, index = tf.unique(words.flat_values)
+    rest = tf.where(tf.strings.length(distinct) > LONGEST_WORD, "", distinct)
+    longest = max(len(piece.removeprefix(JOINER)) for piece in vocabulary.tokens)
 
-    def __init__(self, vocabulary: Vocabulary, table):
-        self._table, self._unknown = table, vocabulary.unk_id
-        self._longest = max(len(piece.removeprefix(JOINER)) for piece in vocabulary.tokens)
-
-    def split(self, words):
-        """The pieces of words; `<unk>` for a word that has no split into known pieces.
-
-        Args:
-            words: ragged `(batch, words)` strings.
-
-        Returns:
-            Ragged `(batch, pieces)` strings.
-        """
-        distinct, index = tf.unique(words.flat_values)
-        pieces = tf.gather(self._split_distinct(distinct), index)
-        return words.with_flat_values(pieces).merge_dims(1, 2)
-
-    def _split_distinct(self, words):
-        """Ragged `(n, pieces)` of `(n,)` words; each step takes the next piece of every word."""
-        rest = tf.where(tf.strings.length(words) > LONGEST_WORD, "", words)
-        first, rest = self._longest_match(rest, "")
-
-        def step(pieces, rest):
-            piece, rest = self._longest_match(rest, JOINER)
-            return tf.concat([pieces, tf.expand_dims(piece, 1)], 1), rest
-
-        pieces, _ = tf.while_loop(
-            lambda _, rest: tf.reduce_any(rest != ""),
-            step,
-            (tf.expand_dims(first, 1), rest),
-            shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None])),
-        )
-        unknown = tf.reduce_any(pieces == UNKNOWN, 1) | (first == "")
-        pieces = tf.where(tf.expand_dims(unknown, 1), "", pieces)
-        pieces = tf.concat([tf.expand_dims(tf.where(unknown, UNKNOWN, ""), 1), pieces], 1)
-        return tf.ragged.boolean_mask(pieces, pieces != "")
-
-    def _longest_match(self, rest, joiner):
+    def next_piece(rest, joiner):
         """The longest piece at the start of each text, `<unk>` if there is none, and the rest."""
-        lengths = tf.expand_dims(tf.range(1, self._longest + 1), 0)
+        lengths = tf.expand_dims(tf.range(1, longest + 1), 0)
         heads = tf.strings.substr(
             tf.expand_dims(rest, 1), tf.zeros_like(lengths), lengths, unit="UTF8_CHAR"
         )
-        is_piece = self._table.lookup(joiner + heads) != self._unknown
+        is_piece = table.lookup(joiner + heads) != vocabulary.unk_id
         fits = lengths <= tf.expand_dims(tf.strings.length(rest, unit="UTF8_CHAR"), 1)
         length = tf.reduce_max(tf.where(is_piece & fits, lengths, 0), 1)
         head = tf.strings.substr(rest, tf.zeros_like(length), length, unit="UTF8_CHAR")
@@ -112,3 +82,20 @@ class WordPieces:
         )
         missing = tf.where(rest == "", "", UNKNOWN)
         return tf.where(length > 0, joiner + head, missing), tf.where(length > 0, rest_of, "")
+
+    def step(pieces, rest):
+        piece, rest = next_piece(rest, JOINER)
+        return tf.concat([pieces, tf.expand_dims(piece, 1)], 1), rest
+
+    first, rest = next_piece(rest, "")
+    pieces, _ = tf.while_loop(
+        lambda _, rest: tf.reduce_any(rest != ""),
+        step,
+        (tf.expand_dims(first, 1), rest),
+        shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None])),
+    )
+    unknown = tf.reduce_any(pieces == UNKNOWN, 1) | (first == "")
+    pieces = tf.where(tf.expand_dims(unknown, 1), "", pieces)
+    pieces = tf.concat([tf.expand_dims(tf.where(unknown, UNKNOWN, ""), 1), pieces], 1)
+    pieces = tf.gather(tf.ragged.boolean_mask(pieces, pieces != ""), index)
+    return words.with_flat_values(pieces).merge_dims(1, 2)

@@ -28,10 +28,6 @@ class WordSplitter:
         joiner: marks the side on which a separate token was attached (as in OpenNMT's tokenizer),
             so that `join` restores the text: with `￭`, `l'homme noir.` is `l ￭'￭ homme noir ￭.`
             In a text it counts as a blank. Empty: words have no such marks.
-
-    Example:
-        >>> WordSplitter().split(tf.constant(["It's 9 o'clock."])).to_list()
-        [[b'it', b"'", b's', b'9', b'o', b"'", b'clock', b'.']]
     """
 
     lowercase: bool = True

@@ -15,7 +15,11 @@ WORDS = Vocabulary(
     (*SPECIALS, "good", "n", "'", "do", "t", "film", ".", "é", "日", "本", "😀", "<")
 )
 PIECES = Vocabulary((*SPECIALS, *LETTERS, *(f"##{c}" for c in LETTERS), "ba", "##.￭"))
-VOCABULARIES = {"character": WORDS, "word": WORDS, "wordpiece": PIECES}
+TOKENIZERS = {
+    "character": Tokenizer(WORDS, max_length=5, both_ends=True),
+    "word": Tokenizer(WORDS, WordSplitter(), max_length=5, both_ends=True),
+    "wordpiece": Tokenizer(PIECES, WordSplitter(), True, max_length=5, both_ends=True),
+}
 
 TEXTS = st.lists(
     st.binary(max_size=12)
@@ -31,10 +35,9 @@ def strings(texts):
     return tf.constant(texts, tf.string, [len(texts)])
 
 
-@pytest.mark.parametrize("kind", VOCABULARIES)
+@pytest.mark.parametrize("kind", TOKENIZERS)
 def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
-    vocabulary = VOCABULARIES[kind]
-    tokenizer = Tokenizer(vocabulary, kind, max_length=5, keep="ends")
+    tokenizer = TOKENIZERS[kind]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def graph(text):
@@ -46,7 +49,7 @@ def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
         tokens, read = graph(strings(texts))
         assert read.dtype == tf.int32
         for row, of_read in zip(tokens.to_list(), read.to_list()):
-            want = vocabulary.encode([token.decode() for token in row]).tolist()
+            want = tokenizer.vocabulary.encode([token.decode() for token in row]).tolist()
             assert of_read == (want[:3] + want[-2:] if len(want) > 5 else want)
         assert tokenizer.read(strings(texts)).to_list() == read.to_list()
 
@@ -56,15 +59,15 @@ def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
 @given(TEXTS)
 def test_characters_are_code_points(texts):
     vocabulary = Vocabulary.from_tokens("Good film\n\ufffd\x00é日")
-    ids = Tokenizer(vocabulary, "character").encode(strings(texts)).to_list()
+    ids = Tokenizer(vocabulary).encode(strings(texts)).to_list()
     assert ids == [vocabulary.encode(text.decode("utf-8", "replace")).tolist() for text in texts]
     known = ["a Goo\nd", "", "\x00\ufffd"]
-    tokenizer = Tokenizer(Vocabulary.from_tokens("".join(known)), "character")
+    tokenizer = Tokenizer(Vocabulary.from_tokens("".join(known)))
     assert [t.decode() for t in tokenizer.decode(tokenizer.encode(known)).numpy()] == known
 
 
-@pytest.mark.parametrize("kind", ["word", "wordpiece"])
-def test_decodes_what_it_encoded(kind):
+@pytest.mark.parametrize("word_pieces", [False, True])
+def test_decodes_what_it_encoded(word_pieces):
     splitter = WordSplitter(joiner="￭")
 
     @settings(max_examples=10)
@@ -73,8 +76,8 @@ def test_decodes_what_it_encoded(kind):
         texts = strings(texts)
         words = splitter.split(texts)
         seen = [word.decode() for word in words.flat_values.numpy()]
-        vocabulary = {"word": Vocabulary.from_tokens(seen, specials=SPECIALS)}.get(kind, PIECES)
-        tokenizer = Tokenizer(vocabulary, kind, splitter, specials=SPECIALS, end_token="<eos>")
+        vocabulary = PIECES if word_pieces else Vocabulary.from_tokens(seen, specials=SPECIALS)
+        tokenizer = Tokenizer(vocabulary, splitter, word_pieces, SPECIALS)
         ids = tokenizer.encode(texts)
         assert UNK not in ids.flat_values
         want = splitter.join(words).numpy().tolist()
@@ -89,16 +92,14 @@ def test_decodes_what_it_encoded(kind):
 
 
 def test_pieces_are_tokens():
-    tokenizer = Tokenizer(PIECES, "wordpiece", WordSplitter(joiner="￭"), specials=SPECIALS)
+    tokenizer = Tokenizer(PIECES, WordSplitter(joiner="￭"), True, SPECIALS)
     (ids,) = tokenizer.encode(tf.constant(["ba."])).numpy()
     assert tokenizer.vocabulary.decode(ids) == ["ba", "￭", "##."]
 
 
 def test_long_texts_are_cut_and_unknown_words_are_shown():
     vocabulary = Vocabulary((*SPECIALS, "good", "￭."))
-    tokenizer = Tokenizer(
-        vocabulary, "word", WordSplitter(joiner="￭"), specials=SPECIALS, max_length=3
-    )
+    tokenizer = Tokenizer(vocabulary, WordSplitter(joiner="￭"), specials=SPECIALS, max_length=3)
     ids = tokenizer.read(tf.constant(["Good bad. good", "good"])).to_list()
     assert ids == [[4, UNK, 5], [4]]
     assert tokenizer.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
@@ -108,7 +109,7 @@ def test_long_texts_are_cut_and_unknown_words_are_shown():
 
 
 def test_a_saved_model_contains_it(tmp_path):
-    tokenizer = Tokenizer(PIECES, "wordpiece", specials=SPECIALS)
+    tokenizer = Tokenizer(PIECES, WordSplitter(), True, SPECIALS)
     module = tf.Module()
     module.table = tokenizer.table
     signature = [tf.TensorSpec([None], tf.string)]
@@ -122,15 +123,6 @@ def test_a_saved_model_contains_it(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"specials": SPECIALS}, "must begin with <pad>, <unk>, <bos>, <eos>, got <unk>, a"),
-        ({"end_token": "<eos>"}, r"end_token must be one of \(\), got '<eos>'"),
-        ({"tokens": "words"}, r"tokens must be one of \('character', .*, got 'words'"),
-        ({"keep": "end"}, r"keep must be one of \('start', 'ends'\), got 'end'"),
-    ],
-)
-def test_refused(options, words):
-    with pytest.raises(ValueError, match=words):
-        Tokenizer(Vocabulary(("<unk>", "a")), **options)
+def test_a_foreign_vocabulary_is_refused():
+    with pytest.raises(ValueError, match="must begin with <pad>, <unk>, <bos>, <eos>, got <unk>"):
+        Tokenizer(Vocabulary(("<unk>", "a")), specials=SPECIALS)

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_keras.text import Tokenizer, Vocabulary, learn_word_pieces
+from rnn_keras.text import Tokenizer, Vocabulary, WordSplitter, learn_word_pieces
 
 PIECES = Vocabulary(
     ("<pad>", "<unk>", *"a b ##a ##b ab ##ba ##bab é ##é ! ##日 日".split())
@@ -14,7 +14,7 @@ PIECES = Vocabulary(
 def test_the_split_is_that_of_keras_nlp():
     import keras_nlp
 
-    ours = Tokenizer(PIECES, "wordpiece")
+    ours = Tokenizer(PIECES, WordSplitter(), word_pieces=True)
     theirs = keras_nlp.tokenizers.WordPieceTokenizer(
         list(PIECES.tokens), split=False, oov_token="<unk>", dtype="string"
     )
@@ -38,6 +38,7 @@ def test_pieces_are_learned_from_words():
 def test_no_character_is_unknown():
     """Also of a script with more characters than the learner of keras_nlp keeps."""
     han = "".join(map(chr, range(0x4E00, 0x4E00 + 1_200)))
-    tokenizer = Tokenizer(learn_word_pieces([*han, *han[:1_000]], 4_000), "wordpiece")
+    vocabulary = learn_word_pieces([*han, *han[:1_000]], 4_000)
+    tokenizer = Tokenizer(vocabulary, WordSplitter(), word_pieces=True)
     ids = tokenizer.encode(tf.constant([han[::-1][:100]])).flat_values
-    assert tokenizer.vocabulary.unk_id not in ids
+    assert vocabulary.unk_id not in ids
