@@ -22,8 +22,9 @@ class Tokenizer:
             pieces that continue a word begin with `##`.
         specials: the first tokens of the vocabulary, which never occur in a text. `decode` leaves
             them out, except `"<unk>"`, and stops at `"<eos>"`.
-        max_length: the number of tokens that `truncate` and `read` keep.
-        both_ends: whether they keep the first and the last `max_length / 2`, not the first.
+        max_length: the number of tokens that `truncate` and `read` keep; None for all.
+        both_ends: whether they keep the first and the last `max_length / 2` tokens, instead of
+            the first `max_length`.
 
     Attributes:
         vocabulary: the tokens.
@@ -66,7 +67,7 @@ class Tokenizer:
 
     def truncate(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
         """At most `max_length` of all tokens `(batch, tokens)`, or of their ids."""
-        if not self._both_ends:
+        if self._max_length is None or not self._both_ends:
             return tokens[:, : self._max_length]
         position = tf.ragged.range(tokens.row_lengths())
         from_end = tf.expand_dims(tokens.row_lengths(), 1) - position

@@ -102,6 +102,8 @@ def test_long_texts_are_cut_and_unknown_words_are_shown():
     tokenizer = Tokenizer(vocabulary, WordSplitter(joiner="￭"), specials=SPECIALS, max_length=3)
     ids = tokenizer.read(tf.constant(["Good bad. good", "good"])).to_list()
     assert ids == [[4, UNK, 5], [4]]
+    everything = Tokenizer(vocabulary, WordSplitter(), both_ends=True)
+    assert everything.read(tf.constant(["good " * 9])).to_list() == [[4] * 9]
     assert tokenizer.decode(tf.constant(ids[0])).numpy().decode() == "good <unk>."
     assert tokenizer.decode(tf.constant(ids[0]), [" ", "mad", ""]).numpy().decode() == "good mad."
     texts = tf.constant(["bad, good bad", "", "good"])
