@@ -10,13 +10,14 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras import interop as interop
     from rnn_keras import layers as layers
     from rnn_keras import metrics as metrics
+    from rnn_keras import text as text
     from rnn_keras import training as training
     from rnn_keras.layers import explain as explain
     from rnn_keras.layers import use_plan as use_plan
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "decoding", "export", "interop", "layers", "metrics", "training")
+_SUBMODULES = ("data", "decoding", "export", "interop", "layers", "metrics", "text", "training")
 _FUNCTIONS = ("explain", "use_plan")  # of rnn_keras.layers
 
 __all__ = [*_SUBMODULES, *_FUNCTIONS]

@@ -45,7 +45,9 @@ def test_public_functions_are_annotated(package):
     assert seen and not bare
 
 
-@pytest.mark.parametrize("package", ["rnn_keras", "rnn_keras.export", "rnn_keras.serve"])
+@pytest.mark.parametrize(
+    "package", ["rnn_keras", "rnn_keras.export", "rnn_keras.serve", "rnn_keras.text"]
+)
 def test_type_checkers_see_what_is_imported_on_first_use(package):
     module = importlib.import_module(package)
     (block,) = [

@@ -12,7 +12,7 @@ from apps.char_lm.config import D2L_STEPS, CharLMConfig
 from apps.char_lm.text import load_text
 from apps.common.errors import InputError
 from apps.common.progress import reports
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 # The Time Machine protocol of "Dive into Deep Learning" 1.0: the stride-1 windows of 32 steps
 # that start at characters 0-9,999 train, those at 10,000-14,999 validate.

@@ -13,9 +13,9 @@ from apps.char_lm.sampling import Sampling
 from apps.char_lm.text import unix_line_ends
 from apps.common.exported import load_export, one_line_export_errors
 from apps.common.run import Run
-from rnn_keras.data import Vocabulary
 from rnn_keras.decoding import sample_token
 from rnn_keras.export import LiteRTModel, SavedModel
+from rnn_keras.text import Vocabulary
 
 
 class Generator:

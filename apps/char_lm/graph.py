@@ -12,7 +12,7 @@ from apps.char_lm.config import MAX_LENGTH, CharLMConfig
 from apps.char_lm.model import build_streaming, state_names
 from apps.common.ids import known_ids
 from rnn_keras import decoding
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Tokenizer, Vocabulary
 
 
 def start_token(vocabulary: Vocabulary) -> str:
@@ -58,6 +58,7 @@ class CharLMGraph:
             and lengths to what `score` returns.
         saved_model, litert: the functions of each format. In the LiteRT file, which takes no text,
             `score_ids` is called `score`.
+        trackables: objects that an export of `saved_model` must track.
 
     Raises:
         ValueError: the vocabulary has no character.
@@ -68,9 +69,9 @@ class CharLMGraph:
         self._vocabulary = vocabulary
         self._states, self._units = state_names(config), config.units
         self._start_id = int(vocabulary.encode(start_token(vocabulary))[0])
-        characters = sorted((t for t in vocabulary.tokens if len(t) == 1), key=ord)
-        self._code_points = np.array([ord(c) for c in characters], np.int32)
-        self._id_of_rank = vocabulary.encode(characters)
+        self._tokenizer = Tokenizer(vocabulary)
+
+        self.trackables = [self.streaming, self._tokenizer.table]
 
         text = [tf.TensorSpec([None], tf.string, "text")]
         request = [
@@ -200,15 +201,10 @@ class CharLMGraph:
             ids `(batch, longest + 1)` int32, with the id of `start_token` after each end, and
             the lengths `(batch,)` int32.
         """
-        text = tf.strings.regex_replace(text, "\r\n?", "\n")
-        codes = tf.strings.unicode_decode(text, "UTF-8", errors="replace")
-        rank = tf.searchsorted(self._code_points, codes.flat_values)
-        rank = tf.minimum(rank, len(self._code_points) - 1)
-        known = tf.gather(self._code_points, rank) == codes.flat_values
-        ids = tf.where(known, tf.gather(self._id_of_rank, rank), self._vocabulary.unk_id)
-        ids = codes.with_flat_values(ids).to_tensor(self._start_id)
+        rows = self._tokenizer.encode(tf.strings.regex_replace(text, "\r\n?", "\n"))
+        ids = rows.to_tensor(self._start_id)
         ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=self._start_id)
-        return ids, tf.cast(codes.row_lengths(), tf.int32)
+        return ids, tf.cast(rows.row_lengths(), tf.int32)
 
     def examples(self, seed=0):
         """Random inputs of every function at two batch sizes and two lengths.

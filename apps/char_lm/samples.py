@@ -6,7 +6,7 @@ import numpy as np
 from apps.char_lm.config import CharLMConfig
 from apps.char_lm.graph import CharLMGraph
 from rnn_keras import use_plan
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 TEMPERATURE = 0.8
 

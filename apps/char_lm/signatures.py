@@ -11,7 +11,7 @@ def signatures(trained: Trained) -> Signatures:
     return Signatures(
         saved_model={
             "functions": graph.saved_model,
-            "trackables": [graph.streaming],
+            "trackables": graph.trackables,
             "vocabulary": trained.assets,
             "examples": {name: examples[name] for name in graph.saved_model},
         },

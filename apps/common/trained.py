@@ -4,7 +4,7 @@ import keras
 
 from apps.common.errors import InputError
 from apps.common.run import Run
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 
 def load_best(run: Run) -> keras.Model:

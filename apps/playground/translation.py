@@ -77,8 +77,10 @@ def tab(runs: Runs) -> gr.Dropdown:
         with gates.record_sequence() as decoder:
             network.decode(before, states, memory)
         shown = [
-            *gates.layers(encoder, without_joiners(source.tokens(read[0].numpy())), "encoder: "),
-            *gates.layers(decoder, without_joiners(target.tokens(before[0].numpy())), "decoder: "),
+            *gates.layers(encoder, without_joiners(source.vocabulary.decode(read[0])), "encoder: "),
+            *gates.layers(
+                decoder, without_joiners(target.vocabulary.decode(before[0])), "decoder: "
+            ),
         ]
         return render_png(gates.chart, shown)
 

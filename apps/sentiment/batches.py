@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.tokenized import tokenize
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
-from apps.sentiment.text import Tokenizer
-from rnn_keras.data import Vocabulary, bucket_by_length, pad
+from apps.sentiment.text import make_tokenizer
+from rnn_keras.data import bucketed_batches
+from rnn_keras.text import Vocabulary
 
 
 class TokenizedReviews:
@@ -24,7 +26,7 @@ class TokenizedReviews:
     """
 
     def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
-        self.ids = Tokenizer(vocabulary, config).encode(reviews.texts)
+        self.ids = tokenize(make_tokenizer(vocabulary, config).read, reviews.texts)
         self.labels = reviews.labels
         self._cropped = [crop(ids, config.train_length) for ids in self.ids]
         self._config = config
@@ -36,37 +38,24 @@ class TokenizedReviews:
             epoch: of the training, which crops to `config.train_length` and shuffles; None keeps
                 the order, for evaluation.
         """
-        random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
         texts = self.ids if epoch is None else self._cropped
-        batches = self._rows(texts, random)
-
-        def generate():
-            for rows in batches:
-                yield self._pad(texts, rows), self.labels[rows, None].astype("float32")
-
-        signature = (
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None, 1), tf.float32),
-        )
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+        return self._bucketed(texts, epoch, self.labels[:, None].astype("float32"))
 
     def logits(self, model: keras.Model) -> np.ndarray:
         """The log-odds `(n,)` of being positive that a model gives to each review."""
         logits = np.empty(len(self.ids))
-        for rows in self._rows(self.ids, None):
-            logits[rows] = model.predict_on_batch(self._pad(self.ids, rows))[:, 0]
+        batches = self._bucketed(self.ids, None, np.arange(len(logits)))
+        for ids, rows in batches.as_numpy_iterator():
+            logits[rows] = model.predict_on_batch(ids)[:, 0]
         return logits
 
-    def _rows(self, texts, random):
-        lengths = [len(ids) for ids in texts]
-        return bucket_by_length(lengths, self._config.batch_size, self._config.bucket, random)
-
-    def _pad(self, texts, rows):
-        return pad([texts[row] for row in rows], self._config.bucket)
+    def _bucketed(self, texts, epoch, array):
+        config = self._config
+        seed = None if epoch is None else (config.seed, epoch)
+        return bucketed_batches((texts,), config.batch_size, config.bucket, seed, (array,))
 
 
 def crop(ids: np.ndarray, length: int) -> np.ndarray:
-    """The first and the last `length / 2` ids of a long review, as `Tokenizer.crop`."""
+    """The first and the last `length / 2` ids of a long review, as the tokenizer keeps them."""
     tail = length // 2
     return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -8,7 +8,7 @@ import tensorflow as tf
 from apps.common.exported import load_export, one_line_export_errors
 from apps.common.run import Run
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.text import PAD_ID, UNKNOWN_ID, Tokenizer, pad_rows
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID, make_tokenizer, pad_rows
 from rnn_keras.export import LiteRTModel, SavedModel
 
 CHUNK = 64  # rows of one call
@@ -50,12 +50,12 @@ class Classifier:
     """
 
     def __init__(self, model: SavedModel | LiteRTModel, config: SentimentConfig):
-        self._model, self._tokenizer = model, Tokenizer(model.vocabulary(), config)
+        self._model, self._tokenizer = model, make_tokenizer(model.vocabulary(), config)
 
     def predict(self, text: str) -> Reading:
         """The model's result for a text."""
         whole = self._tokenizer.split(tf.constant([text]))
-        tokens = self._tokenizer.crop(whole)
+        tokens = self._tokenizer.truncate(whole)
         ids = pad_rows(self._tokenizer.ids(tokens), PAD_ID).numpy()[0]
         logit = float(self.logits(ids[None])[0])
         return Reading(

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from apps.sentiment.text import PAD_ID, Tokenizer, pad_rows
+from apps.sentiment.text import PAD_ID, pad_rows
+from rnn_keras.text import Tokenizer
 
 
 class SentimentGraph:
@@ -44,8 +45,7 @@ class SentimentGraph:
         Returns:
             `probability` and its `logit`, both `(batch,)` float32.
         """
-        tokens = self._tokenizer.crop(self._tokenizer.split(text))
-        return self.score(pad_rows(self._tokenizer.ids(tokens), PAD_ID))
+        return self.score(pad_rows(self._tokenizer.read(text), PAD_ID))
 
     def tokenize(self, text):
         """The tokens of each text that the model reads.
@@ -55,7 +55,7 @@ class SentimentGraph:
             `PAD_ID` there; and `length` `(batch,)` int32, the number of tokens of the whole text.
         """
         whole = self._tokenizer.split(text)
-        tokens = self._tokenizer.crop(whole)
+        tokens = self._tokenizer.truncate(whole)
         return {
             "tokens": pad_rows(tokens, ""),
             "ids": pad_rows(self._tokenizer.ids(tokens), PAD_ID),

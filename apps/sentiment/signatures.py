@@ -4,7 +4,7 @@ import numpy as np
 
 from apps.common.examples import read_examples
 from apps.sentiment.graph import SentimentGraph
-from apps.sentiment.text import Tokenizer
+from apps.sentiment.text import make_tokenizer
 from apps.task import Signatures, Trained
 
 UNUSUAL = ["", "...", "\x00\x07 \u200b", "qzxv wkjq", "ＧＯＯＤ 😀 e\u0301"]
@@ -17,7 +17,7 @@ def signatures(trained: Trained) -> Signatures:
     `UNUSUAL` texts.
     """
     model, vocabulary = trained.model, trained.assets
-    graph = SentimentGraph(model, Tokenizer(vocabulary, trained.config))
+    graph = SentimentGraph(model, make_tokenizer(vocabulary, trained.config))
     texts = read_examples(trained.run)
     examples = _examples(graph, texts)
     return Signatures(

@@ -5,7 +5,7 @@ import keras
 from apps.common.examples import write_examples
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.tokenized import TokenizedData
+from apps.common.tokenized import TokenizedData, learn_vocabulary
 from apps.common.trained import load_vocabulary
 from apps.sentiment import data, model, ngrams
 from apps.sentiment.batches import TokenizedReviews
@@ -13,15 +13,17 @@ from apps.sentiment.config import PRESETS, SentimentConfig
 from apps.sentiment.evaluation import MONITOR, evaluate
 from apps.sentiment.pretraining import pretrain
 from apps.sentiment.signatures import signatures
-from apps.sentiment.text import learn_vocabulary
+from apps.sentiment.text import SPECIALS, WORDS
 from apps.task import Task
 
 
 def load_data(config: SentimentConfig, run: Run | None) -> TokenizedData:
     """The reviews, with the vocabulary of the run, or else of the training reviews."""
     reviews = data.load(config)
-    known = run is not None and run.vocab.exists()
-    vocabulary = load_vocabulary(run) if known else learn_vocabulary(config, reviews.train.texts)
+    if run is not None and run.vocab.exists():
+        vocabulary = load_vocabulary(run)
+    else:
+        vocabulary = learn_vocabulary(config, WORDS, SPECIALS, reviews.train.texts)
     return TokenizedData(
         reviews, vocabulary, lambda split: TokenizedReviews(config, vocabulary, split)
     )

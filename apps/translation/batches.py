@@ -3,11 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from apps.common.progress import chunks
+from apps.common.tokenized import tokenize
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
-from apps.translation.text import BOS_ID, CHUNK, EOS_ID, Tokenizer
-from rnn_keras.data import bucket_by_length, pad
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID
+from rnn_keras.data import bucketed_batches
+from rnn_keras.text import Tokenizer
 
 
 class TokenizedPairs:
@@ -30,12 +31,17 @@ class TokenizedPairs:
         pairs: Pairs,
     ):
         self._config = config
-        self._sources = _with_end(source_tokenizer.read, pairs.sources)
-        self._targets = _with_end(target_tokenizer.encode, pairs.targets)
+        self._sources, self._targets = (
+            [np.append(ids, np.int32(EOS_ID)) for ids in tokenize(encode, texts)]
+            for encode, texts in (
+                (source_tokenizer.read, pairs.sources),
+                (target_tokenizer.encode, pairs.targets),
+            )
+        )
         self.tokens = sum(map(len, self._targets))
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
-        """`((source, decoder_input), target)`, int32 `(batch, time)` each, padded with 0.
+        """`((source, decoder_input), target)`, int32 `(batch, time)` each, padded with `PAD_ID`.
 
         The source and the target end with `EOS_ID`; the decoder input is `BOS_ID` and the target
         without its last token.
@@ -43,32 +49,13 @@ class TokenizedPairs:
         Args:
             epoch: of the training, which shuffles the pairs; None keeps the order, for evaluation.
         """
-        random = None if epoch is None else np.random.default_rng((self._config.seed, epoch))
         # By the target, where a step costs most, then by the source: both get little padding.
-        sides = [list(map(len, side)) for side in (self._targets, self._sources)]
-        bucket = self._config.bucket
-        batches = bucket_by_length(np.array(sides).T, self._config.batch_size, bucket, random)
-
-        def generate():
-            for rows in batches:
-                target = self._pad(self._targets, rows)
-                started = np.roll(target, 1, axis=1)
-                started[:, 0] = BOS_ID
-                started[started == EOS_ID] = 0
-                yield (self._pad(self._sources, rows), started), target
-
-        ids = tf.TensorSpec((None, None), tf.int32)
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=((ids, ids), ids))
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
-
-    def _pad(self, ids, rows):
-        return pad([ids[row] for row in rows], self._config.bucket)
+        sides = (self._targets, self._sources)
+        seed = None if epoch is None else (self._config.seed, epoch)
+        batches = bucketed_batches(sides, self._config.batch_size, self._config.bucket, seed)
+        return batches.map(_with_decoder_input)
 
 
-def _with_end(encode, texts):
-    """The ids of each text and `EOS_ID`, int32 vectors."""
-    rows = []
-    for chunk in chunks(texts, "tokenizing", "sentences", CHUNK):
-        ids = encode(tf.constant(chunk))
-        rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
-    return [np.append(row, np.int32(EOS_ID)) for row in rows]
+def _with_decoder_input(target, source):
+    started = tf.pad(target[:, :-1], [[0, 0], [1, 0]], constant_values=BOS_ID)
+    return (source, tf.where(started == EOS_ID, PAD_ID, started)), target

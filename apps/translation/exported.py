@@ -10,7 +10,7 @@ from apps.common.run import Run
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.pipeline import Pipeline
-from apps.translation.text import UNKNOWN_ID, Tokenizer
+from apps.translation.text import UNKNOWN_ID, make_tokenizer
 from rnn_keras.export import LiteRTModel, SavedModel
 
 
@@ -42,7 +42,7 @@ def read_sources(pipeline: Pipeline, sentences: Sequence[str]) -> list[Source]:
             unknown=unknown,
             knows_any=any(token != UNKNOWN_ID for token in tokens[:longest]),
         )
-        for tokens, unknown in zip(ids, pipeline.source.unknown(text))
+        for tokens, unknown in zip(ids, pipeline.source.unknown_words(text))
     ]
 
 
@@ -77,7 +77,7 @@ def exported_pipeline(model: SavedModel | LiteRTModel, config: TranslationConfig
     def align(tokens, values, memory):
         return call("align", memory, values, ids=tokens)["attention"]
 
-    tokenizers = (Tokenizer(model.vocabulary(name), config) for name in VOCABULARIES)
+    tokenizers = (make_tokenizer(model.vocabulary(name), config) for name in VOCABULARIES)
     return Pipeline(
         config, *tokenizers, encode, step, align if "align" in model.signatures else None
     )

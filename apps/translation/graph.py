@@ -5,7 +5,8 @@ import tensorflow as tf
 from apps.translation.config import TranslationConfig
 from apps.translation.model import Translator
 from apps.translation.pipeline import Pipeline
-from apps.translation.text import BOS_ID, Tokenizer
+from apps.translation.text import BOS_ID
+from rnn_keras.text import Tokenizer
 
 
 class TranslatorGraph:

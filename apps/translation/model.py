@@ -18,8 +18,8 @@ from apps.translation.decoders import (
     sentence_dropout,
     stack,
 )
-from apps.translation.text import PAD_ID, UNKNOWN_ID, Tokenizer
-from rnn_keras.data import Vocabulary
+from apps.translation.text import PAD_ID, UNKNOWN_ID, make_tokenizer
+from rnn_keras.text import Tokenizer, Vocabulary
 
 VOCABULARIES = "vocab.source.txt", "vocab.target.txt"
 FROM_CONFIG = (
@@ -178,7 +178,7 @@ def load_tokenizers(run: Run, config: TranslationConfig) -> tuple[Tokenizer, Tok
     Raises:
         InputError: a file is missing or damaged.
     """
-    source, target = (Tokenizer(load_vocabulary(run, file), config) for file in VOCABULARIES)
+    source, target = (make_tokenizer(load_vocabulary(run, file), config) for file in VOCABULARIES)
     return source, target
 
 

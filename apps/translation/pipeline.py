@@ -12,9 +12,9 @@ import tensorflow as tf
 from apps.translation.attention import Attention
 from apps.translation.config import TranslationConfig
 from apps.translation.search import most_attended, search, source_ids, source_words
-from apps.translation.text import PAD_ID, Tokenizer
-from rnn_keras.data import UNKNOWN
+from apps.translation.text import PAD_ID
 from rnn_keras.decoding import Hypotheses
+from rnn_keras.text import UNKNOWN, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ class Pipeline:
         attention = None
         if found.attention is not None:
             ids = found.ids[row].numpy()
-            source = self.source.tokens(ids[ids != PAD_ID])
-            tokens = self.target.tokens(found.hypotheses.tokens[row, n, :length].numpy())
+            source = self.source.vocabulary.decode(ids[ids != PAD_ID])
+            tokens = self.target.vocabulary.decode(found.hypotheses.tokens[row, n, :length].numpy())
             weights = found.attention[row, n, :length, : len(source)].numpy()
             attention = Attention(source, tokens, weights)
         text = found.texts[row, n].numpy().decode()

@@ -6,8 +6,8 @@ import tensorflow as tf
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.pairs import Pairs
-from apps.translation.text import Tokenizer
 from rnn_keras import use_plan
+from rnn_keras.text import Tokenizer
 
 SHOWN = 3
 

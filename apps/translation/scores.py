@@ -9,7 +9,7 @@ import tensorflow as tf
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from apps.common.lengths import length_groups
-from apps.translation.text import JOINER, plain, split_words
+from apps.translation.text import JOINER, count_words, plain, word_splitter
 from rnn_keras.metrics import bleu, corpus_bleu
 
 # Languages that are written without blanks, where Moses and sacreBLEU would find one long word.
@@ -22,7 +22,7 @@ class TranslationScorer:
     Args:
         references: all references of each sentence.
         language: the target language, such as `fr`; selects the rules of Moses's tokenizer.
-            Languages in `WITHOUT_BLANKS` have those of `text.split_words`, i.e. the characters.
+            Languages in `WITHOUT_BLANKS` have those of `text.word_splitter`, i.e. the characters.
         lowercase: whether case is ignored, for a translator of lower-cased text.
 
     Attributes:
@@ -99,7 +99,7 @@ class TranslationScorer:
     def _tokens(self, texts):
         """Lower-cased tokens between blanks, as the Multi30k task prepares its texts."""
         if self._by_character:
-            words = split_words(tf.constant(list(texts), tf.string), lowercase=True)
+            words = word_splitter(lowercase=True).split(tf.constant(list(texts), tf.string))
             joined = tf.strings.reduce_join(words, axis=-1, separator=" ").numpy()
             return [text.decode().replace(JOINER, "") for text in joined]
         return [
@@ -135,7 +135,7 @@ def by_length(
         By part: the range of `words` and marks, such as `6–10`, the number of `sentences`, and by
         name the BLEU that is comparable with published results.
     """
-    words = split_words(tf.constant(list(sentences)), lowercase=True).row_lengths().numpy()
+    words = count_words(sentences, lowercase=True)
     return [
         {
             "words": label,

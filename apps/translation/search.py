@@ -3,8 +3,9 @@
 import tensorflow as tf
 
 from apps.translation.config import TranslationConfig
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Tokenizer
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
 from rnn_keras import decoding
+from rnn_keras.text import Tokenizer
 
 SPARE = 10  # tokens that a translation may have beyond the ratio
 

@@ -8,8 +8,8 @@ from apps.task import Signatures, Trained
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import VOCABULARIES
 from apps.translation.search import source_ids
-from apps.translation.text import Tokenizer
 from rnn_keras import use_plan
+from rnn_keras.text import Tokenizer
 
 HYPOTHESES = 3  # per sentence, to compare `step` on
 UNUSUAL = ["", "\x00 \u200b", "qzxv 日本 e\u0301 ..."]

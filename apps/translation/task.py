@@ -7,7 +7,7 @@ import keras
 from apps.common.examples import read_examples, write_examples
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.tokenized import TokenizedData
+from apps.common.tokenized import TokenizedData, learn_vocabulary
 from apps.task import Task
 from apps.translation import data, model
 from apps.translation.batches import TokenizedPairs
@@ -17,7 +17,7 @@ from apps.translation.loss import TokenCrossentropy
 from apps.translation.model import VOCABULARIES, load_tokenizers, save_vocabularies
 from apps.translation.samples import SampleTranslations
 from apps.translation.signatures import signatures
-from apps.translation.text import PAD_ID, Tokenizer, learn_vocabulary
+from apps.translation.text import PAD_ID, SPECIALS, make_tokenizer, word_splitter
 from rnn_keras.metrics import Perplexity
 
 
@@ -27,8 +27,9 @@ def load_data(config: TranslationConfig, run: Run | None) -> TokenizedData:
     if run is not None and all((run.path / file).exists() for file in VOCABULARIES):
         source, target = load_tokenizers(run, config)
     else:
+        words = word_splitter(config.lowercase)
         source, target = (
-            Tokenizer(learn_vocabulary(config, texts), config)
+            make_tokenizer(learn_vocabulary(config, words, SPECIALS, texts), config)
             for texts in (corpus.train.sources, corpus.train.targets)
         )
     return TokenizedData(

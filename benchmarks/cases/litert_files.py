@@ -14,7 +14,7 @@ from apps.common.environment import import_tensorflow
 from benchmarks.cases.litert import INPUTS, LAYERS, OUTPUTS, QUANTIZATIONS, TIME
 from benchmarks.measure.runtime import new_process
 from rnn_keras import export
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 
 def build(layer: str, units: int, output: str, batch: int | None, time: int | None) -> keras.Model:

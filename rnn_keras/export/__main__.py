@@ -113,7 +113,7 @@ def run(options):
     """Exports according to the options, and prints a line per export."""
     model = load(options.model, options.imports)
     from rnn_keras import export
-    from rnn_keras.data import Vocabulary
+    from rnn_keras.text import Vocabulary
 
     examples = load_examples(options.examples) if options.examples else None
     both = options.check and not (options.saved_model or options.litert)

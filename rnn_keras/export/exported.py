@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 if TYPE_CHECKING:
     from rnn_keras.export.litert_model import LiteRTModel
@@ -65,7 +65,7 @@ class ExportedModel:
         return self._call(signature, inputs)
 
     def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
-        """The `rnn_keras.data.Vocabulary` that was exported with the model.
+        """The `rnn_keras.text.Vocabulary` that was exported with the model.
 
         Args:
             name: its file name, if there are several.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export import convert
 from rnn_keras.export.exported import vocabularies
 from rnn_keras.export.litert_model import LiteRTModel, interpreter_class
@@ -26,6 +25,7 @@ from rnn_keras.export.verify import (
     with_random_examples,
 )
 from rnn_keras.export.workspace import workspace
+from rnn_keras.text import Vocabulary
 
 # Allowed difference by quantization, relative to the largest value where that is above 1.
 TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02, "int8": 0.1}
@@ -66,7 +66,7 @@ def write_litert(
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
             scales from `examples` and so needs real examples of real length.
-        vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
+        vocabulary: an `rnn_keras.text.Vocabulary` to put into the file as `vocab.txt`, where
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for the other functions.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export.exported import VOCABULARY, ExportedModel
 from rnn_keras.extras import needs_extra
+from rnn_keras.text import Vocabulary
 
 
 def interpreter_class() -> type:
@@ -62,7 +62,7 @@ class LiteRTModel(ExportedModel):
         super().__init__(file, signatures)
 
     def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
-        """The `rnn_keras.data.Vocabulary` in the file.
+        """The `rnn_keras.text.Vocabulary` in the file.
 
         Args:
             name: its file name, if there are several.

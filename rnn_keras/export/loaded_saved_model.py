@@ -5,8 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export.exported import EXTRA, VOCABULARY, ExportedModel
+from rnn_keras.text import Vocabulary
 
 
 class SavedModel(ExportedModel):
@@ -34,7 +34,7 @@ class SavedModel(ExportedModel):
         super().__init__(folder, signatures)
 
     def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
-        """The `rnn_keras.data.Vocabulary` in `assets.extra`.
+        """The `rnn_keras.text.Vocabulary` in `assets.extra`.
 
         Args:
             name: its file name, if there are several.

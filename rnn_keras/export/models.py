@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export.inference import as_functional, for_inference
 from rnn_keras.export.litert_file import (
     LiteRTReport,
@@ -30,6 +29,7 @@ from rnn_keras.export.verify import (
     random_examples,
 )
 from rnn_keras.interop import from_keras
+from rnn_keras.text import Vocabulary
 
 SIGNATURES = ("serving_default", "step")
 # Allowed difference between the given model and the one that is traced.
@@ -98,7 +98,7 @@ def litert(
             scales from `examples` and so needs real examples of real length.
         signatures: signatures to write: "serving_default", the model over the whole sequence, and
             "step", for streaming: see `Export`. They share the weights.
-        vocabulary: an `rnn_keras.data.Vocabulary` to put into the file.
+        vocabulary: an `rnn_keras.text.Vocabulary` to put into the file.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for other
             signatures, but `step` gets pieces of those of `serving_default`. Or one dictionary
             of arrays by input name, an example of `serving_default`.

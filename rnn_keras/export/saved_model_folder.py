@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export import replay
 from rnn_keras.export.exported import EXTRA, vocabularies
 from rnn_keras.export.record import NAME, record
@@ -26,6 +25,7 @@ from rnn_keras.export.verify import (
     with_random_examples,
 )
 from rnn_keras.export.workspace import replace_folder, workspace
+from rnn_keras.text import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def write_saved_model(
         trackables: the Keras models and layers, variables and tables that they use.
         directory: the model's folder, which holds the versions.
         version: positive integer; an existing one is replaced.
-        vocabulary: an `rnn_keras.data.Vocabulary` to put into `assets.extra` as `vocab.txt`, where
+        vocabulary: an `rnn_keras.text.Vocabulary` to put into `assets.extra` as `vocab.txt`, where
             `load(directory).vocabulary()` finds it; or several, by file name.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for the other functions.

@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_litert, write_saved_model
 from rnn_keras.export.saved_model_folder import replay_outputs
 from rnn_keras.layers import use_plan
+from rnn_keras.text import Vocabulary
 from tests.export import models
 
 VOCABULARY = Vocabulary.from_tokens("ab\n\\é😀")

@@ -10,9 +10,9 @@ from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tensor_buffer import TensorBuffer
 
-from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, litert
 from rnn_keras.layers import use_plan
+from rnn_keras.text import Vocabulary
 
 UNITS, VOCABULARY = 16, Vocabulary.from_tokens("abcd")
 

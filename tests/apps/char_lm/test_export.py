@@ -23,9 +23,9 @@ from apps.char_lm.text import unix_line_ends
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.sources import argument_text
-from rnn_keras.data import Vocabulary
 from rnn_keras.export import LiteRTModel, write_saved_model
 from rnn_keras.layers import use_plan
+from rnn_keras.text import Vocabulary
 from tests.apps.outside_ids import check_outside_ids, in_order, signature
 from tests.operations import foreign_operations
 

@@ -17,7 +17,7 @@ from apps.common.files import write_text
 from apps.common.history import Scalars, read_history
 from apps.common.plots import plot_loss
 from apps.common.run import Run
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 from tests.apps.common.small_run import CONFIG, train
 from tests.disk import file_size_limit
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from apps.char_lm import model as char_lm
 from apps.char_lm.config import CharLMConfig
 from apps.common.run import Run
+from apps.common.tokenized import learn_vocabulary
 from apps.sentiment import model as sentiment
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.graph import SentimentGraph
-from apps.sentiment.text import Tokenizer, learn_vocabulary
+from apps.sentiment.text import SPECIALS, WORDS, make_tokenizer
 from apps.stock import data
 from apps.stock import model as stock
 from apps.stock.config import StockConfig
@@ -20,9 +21,9 @@ from apps.translation import model as translation
 from apps.translation import text as translation_text
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
-from rnn_keras.data import Vocabulary
 from rnn_keras.export.exported import EXTRA, VOCABULARY
 from rnn_keras.export.tracing import save_traced
+from rnn_keras.text import Vocabulary
 
 SMALL = {"units": 6, "batch_size": 2, "run": "small"}
 
@@ -44,24 +45,27 @@ def _char_lm(root):
 
 def _sentiment(root):
     config = SentimentConfig(embedding=5, max_length=16, min_count=1, **SMALL)
-    vocabulary = learn_vocabulary(config, ["a good story , a bad one ."])
+    vocabulary = learn_vocabulary(config, WORDS, SPECIALS, ["a good story , a bad one ."])
     run = Run.create("sentiment", config, root=root)
     vocabulary.save(run.vocab)
     model = sentiment.build(config, len(vocabulary))
     model.save(run.best)
-    graph = SentimentGraph(model, Tokenizer(vocabulary, config))
+    graph = SentimentGraph(model, make_tokenizer(vocabulary, config))
     _export(run, {"score": graph.functions["score"]}, graph.trackables, {VOCABULARY: vocabulary})
 
 
 def _translation(root):
     config = TranslationConfig(embedding=5, tokens="word", min_count=1, **SMALL)
     texts = ["the cat is black .", "le chat est noir ."]
-    vocabularies = [translation_text.learn_vocabulary(config, [text]) for text in texts]
+    words = translation_text.word_splitter(config.lowercase)
+    vocabularies = [
+        learn_vocabulary(config, words, translation_text.SPECIALS, [text]) for text in texts
+    ]
     run = Run.create("translation", config, root=root)
     translation.save_vocabularies(run, *vocabularies)
     model = translation.build(config, *map(len, vocabularies))
     model.save(run.best)
-    tokenizers = [translation_text.Tokenizer(vocabulary, config) for vocabulary in vocabularies]
+    tokenizers = [translation_text.make_tokenizer(each, config) for each in vocabularies]
     graph = TranslatorGraph(config, model, *tokenizers)
     functions = {n: graph.functions[n] for n in ("encode", "step", "align")}
     files = dict(zip(translation.VOCABULARIES, vocabularies))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apps.common.errors import InputError
 from apps.common.run import Run
+from apps.common.tokenized import learn_vocabulary
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.batches import TokenizedReviews
@@ -19,7 +20,7 @@ from apps.sentiment.model import build, in_float32
 from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.pretraining import STEPS, WordModel, _rows
 from apps.sentiment.reviews import Reviews
-from apps.sentiment.text import learn_vocabulary
+from apps.sentiment.text import SPECIALS, WORDS
 from rnn_keras import use_plan
 
 SMALL = SentimentConfig(units=5, embedding=4, vocabulary=9, dropout=0.0, embedding_dropout=0.0)
@@ -210,7 +211,7 @@ def test_the_linear_part_is_fitted_and_weighed(tmp_path):
         for i, y in enumerate(labels)
     ]
     config = replace(SMALL, ngrams=64, min_count=1)
-    vocabulary = learn_vocabulary(config, texts)
+    vocabulary = learn_vocabulary(config, WORDS, SPECIALS, texts)
     training, validation = (
         TokenizedReviews(config, vocabulary, Reviews(texts[rows], labels[rows]))
         for rows in (slice(200), slice(200, 300))

@@ -1,33 +1,18 @@
-"""One text pipeline: the same tokens and ids eagerly, in a graph, and as keras_nlp makes them."""
+"""The words of reviews, the vocabularies that are learned from them, and what is read of them."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.common.tokenized import learn_vocabulary, tokenize
 from apps.sentiment import text
 from apps.sentiment.config import SentimentConfig
-from rnn_keras.data import Vocabulary
-
-CONFIG = SentimentConfig(max_length=5)
-WORDS = Vocabulary((*text.SPECIALS, "good", "n't", "do", "film", ".", "é", "日本", "😀", "<"))
-PIECES = Vocabulary(
-    (*text.SPECIALS, "a", "b", "##a", "##b", "ab", "##ba", "##bab", "é", "##é", "!", "##日", "日")
-)
-
-TEXTS = st.lists(
-    st.binary(max_size=12)
-    | st.text(max_size=12).map(str.encode)
-    | st.lists(st.sampled_from(["Good", "don't", "film.", "<br />", "\x00", " ", "ab", "é日"]))
-    .map("".join)
-    .map(str.encode),
-    max_size=4,
-)  # fmt: skip
+from rnn_keras.text import Vocabulary
 
 
 def words_of(string):
-    return [word.decode() for word in text.split_words(tf.constant([string])).to_list()[0]]
+    return [word.decode() for word in text.WORDS.split(tf.constant([string])).to_list()[0]]
 
 
 @pytest.mark.parametrize(
@@ -56,68 +41,19 @@ def test_what_was_split_splits_no_further(string):
     assert not set(words) & {*text.SPECIALS, ""}
 
 
-def keras_pieces():
-    import keras_nlp
-
-    return keras_nlp.tokenizers.WordPieceTokenizer(
-        list(PIECES.tokens), split=False, oov_token="<unk>", dtype="string"
-    )
-
-
-@pytest.mark.parametrize("tokens", ["word", "wordpiece"])
-def test_a_graph_gives_the_ids_of_the_vocabulary(tokens):
-    config = SentimentConfig(max_length=5, tokens=tokens)
-    vocabulary = WORDS if tokens == "word" else PIECES
-    encoder = text.Tokenizer(vocabulary, config)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def graph(strings):
-        tokens = encoder.split(strings)
-        return tokens, text.pad_rows(encoder.ids(encoder.crop(tokens)), text.PAD_ID)
-
-    @given(TEXTS)
-    def check(strings):
-        tokens, ids = graph(tf.constant(strings, tf.string, [len(strings)]))
-        assert ids.shape[1] >= 1
-        for row, got in zip(tokens.to_list(), ids.numpy()):
-            want = vocabulary.encode([token.decode() for token in row])
-            if len(want) > 5:
-                want = np.concatenate([want[:3], want[-2:]])
-            np.testing.assert_array_equal(got[: len(want)], want)
-            assert (got[len(want) :] == text.PAD_ID).all()
-        if strings:
-            for row, got in zip(
-                encoder.encode([s.decode("utf-8", "replace") for s in strings]), ids
-            ):
-                np.testing.assert_array_equal(row, got[: len(row)])
-
-    check()
-
-
-def test_word_pieces_are_those_of_keras_nlp():
-    encoder = text.Tokenizer(PIECES, SentimentConfig(tokens="wordpiece"))
-    theirs = keras_pieces()
-
-    @given(st.lists(st.text("abé日!x", min_size=1, max_size=9), min_size=1, max_size=5))
-    def check(words):
-        ours = encoder._pieces.split(tf.ragged.constant([words]))
-        want = [piece for word in words for piece in theirs(tf.constant([word]))]
-        assert [piece.decode() for piece in ours.to_list()[0]] == want
-
-    check()
-    long = ["a" * 100, "a" * 101]
-    ours = encoder._pieces.split(tf.ragged.constant([long]))
-    assert [piece.decode() for piece in ours.to_list()[0]] == ["a", *["##a"] * 99, "<unk>"]
+def test_the_start_and_the_end_of_a_review_are_read():
+    vocabulary = Vocabulary((*text.SPECIALS, *"abcdef"))
+    tokenizer = text.make_tokenizer(vocabulary, SentimentConfig(max_length=5))
+    rows = tokenize(tokenizer.read, ["A b c d e f", "", "a ?"])
+    assert [row.tolist() for row in rows] == [[2, 3, 4, 6, 7], [], [2, text.UNKNOWN_ID]]
+    assert text.pad_rows(tokenizer.read(tf.constant([""])), text.PAD_ID).numpy().tolist() == [[0]]
 
 
 def test_vocabularies_are_learned_from_what_is_given():
     texts = ["Good good film", "good filmy film!"]
-    words = text.learn_vocabulary(SentimentConfig(min_count=2), texts)
+    learn = [text.WORDS, text.SPECIALS]
+    words = learn_vocabulary(SentimentConfig(min_count=2), *learn, texts)
     assert words.tokens == (*text.SPECIALS, "good", "film")
-    pieces = text.learn_vocabulary(SentimentConfig(tokens="wordpiece", vocabulary=15), texts * 50)
+    config = SentimentConfig(tokens="wordpiece", vocabulary=15)
+    pieces = learn_vocabulary(config, *learn, texts * 50)
     assert pieces.tokens[:2] == text.SPECIALS and "good" in pieces and "##d" in pieces
-
-
-def test_encoder_refuses_a_foreign_vocabulary():
-    with pytest.raises(ValueError, match="must begin with <pad>, <unk>, got <unk>, a"):
-        text.Tokenizer(Vocabulary(("<unk>", "a")), CONFIG)

@@ -17,8 +17,8 @@ from apps.translation import grammar, pairs
 from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.data import load
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, SPECIALS, Tokenizer
-from rnn_keras.data import Vocabulary
+from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, SPECIALS, make_tokenizer
+from rnn_keras.text import Vocabulary
 
 TABLE = "Go.\tVa\u202f!\tCC-BY 2.0 #1\n\nWait\u2028here.\tAttends ici.\r\nGo.\tMarche.\n".encode()
 SOURCES, TARGETS = ["Go.", "Wait\u2028here.", "Go."], ["Va\u202f!", "Attends ici.", "Marche."]
@@ -250,7 +250,7 @@ def corpus_of(config, count=30):
         [" ".join(random_.choices("abcd", k=random_.randint(0, 9))) for _ in range(count)]
         for _ in range(2)
     ]
-    tokenizer = Tokenizer(Vocabulary((*SPECIALS, "a", "b", "c", "d")), config)
+    tokenizer = make_tokenizer(Vocabulary((*SPECIALS, "a", "b", "c", "d")), config)
     return tokenizer, pairs.Pairs(*lines)
 
 

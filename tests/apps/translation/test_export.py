@@ -12,16 +12,26 @@ from PIL import Image
 from apps.common.errors import InputError
 from apps.common.examples import write_examples
 from apps.common.run import Run
+from apps.common.tokenized import learn_vocabulary
 from apps.translation import export, plots, translate
 from apps.translation.attention import Attention, describe
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from apps.translation.model import build, load, save_vocabularies
 from apps.translation.search import most_attended, source_ids
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, Tokenizer, learn_vocabulary
+from apps.translation.text import (
+    BOS_ID,
+    EOS_ID,
+    PAD_ID,
+    SPECIALS,
+    UNKNOWN_ID,
+    make_tokenizer,
+    word_splitter,
+)
 from apps.translation.translate import TranslateOptions
 from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
+from rnn_keras.text import Vocabulary
 from tests.apps.outside_ids import check_outside_ids, in_order, signature
 from tests.operations import foreign_operations
 
@@ -53,7 +63,10 @@ def random_run(root, config, ends=0.7):
     The higher `ends`, the sooner its translations end.
     """
     run = Run.create("translation", config, root=root)
-    vocabularies = [learn_vocabulary(config, list(texts)) for texts in (PAIRS, PAIRS.values())]
+    words = word_splitter(config.lowercase)
+    vocabularies = [
+        learn_vocabulary(config, words, SPECIALS, list(texts)) for texts in (PAIRS, PAIRS.values())
+    ]
     save_vocabularies(run, *vocabularies)
     write_examples(run, list(PAIRS))
     model = build(config, *map(len, vocabularies))
@@ -190,7 +203,7 @@ def test_attention_is_over_the_words_of_the_source(translators):
 
 def test_an_unknown_word_is_that_of_the_source_that_was_looked_at_most():
     config = TranslationConfig(tokens="word", min_count=1)
-    tokenizer = Tokenizer(learn_vocabulary(config, ["see you"]), config)
+    tokenizer = make_tokenizer(Vocabulary((*SPECIALS, "see", "you")), config)
     words = tf.constant([["zoltan", "sees", "￭.", ""]])  # the end token's is empty
     weights = [[[0.4, 0.1, 0.1, 0.4], [0.1, 0.2, 0.1, 0.6], [0.0, 0.1, 0.2, 0.7]]]
     looked = most_attended(words, tf.constant(weights))

@@ -15,7 +15,7 @@ from apps.common.results import read_results
 from apps.translation import data, evaluate, grammar, task, text, train
 from apps.translation.config import PRESETS, TranslationConfig
 from rnn_keras import use_plan
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 SMALL = (
     ["tiny", "--epochs", "1", "--units", "6", "--embedding", "5", "--batch-size", "16"]
@@ -116,7 +116,7 @@ def test_the_vocabularies_are_those_of_the_training_part(resumed):
 
 
 def split(texts):
-    words = text.split_words(texts, lowercase=True).flat_values.numpy()
+    words = text.word_splitter(lowercase=True).split(texts).flat_values.numpy()
     return {word.decode() for word in words}
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rnn_keras.data import Vocabulary
+from rnn_keras.text import Vocabulary
 
 characters = st.characters(exclude_categories=())  # surrogates and controls included
 tokens = st.text(characters, min_size=1, max_size=4)

@@ -56,7 +56,7 @@ def _lookup(table, keys):
     return tf.gather(known, at) == keys, tf.gather(values, at)
 
 
-def compose(text):
+def normalize_nfc(text: tf.Tensor) -> tf.Tensor:
     """Strings in normal form C: an e and a combining accent become one letter.
 
     Args:

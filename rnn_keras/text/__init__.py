@@ -1,0 +1,38 @@
+"""From text to ids and back, eagerly or in a graph: vocabularies and tokenizers.
+
+A `Tokenizer` consists of operations of core TensorFlow, so a SavedModel can contain it and runs
+wherever TensorFlow does, for instance in TensorFlow Serving.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.text.nfc import normalize_nfc as normalize_nfc
+    from rnn_keras.text.tokenizer import Tokenizer as Tokenizer
+    from rnn_keras.text.vocabulary import UNKNOWN as UNKNOWN
+    from rnn_keras.text.vocabulary import Vocabulary as Vocabulary
+    from rnn_keras.text.word_pieces import learn_word_pieces as learn_word_pieces
+    from rnn_keras.text.word_splitter import WordSplitter as WordSplitter
+
+_MODULES = {
+    "Tokenizer": "tokenizer",
+    "UNKNOWN": "vocabulary",
+    "Vocabulary": "vocabulary",
+    "WordSplitter": "word_splitter",
+    "learn_word_pieces": "word_pieces",
+    "normalize_nfc": "nfc",
+}
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    # On first use: a LiteRT file is run with its vocabulary, but without TensorFlow.
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"rnn_keras.text.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'rnn_keras.text' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]
