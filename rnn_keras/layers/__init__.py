@@ -21,8 +21,8 @@ from rnn_keras.layers.minimal import (
     MinGRUCell,
     MinLSTM,
     MinLSTMCell,
-    min_gru_step,
-    min_lstm_step,
+    min_gru_gates,
+    min_lstm_gates,
 )
 from rnn_keras.layers.packed import PackedCell
 from rnn_keras.layers.peephole import PeepholeLSTM, PeepholeLSTMCell, peephole_lstm_step
@@ -68,8 +68,8 @@ __all__ = [
     "layer_norm_lstm_step",
     "lstm_step",
     "mgu_step",
-    "min_gru_step",
-    "min_lstm_step",
+    "min_gru_gates",
+    "min_lstm_gates",
     "peephole_lstm_step",
     "projected_lstm_step",
     "rnn_step",

@@ -1,5 +1,9 @@
-"""MinGRU and MinLSTM: gates that do not read the state, so a step has no product."""
+"""MinGRU and MinLSTM, whose gates do not read the state.
 
+So all gates are computed at once, before the loop, and a step is `H = A * H + B`.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,63 +12,60 @@ from keras import ops
 from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.layer import RecurrentLayer
 from rnn_keras.layers.packed import PackedCell
-from rnn_keras.layers.types import Activation, Shape, Tensors
+from rnn_keras.layers.types import Activation, Affine, Shape, Tensors
 
 
-def min_gru_step(x, state, weights, affine, sigma=ops.sigmoid, phi=lambda a: a):
-    r"""One step of the minGRU.
+def min_gru_gates(x, sigma=ops.sigmoid, phi=lambda a: a):
+    r"""The minGRU, $H_t = A_t \odot H_{t-1} + B_t$ with $A_t = 1 - Z_t$ and
+    $B_t = Z_t \odot \tilde H_t$:
 
-    $$Z_t = \sigma(X_t W_{xz} + b_z) \qquad \tilde H_t = \phi(X_t W_{xh} + b_h) \qquad
-      H_t = (1 - Z_t) \odot H_{t-1} + Z_t \odot \tilde H_t$$
+    $$Z_t = \sigma(X_t W_{xz} + b_z) \qquad \tilde H_t = \phi(X_t W_{xh} + b_h)$$
 
     `Z = 0` keeps the old state. Source: Feng et al. 2024 (arXiv:2410.01201), section 3.1.
 
     Args:
-        x: `(x_zh,)`, the projected input, `(batch, 2 * units)`, in the order Z, H.
-        state: `(H,)`, `(batch, units)`.
-        weights: `()`.
-        affine: not used.
+        x: the projected inputs, `(..., 2 * units)`, in the order Z, H.
         sigma: σ.
         phi: φ, the identity in the paper.
 
     Returns:
-        `(H_t,)`.
+        `(A, B)`, each `(..., units)`.
     """
-    (x_zh,), (H,) = x, state
-    a_z, a_h = ops.split(x_zh, 2, axis=-1)
+    a_z, a_h = ops.split(x, 2, axis=-1)
     Z = sigma(a_z)
-    return ((1 - Z) * H + Z * phi(a_h),)
+    return 1 - Z, Z * phi(a_h)
 
 
-def min_lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=lambda a: a):
-    r"""One step of the minLSTM.
+def min_lstm_gates(x, sigma=ops.sigmoid, phi=lambda a: a):
+    r"""The minLSTM, $H_t = A_t \odot H_{t-1} + B_t$ with $A_t = F_t / (F_t + I_t)$ and
+    $B_t = I_t / (F_t + I_t) \odot \tilde H_t$:
 
-    $$F_t = \sigma(X_t W_{xf} + b_f) \qquad I_t = \sigma(X_t W_{xi} + b_i) \qquad
+    $$I_t = \sigma(X_t W_{xi} + b_i) \qquad F_t = \sigma(X_t W_{xf} + b_f) \qquad
       \tilde H_t = \phi(X_t W_{xh} + b_h)$$
-    $$H_t = \frac{F_t}{F_t + I_t} \odot H_{t-1} + \frac{I_t}{F_t + I_t} \odot \tilde H_t$$
 
     Source: Feng et al. 2024 (arXiv:2410.01201), section 3.2.
 
     Args:
-        x: `(x_ifh,)`, the projected input, `(batch, 3 * units)`, in the order I, F, H.
-        state: `(H,)`, `(batch, units)`.
-        weights: `()`.
-        affine: not used.
-        sigma: σ, applied to both gates side by side.
+        x: the projected inputs, `(..., 3 * units)`, in the order I, F, H.
+        sigma: σ.
         phi: φ, the identity in the paper.
 
     Returns:
-        `(H_t,)`.
+        `(A, B)`, each `(..., units)`.
     """
-    (x_ifh,), (H,) = x, state
-    units = H.shape[-1]
-    a_if, a_h = ops.split(x_ifh, [2 * units], axis=-1)
-    I, F = ops.split(sigma(a_if), 2, axis=-1)
-    return ((F * H + I * phi(a_h)) / (F + I),)
+    a_i, a_f, a_h = ops.split(x, 3, axis=-1)
+    I, F = sigma(a_i), sigma(a_f)
+    return F / (F + I), I / (F + I) * phi(a_h)
 
 
 class _MinimalCell(PackedCell):
-    """What both cells share: no recurrent weights, and no activation by default."""
+    """What both cells share: no recurrent weights, and no activation by default.
+
+    Attributes:
+        gates: the equation of the gates, `min_gru_gates` or `min_lstm_gates`.
+    """
+
+    gates: Callable[..., Tensors]
 
     @positional_as_in_keras
     def __init__(self, units: int, *, activation: Activation = "linear", **options: Any) -> None:
@@ -82,17 +83,23 @@ class _MinimalCell(PackedCell):
         """`()`."""
         return ()
 
+    def finish_projection(self, x: Tensors) -> Tensors:
+        """`(A, B)` of all time steps."""
+        (x,) = super().finish_projection(x)
+        return type(self).gates(x, self.recurrent_activation, self.activation)
+
+    def step(self, x: Tensors, state: Tensors, weights: Tensors, affine: Affine) -> Tensors:
+        """`H = A * H + B`."""
+        (A, B), (H,) = x, state
+        return (A * H + B,)
+
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class MinGRUCell(_MinimalCell):
     """One step of `MinGRU`. Weights: `kernel` `(inputs, 2 * units)` and `bias`, order Z, H."""
 
     blocks = (2,)
-    gate_names, candidate_names = ("Z",), ("H_tilde",)
-
-    def step(self, x, state, weights, affine):
-        """`min_gru_step` with this cell's activations."""
-        return min_gru_step(x, state, weights, affine, self.sigma, self.activation)
+    gates = staticmethod(min_gru_gates)
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -100,11 +107,7 @@ class MinLSTMCell(_MinimalCell):
     """One step of `MinLSTM`. Weights: `kernel` `(inputs, 3 * units)` and `bias`, order I, F, H."""
 
     blocks = (3,)
-    gate_names, candidate_names = ("I", "F"), ("H_tilde",)
-
-    def step(self, x, state, weights, affine):
-        """`min_lstm_step` with this cell's activations."""
-        return min_lstm_step(x, state, weights, affine, self.sigma, self.activation)
+    gates = staticmethod(min_lstm_gates)
 
 
 class _MinimalLayer(RecurrentLayer):
@@ -115,9 +118,9 @@ class _MinimalLayer(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class MinGRU(_MinimalLayer):
-    """A GRU without recurrent weights: fast on long sequences, as a step has no product.
+    """A GRU without recurrent weights: fast on long sequences, as a step is `A * H + B`.
 
-    Equations: see `min_gru_step`; `activation` is "linear" by default. Other arguments, call
+    Equations: see `min_gru_gates`; `activation` is "linear" by default. Other arguments, call
     arguments and errors: see `RecurrentLayer`.
 
     Example:
@@ -136,7 +139,7 @@ class MinGRU(_MinimalLayer):
 class MinLSTM(_MinimalLayer):
     """An LSTM without recurrent weights, whose gates sum to 1.
 
-    Equations: see `min_lstm_step`; `activation` is "linear" by default. Other arguments, call
+    Equations: see `min_lstm_gates`; `activation` is "linear" by default. Other arguments, call
     arguments and errors: see `RecurrentLayer`.
 
     Example:
