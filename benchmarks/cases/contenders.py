@@ -99,6 +99,17 @@ def tensorflow_call(model: keras.Model, X: np.ndarray, training: bool, jit_compi
     return synchronous(functools.partial(step, tf.constant(X)))
 
 
+def plan_call(name: str, options: dict, shape: Shape, plan: str) -> Call:
+    """A training step of the layer `name` of `rnn_keras.layers` in the given plan."""
+    layer = getattr(layers, name)(shape.units, return_sequences=True, **options)
+    model = keras.Sequential([keras.Input((None, shape.inputs)), layer])
+    X = np.random.default_rng(0).standard_normal(shape[:3], np.float32)
+    call = tensorflow_call(model, X, True, None)
+    with layers.use_plan(plan):
+        call()  # traces it
+    return call
+
+
 def truncated_call(X: np.ndarray, units: int) -> Call:
     """Truncated BPTT over `X`: a gradient per chunk; the carried state cuts it off."""
     layer = layers.LSTM(units, return_sequences=True, return_state=True)
