@@ -11,7 +11,7 @@ from rnn_keras.layers.types import Activation, Config, Shape, Tensor, Tensors
 
 
 class PackedCell(TextbookCell, keras.layers.SimpleRNNCell):
-    """A cell whose subclass says how many gates there are, and writes `step`.
+    """Base of a cell; a subclass sets `blocks` and `state_names`, and defines `step`.
 
     The weights are `kernel` `(inputs, n * units)`, `recurrent_kernel` `(units, n * units)` and
     `bias` `(n * units,)`, n being the sum of `blocks`. A subclass with further weights overrides
