@@ -1,6 +1,6 @@
 """A separate script: converts a SavedModel to LiteRT with builtin operations only.
 
-    python convert.py SAVED_MODEL FILE QUANTIZATION EXAMPLES.npz SIGNATURE...
+    python convert.py SAVED_MODEL FILE TARGET QUANTIZATION EXAMPLES.npz SIGNATURE...
 
 It runs in a process of its own because the converter leaks memory and can crash. The reason of a
 failure goes to stdout, in one line.
@@ -17,11 +17,12 @@ import tensorflow as tf
 _UNSUPPORTED = re.compile(r"^(?:Flex|Custom) ops: (.+)$", re.MULTILINE)
 
 
-def convert(saved_model, quantization, examples, signatures):
+def convert(saved_model, target, quantization, examples, signatures):
     """The bytes of the LiteRT model.
 
     Args:
         saved_model: folder of the SavedModel.
+        target: "micro" for int8 inputs and outputs with "int8"; else they are floats.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
             (weights and activations).
         examples: file of arrays `signature/example/argument`, for the scales of "int8".
@@ -36,6 +37,8 @@ def convert(saved_model, quantization, examples, signatures):
     if quantization == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: read_examples(examples)
+        if target == "micro":
+            converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
 
 
@@ -61,10 +64,10 @@ def explain(error):
     return " | ".join((named or lines)[:2]) or type(error).__name__
 
 
-def main(saved_model, file, quantization, examples, *signatures):
+def main(saved_model, file, target, quantization, examples, *signatures):
     """Converts; exits with code 1 if the converter fails."""
     try:
-        content = convert(saved_model, quantization, examples, list(signatures))
+        content = convert(saved_model, target, quantization, examples, list(signatures))
     except Exception as error:  # the converter raises many types of errors
         print(explain(error))
         sys.exit(1)
