@@ -101,8 +101,8 @@ class MicroModel(ExportedModel):
             ]
         )
         names = {v: k for k, v in vars(runtime.schema_fb.BuiltinOperator).items() if k[0] != "_"}
-        codes = map(runtime.get_builtin_code_from_operator_code, model.operatorCodes)
-        self.operators = sorted({names[code] for code in codes})
+        codes = list(map(runtime.get_builtin_code_from_operator_code, model.operatorCodes))
+        self.operators = sorted({names[codes[each.opcodeIndex]] for each in graph.operators})
         inputs = {
             name: (tensor.shape, np.dtype("float32") if tensor.scale else tensor.dtype)
             for name, tensor in self.inputs.items()

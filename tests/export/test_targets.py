@@ -151,7 +151,7 @@ def test_micro_streams_like_the_model(exported, name):
     np.testing.assert_allclose(stream(micro, x), model(x), atol=1e-5)
     assert not {"WHILE", "SHAPE", "PACK", "FILL", "REDUCE_PROD"} & set(micro.operators)
     runtime = import_module("tflite_micro.python.tflite_micro.runtime")
-    runtime.Interpreter.from_file(report.file, arena_size=report.arena_bytes).invoke()
+    runtime.Interpreter.from_file(report.file, arena_size=report.arena_bytes)
 
 
 def test_micro_in_int8(exported):
