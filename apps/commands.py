@@ -24,7 +24,7 @@ from apps.common.run import Run
 if TYPE_CHECKING:
     from apps.task import Evaluation, Task
 
-Quantization = Literal["none", "dynamic", "float16", "int8"]
+Quantization = Literal["none", "dynamic", "float16", "int8", "int16"]
 Target = Literal["mobile", "web", "micro"]
 
 
@@ -36,7 +36,7 @@ class ExportOptions:
 
     quantization: Quantization = "none"
     """Weights of the LiteRT file: float32 (none), int8 (dynamic) or float16; for micro none, or
-    int8 for all values."""
+    int8 or int16 for all values."""
 
     target: Target = "mobile"
     """Runtime of the LiteRT file: phones and Python (any sizes), LiteRT.js in a browser (fixed

@@ -21,7 +21,7 @@ from apps.common.run import Run, runs_root
 from apps.task import Data, Evaluation, Task
 from rnn_keras.export import ExportError, Target, write_litert, write_saved_model
 
-Quantization = Literal["none", "dynamic", "float16", "int8"]
+Quantization = Literal["none", "dynamic", "float16", "int8", "int16"]
 
 
 def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
@@ -154,7 +154,7 @@ def export(
         task: the application.
         run: a trained run.
         quantization: weights of the LiteRT file: float32 by "none", int8 by "dynamic", or float16;
-            for microcontrollers "none", or "int8" for all values.
+            for microcontrollers "none", or "int8" or "int16" for all values.
         target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`.
         lengths: time steps of the signatures for the web; none for those of the application.
 
@@ -166,6 +166,8 @@ def export(
     Raises:
         InputError: the run's files do not fit together, or the export failed.
     """
+    if quantization in ("int8", "int16") and target != "micro":
+        raise InputError(f"{quantization} is for the target micro; for others there is dynamic")
     if target != "mobile":
         return _export_to(target, task, run, quantization, lengths)
     signatures = task.signatures(task.load(run))

@@ -77,26 +77,24 @@ def main(argv=None) -> int:
 
     if reason := litert_js.missing():
         sys.exit(f"LiteRT.js cannot run: {reason}")
-    rows = []
+    versions, rows = cells.versions(), {}
+    if options.output.exists():  # rows that are not measured again stay
+        rows = {row["name"]: row for row in json.loads(options.output.read_text("utf-8"))["rows"]}
+    chosen = cells.MODELS if options.models is None else options.models
+    measured = {f"`{run.parent.name}`": partial(cells.application, run) for run in options.runs}
+    measured |= {name: partial(cells.keras_model, name) for name in chosen}
     with tempfile.TemporaryDirectory() as name, litert_js.LiteRTJS(folder := Path(name)) as browser:
-        chosen = cells.MODELS if options.models is None else options.models
-        rows_of = [
-            (f"`{run.parent.name}`", partial(cells.application, run)) for run in options.runs
-        ]
-        rows_of += [(name, partial(cells.keras_model, name)) for name in chosen]
-        for title, cells_of in rows_of:
-            measures = cells_of(folder, browser)
-            row = {"name": title} | {column: attempt(cell) for column, cell in measures.items()}
-            rows.append(row)
-            print(json.dumps(row), file=sys.stderr, flush=True)
-    versions = cells.versions()
-    options.output.write_text(
-        json.dumps({"versions": versions, "rows": rows}, indent=1) + "\n", "utf-8"
-    )
+        for title, cells_of in measured.items():
+            found = {column: attempt(cell) for column, cell in cells_of(folder, browser).items()}
+            rows[title] = {"name": title} | found
+            print(json.dumps(rows[title]), file=sys.stderr, flush=True)
+            result = {"versions": versions, "rows": list(rows.values())}
+            options.output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     page = options.page.read_text("utf-8")
     before, rest = page.split(BEGIN)
     after = rest.partition(END)[2]
-    options.page.write_text(before + BEGIN + table(rows, versions) + END + after, "utf-8")
+    lines = table(list(rows.values()), versions)
+    options.page.write_text(before + BEGIN + lines + END + after, "utf-8")
     return 0
 
 

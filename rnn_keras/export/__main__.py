@@ -27,10 +27,10 @@ def parse(argv=None):
     parser.add_argument("--litert", type=Path, metavar="FILE", help="write the LiteRT file FILE")
     parser.add_argument(
         "--quantization",
-        choices=("none", "dynamic", "float16", "int8"),
+        choices=("none", "dynamic", "float16", "int8", "int16"),
         default="none",
         help="weights of the LiteRT file: float32, int8, or float16; int8: activations too, by "
-        "--examples",
+        "--examples; int16, for --target micro: int8 weights and int16 activations",
     )
     parser.add_argument(
         "--signatures",

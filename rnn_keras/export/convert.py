@@ -13,6 +13,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+# Quantizations of all values: the set of operations, and the type of the activations.
+FULL = {
+    "int8": (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
+    "int16": (
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        tf.int16,
+    ),
+}
 # "Flex ops: FlexA, FlexB", "Custom ops: C"; details in brackets may follow in lines of their own.
 _UNSUPPORTED = re.compile(r"^(?:Flex|Custom) ops: (.+)$", re.MULTILINE)
 
@@ -22,10 +30,10 @@ def convert(saved_model, target, quantization, examples, signatures):
 
     Args:
         saved_model: folder of the SavedModel.
-        target: "micro" for int8 inputs and outputs with "int8"; else they are floats.
-        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
-            (weights and activations).
-        examples: file of arrays `signature/example/argument`, for the scales of "int8".
+        target: "micro" for quantized inputs and outputs; else they are floats.
+        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), "int8"
+            (weights and activations) or "int16" (int8 weights, int16 activations).
+        examples: file of arrays `signature/example/argument`, for the scales of the activations.
         signatures: names of the signatures to convert.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
@@ -34,11 +42,12 @@ def convert(saved_model, target, quantization, examples, signatures):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if quantization in FULL:
+        operations, dtype = FULL[quantization]
+        converter.target_spec.supported_ops = [operations]
         converter.representative_dataset = lambda: read_examples(examples)
         if target == "micro":
-            converter.inference_input_type = converter.inference_output_type = tf.int8
+            converter.inference_input_type = converter.inference_output_type = dtype
     return converter.convert()
 
 

@@ -20,14 +20,16 @@ def fix_sizes(functions, examples, batch, times):
         still larger are left out.
 
     Raises:
-        ValueError: a function has open lengths and there are no `times`, or all its examples are
-            larger.
+        ValueError: a size is not positive, a function has open lengths and there are no `times`,
+            or all its examples are larger.
     """
+    if min(batch, *times, 1) < 1:
+        raise ValueError(f"batch and time must be at least 1, got {batch} and {[*times]}.")
     fixed, fitted = {}, {}
     for name, function in functions.items():
         lengths = times if _has_open_lengths(function) else (None,)
         if not lengths:
-            raise ValueError(f"`{name}` is for any length: give the one to fix (`time=`, --time).")
+            raise ValueError(f"`{name}` is for any length: give the one to fix (`times=`, --time).")
         for time in lengths:
             new = name if len(lengths) == 1 else f"{name}_{time}"
             fixed[new] = _fix(function, batch, time)

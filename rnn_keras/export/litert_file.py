@@ -36,7 +36,7 @@ TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02, "int8": 0.1}
 
 Target = Literal["mobile", "web", "micro"]
 # Of int8 states a few values in a thousand differ much; what an application loses by it says more.
-MICRO_TOLERANCES = {"none": 1e-4, "int8": 0.5}
+MICRO_TOLERANCES = {"none": 1e-4, "int8": 0.5, "int16": 0.1}
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,14 @@ def write_litert(
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples` and so needs real examples of real length.
+            scales from `examples` and so needs real examples of real length; for "micro" also
+            "int16" (int8 weights, int16 activations), in the same way.
         vocabulary: an `rnn_keras.data.Vocabulary` to put into the file as `vocab.txt`, where
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
         target: "mobile": open sizes, for LiteRT's Interpreter and CompiledModel. "web": fixed sizes
             and neither booleans nor long integers as inputs and outputs, for LiteRT.js. "micro": as
-            "web" for one function, run by TFLite Micro; with "int8", its inputs and outputs are
-            int8 too. A header and a `main.cc` are written next to it.
+            "web" for one function, run by TFLite Micro; quantized, its inputs and outputs are so
+            too. A header and a `main.cc` are written next to it.
         batch: for the other targets, the size of the first dimension where it is open.
         times: for the other targets, lengths: the sizes of the other open dimensions. With several,
             there is a signature `NAME_LENGTH` for each.
@@ -199,10 +200,10 @@ def check_quantization(quantization, functions, examples, target):
             f"`quantization` for {target} must be one of {', '.join(valid)}, got {quantization!r}."
         )
     missing = [name for name in functions if name not in (examples or {})]
-    if quantization == "int8" and missing:
+    if quantization in ("int8", "int16") and missing:
         raise ValueError(
-            "`quantization` 'int8' takes its scales from `examples`: give real inputs of "
-            f"{', '.join(missing)} (--examples FILE.npz)."
+            f"`quantization` {quantization!r} takes its scales from `examples`: give real inputs "
+            f"of {', '.join(missing)} (--examples FILE.npz)."
         )
 
 

@@ -105,7 +105,8 @@ def litert(
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples` and so needs real examples of real length.
+            scales from `examples` and so needs real examples of real length; for "micro" also
+            "int16" (int8 weights, int16 activations), in the same way.
         signatures: signatures to write: "serving_default", the model over the whole sequence, and
             "step", for streaming: see `Export`. They share the weights. None is the first, and
             for microcontrollers the second.
@@ -113,7 +114,7 @@ def litert(
         target: "mobile": any batch size, and any length where the model leaves it open. "web", for
             LiteRT.js: fixed sizes, and inputs and outputs of float32 and int32. "micro", for TFLite
             Micro: `step` for one time step, with a C++ header and a sketch of a program next to
-            the file; with "int8" its inputs, outputs and states are int8 too.
+            the file; quantized, its inputs, outputs and states are so too.
         batch: for the other targets, the batch size.
         times: for "web", the length of a sequence; with several, there is a signature
             `serving_default_LENGTH` for each. `step` takes one time step.
@@ -132,7 +133,8 @@ def litert(
             unchanged.
     """
     check_no_strings(as_functional(model).inputs)
-    signatures = signatures or (("step",) if target == "micro" else ("serving_default",))
+    if signatures is None:
+        signatures = ("step",) if target == "micro" else ("serving_default",)
     if target == "micro" and tuple(signatures) != ("step",):
         raise ValueError("TFLite Micro runs one time step: give the signature `step` only.")
     given = by_signature(examples)  # those of `step` are derived from those of `serving_default`
