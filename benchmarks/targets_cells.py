@@ -135,7 +135,7 @@ def difference(expected: list[dict], found: list[dict]) -> float:
     return max(
         float(np.max(np.abs(value - one[name]))) / max(1.0, float(np.max(np.abs(value))))
         for want, one in zip(expected, found)
-        for name, value in want.items()
+        for name, value in ((name, np.asarray(value, "float64")) for name, value in want.items())
     )
 
 

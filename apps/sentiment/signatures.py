@@ -38,7 +38,7 @@ def signatures(trained: Trained) -> Signatures:
             "examples": {"score": examples["score"]},
         },
         facts={"reviews": len(texts)},
-        lengths=[trained.config.max_length],
+        lengths=[trained.config.train_length],
     )
 
 
