@@ -2,7 +2,7 @@
 
     python -m apps.APP.train [PRESET] [--flags]
     python -m apps.APP.evaluate RUN
-    python -m apps.APP.export RUN [--quantization none|dynamic|float16]
+    python -m apps.APP.export RUN [--quantization ...] [--target mobile|web|micro]
 
 `train`, `evaluate` and `export` are the same from Python.
 """
@@ -20,7 +20,7 @@ from apps.common import cli
 from apps.common.config import TrainingConfig
 from apps.common.environment import import_tensorflow
 from apps.common.run import Run
-from apps.task import Quantization
+from apps.task import Quantization, Target
 
 if TYPE_CHECKING:
     from apps.task import Evaluation, Task
@@ -33,7 +33,15 @@ class ExportOptions:
     run: cli.RunArgument
 
     quantization: Quantization = "none"
-    """Weights of the LiteRT file: float32 (none), int8 (dynamic) or float16."""
+    """Weights of the LiteRT file: float32 (none), int8 (dynamic) or float16; for micro none, or
+    int8 or int16 for all values."""
+
+    target: Target = "mobile"
+    """Runtime of the LiteRT file: phones and Python (any sizes), LiteRT.js in a browser (fixed
+    sizes, `web.tflite`), or TFLite Micro (one time step, `micro.tflite`)."""
+
+    time: tuple[int, ...] = ()
+    """Lengths of a sequence for the web, each with a signature; none for that of the run."""
 
 
 def train(app: str, config: TrainingConfig, run: Run | None = None) -> Run:
@@ -48,10 +56,16 @@ def evaluate(app: str, run: Run) -> "Evaluation":
     return runner.evaluate(task, run)
 
 
-def export(app: str, run: Run, quantization: Quantization = "none") -> dict[str, Any]:
+def export(
+    app: str,
+    run: Run,
+    quantization: Quantization = "none",
+    target: Target = "mobile",
+    lengths: Sequence[int] = (),
+) -> dict[str, Any]:
     """Exports a trained run; see `runner.export`."""
     runner, task = _load(app)
-    return runner.export(task, run, quantization)
+    return runner.export(task, run, quantization, target, lengths)
 
 
 @cli.command
@@ -85,13 +99,14 @@ def export_command(app: str, argv: Sequence[str] | None = None) -> None:
         description="Export a trained run to a SavedModel and a LiteRT file.",
     )
     run = Run.open(app, options.run)
-    report = export(app, run, options.quantization)
-    for name in ("saved_model", "litert"):
+    report = export(app, run, options.quantization, options.target, options.time)
+    for name in ("saved_model", "litert") if options.target == "mobile" else (options.target,):
         entry = report[name]
         differences = ", ".join(f"{k} {d:.1e}" for k, d in entry["max_difference"].items())
         print(
             f"{run.path / entry['file']}: {entry['bytes'] / 1e3:,.0f} kB, "
-            f"largest difference from the Keras model: {differences}"
+            + (f"arena {entry['arena_bytes']:,} bytes, " if "arena_bytes" in entry else "")
+            + f"largest difference from the Keras model: {differences}"
         )
 
 

@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from apps.common.plots import plot_loss
 from apps.common.progress import reports
 from apps.common.results import append_result
 from apps.common.run import Run, runs_root
-from apps.task import Data, Evaluation, Quantization, Task
+from apps.task import Data, Evaluation, Quantization, Target, Task
 from rnn_keras.export import ExportError, write_litert, write_saved_model
 
 
@@ -136,24 +137,38 @@ def evaluate(task: Task, run: Run, data: Data | None = None) -> Evaluation:
 
 
 @reports("export")
-def export(task: Task, run: Run, quantization: Quantization = "none") -> dict[str, Any]:
+def export(
+    task: Task,
+    run: Run,
+    quantization: Quantization = "none",
+    target: Target = "mobile",
+    lengths: Sequence[int] = (),
+) -> dict[str, Any]:
     """Writes `saved_model/1/` and `model.tflite` of a trained run, verified, and `export.json`.
 
-    Both are compared with the Keras model on examples, the SavedModel in a fresh process.
+    Both are compared with the Keras model on examples, the SavedModel in a fresh process. For
+    another target `web.tflite` or `micro.tflite` is written instead.
 
     Args:
         task: the application.
         run: a trained run.
-        quantization: weights of the LiteRT file: float32 by "none", int8 by "dynamic", or float16.
+        quantization: weights of the LiteRT file: float32 by "none", int8 by "dynamic", or float16;
+            for microcontrollers "none", or "int8" or "int16" for all values.
+        target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`.
+        lengths: time steps of the signatures for the web; none for those of the application.
 
     Returns:
-        What `export.json` holds: for `saved_model` and `litert` the `file`, its `bytes`, and
-        `max_difference` from the Keras model by signature; the `quantization`; and the
-        application's own entries.
+        What `export.json` holds: for `saved_model`, `litert`, and after their export `web` and
+        `micro`, the `file`, its `bytes`, and `max_difference` from the Keras model by signature;
+        the `quantization`; and the application's own entries.
 
     Raises:
         InputError: the run's files do not fit together, or the export failed.
     """
+    if quantization in ("int8", "int16") and target != "micro":
+        raise InputError(f"{quantization} is for the target micro; for others there is dynamic")
+    if target != "mobile":
+        return _export_to(target, task, run, quantization, lengths)
     signatures = task.signatures(task.load(run))
     try:
         served = write_saved_model(directory=run.saved_model, **signatures.saved_model)
@@ -166,6 +181,27 @@ def export(task: Task, run: Run, quantization: Quantization = "none") -> dict[st
         "quantization": quantization,
         **signatures.facts,
     }
+    run.write_json("export.json", report)
+    return report
+
+
+def _export_to(target, task, run, quantization, lengths):
+    """Writes the file of another target and adds its entry to `export.json`."""
+    trained = task.load(run)
+    try:
+        if target == "micro":
+            arguments = task.micro(trained)
+        else:
+            signatures = task.signatures(trained)
+            arguments = {**signatures.litert, "times": lengths or signatures.lengths}
+        file = run.path / f"{target}.tflite"
+        lite = write_litert(file=file, quantization=quantization, target=target, **arguments)
+    except (ExportError, ValueError, ModuleNotFoundError) as error:
+        raise InputError(f"cannot export {run} for {target}: {error}") from error
+    report = run.read_json("export.json") if (run.path / "export.json").exists() else {}
+    report[target] = {**_entry(run, asdict(lite), "file"), "quantization": quantization}
+    if lite.arena_bytes:
+        report[target]["arena_bytes"] = lite.arena_bytes
     run.write_json("export.json", report)
     return report
 

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from apps.common.config import TrainingConfig
+from apps.common.errors import InputError
 from apps.common.run import Run
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-Quantization = Literal["none", "dynamic", "float16"]
-"""Weights of a LiteRT file: float32, int8, or float16."""
+Quantization = Literal["none", "dynamic", "float16", "int8", "int16"]
+"""Weights of a LiteRT file; for TFLite Micro int8 and int16 are those of all values."""
+
+Target = Literal["mobile", "web", "micro"]
+"""Runtime of a LiteRT file: LiteRT, LiteRT.js, or TFLite Micro."""
 
 Data = Any
 """An application's own record of its data; it has `sha256`, a digest of what was read."""
@@ -83,15 +87,21 @@ class Signatures:
         saved_model: arguments of `rnn_keras.export.write_saved_model` except the directory.
         litert: arguments of `rnn_keras.export.write_litert` except file and quantization.
         facts: further entries of `export.json`.
+        lengths: time steps of the signatures for the web, which have fixed sizes.
     """
 
     saved_model: Mapping[str, Any]
     litert: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    lengths: Sequence[int] = ()
 
 
 def _nothing(*_: Any) -> None:
     """The default of an optional step."""
+
+
+def _no_step(trained: Trained) -> Mapping[str, Any]:
+    raise InputError(f"{trained.run.app} has no step for a microcontroller")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +126,8 @@ class Task:
         monitor: `config -> (metric, mode)`, the metric that selects the best epoch.
         notes: `data -> lines`, how the data was cleaned; printed before training.
         callbacks: `(config, data) -> callbacks` of the training.
+        micro: `trained -> dict`, arguments of `write_litert` for a microcontroller except file and
+            quantization: one function `step`; an `InputError` with the reason if there is none.
         before_fit: `(model, config, data, run)`, such as pretraining.
         after_fit: `(config, data, run)`, such as fitting a model to the network's outputs.
     """
@@ -136,5 +148,6 @@ class Task:
     monitor: Callable[[Any], tuple[str, Literal["min", "max"]]] = lambda _: ("val_loss", "min")
     notes: Callable[[Data], Sequence[str]] = lambda _: ()
     callbacks: Callable[[Any, Data], Sequence[keras.callbacks.Callback]] = lambda *_: ()
+    micro: Callable[[Trained], Mapping[str, Any]] = _no_step
     before_fit: Callable[[keras.Model, Any, Data, Run], None] = _nothing
     after_fit: Callable[[Any, Data, Run], None] = _nothing

@@ -157,7 +157,7 @@ def test_commands_are_found_wherever_they_stand():
         "apps.char_lm.train --resume RUN --units 3",
         "apps.sentiment.evaluate RUN --data imdb",
         "apps.stock.forecast RUN --form litert",
-        "apps.translation.export RUN --quantization int8",
+        "apps.translation.export RUN --quantization int4",
         "apps.playground --prot 80",
         "rnn_keras.export model.keras --tflite model.tflite",
         "rnn_keras.serve saved_models --prot 80",

@@ -10,6 +10,7 @@ from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_best, load_vocabulary
 from apps.task import Trained
+from rnn_keras.export.lookup import Lookup
 
 UNKNOWN_ID = 0  # `Vocabulary.from_tokens` puts `<unk>` first
 
@@ -57,7 +58,8 @@ def build_streaming(config: CharLMConfig, trained: keras.Model) -> keras.Model:
         mask `(batch, time)` bool (False leaves the state as it is), states `(batch, units)` in
         the order of `state_names`; any batch size and length.
     """
-    embed, recur, output = _parts(config, trained.output_shape[-1], "float32", return_state=True)
+    vocab_size = trained.output_shape[-1]
+    embed, recur, output = _parts(config, vocab_size, "float32", Lookup, return_state=True)
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = keras.Input((None,), dtype="bool", name="mask")
     states = [keras.Input((config.units,), name=name) for name in state_names(config)]
@@ -88,7 +90,7 @@ def state_names(config: CharLMConfig) -> list[str]:
     return [f"{kind}_{layer}" for layer in range(config.layers) for kind in kinds]
 
 
-def _parts(config, vocab_size, dtype=None, **recurrent_options):
+def _parts(config, vocab_size, dtype=None, embedding=keras.layers.Embedding, **recurrent_options):
     """The input, recurrent and output parts, whose weights come in this order.
 
     `dtype` None is the precision that `environment.prepare` has set.
@@ -96,7 +98,7 @@ def _parts(config, vocab_size, dtype=None, **recurrent_options):
     if config.input == "onehot":
         embed = OneHot(vocab_size, dtype=dtype)
     else:
-        embed = keras.layers.Embedding(vocab_size, config.embedding, dtype=dtype)
+        embed = embedding(vocab_size, config.embedding, dtype=dtype)
     drop_input = _dropout(config.input_dropout, dtype)
     recurrent = recurrent_stack(
         config.cell,

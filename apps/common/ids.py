@@ -18,4 +18,5 @@ def known_ids(ids, vocab_size: int, unknown_id: int):
         A tensor of the shape and dtype of `ids`.
     """
     is_known = ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, vocab_size))
-    return ops.where(is_known, ids, ops.full_like(ids, unknown_id))
+    # Not `ops.where`: TFLite Micro selects among floats only.
+    return unknown_id + (ids - unknown_id) * ops.cast(is_known, ids.dtype)

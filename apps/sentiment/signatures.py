@@ -1,7 +1,11 @@
 """The exported signatures of the classifier."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from apps.common.errors import InputError
 from apps.common.examples import read_examples
 from apps.sentiment.graph import SentimentGraph
 from apps.sentiment.text import make_tokenizer
@@ -34,7 +38,18 @@ def signatures(trained: Trained) -> Signatures:
             "examples": {"score": examples["score"]},
         },
         facts={"reviews": len(texts)},
+        lengths=[trained.config.train_length],
     )
+
+
+def micro(trained: Trained) -> Mapping[str, Any]:
+    """None: a review is classified when it has been read to its end.
+
+    Raises:
+        InputError: in any case; the message has the reason.
+    """
+    parts = "in both directions" if trained.config.bidirectional else "as a whole"
+    raise InputError(f"the classifier reads a review {parts}, so it has no step for single words")
 
 
 def _examples(graph: SentimentGraph, texts: list[str]) -> dict[str, list[dict]]:

@@ -210,8 +210,15 @@ class MonotonicQuantiles(keras.layers.Layer):
         self.point, self.initial_quantiles = point, initial_quantiles
 
     def call(self, outputs):
-        start = outputs if self.initial_quantiles is None else outputs + self._constants()
-        o = [start[..., j : j + 1] for j in range(outputs.shape[-1])]
+        return self.from_gaps(self.gaps(outputs))
+
+    def gaps(self, outputs):
+        """$o + a$: the point and, before their softplus, the gaps between the quantiles."""
+        return outputs if self.initial_quantiles is None else outputs + self._constants()
+
+    def from_gaps(self, gaps):
+        """The quantiles of `gaps`."""
+        o = [gaps[..., j : j + 1] for j in range(gaps.shape[-1])]
         q = list(o)
         for j in range(self.point + 1, len(o)):
             q[j] = q[j - 1] + ops.softplus(o[j])

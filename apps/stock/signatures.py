@@ -1,5 +1,9 @@
 """The exported signatures of the forecaster."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import keras
 import numpy as np
 
 from apps.common.errors import InputError
@@ -10,6 +14,7 @@ from apps.stock.config import StockConfig
 from apps.stock.data import Data
 from apps.stock.model import ForecasterGraph
 from apps.task import Signatures, Trained
+from rnn_keras.export.models import Export
 
 FILE = "examples.npz"
 EXAMPLES = 8  # at most
@@ -29,13 +34,7 @@ def signatures(trained: Trained) -> Signatures:
     Raises:
         InputError: the examples of the run are missing or damaged.
     """
-    path = trained.run.path / FILE
-    try:
-        with np.load(path) as saved:
-            windows = saved["window"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    config = trained.config
+    config, windows = trained.config, _read_examples(trained.run)
     forecaster = ForecasterGraph(config, trained.model)
     exported = {
         "functions": {"forecast": forecaster.forecast},
@@ -54,3 +53,34 @@ def signatures(trained: Trained) -> Signatures:
             "minimum": forecaster.minimum,
         },
     )
+
+
+def micro(trained: Trained) -> Mapping[str, Any]:
+    """`step` reads a row of what `Scaling` computes, and gives the `gaps` of `MonotonicQuantiles`.
+
+    Neither layer has operations that TFLite Micro runs in int8; both are a line of C per value.
+
+    Raises:
+        InputError: the network needs the whole window, or the examples are missing or damaged.
+    """
+    scaling, network, quantiles = map(trained.model.get_layer, ("scaling", "network", "quantiles"))
+    if scaling.kind == "window" or (scaling.kind == "train" and scaling.residual):
+        raise InputError(f"the scaling {scaling.kind} needs the whole window before its first row")
+    rows = scaling(_read_examples(trained.run))
+    x = keras.Input((None, rows.shape[-1]), name="x")
+    model = keras.Model(x, {"gaps": quantiles.gaps(network(x))}, name="forecaster")
+    export = Export(model, ("step",), {"x": rows.numpy()}, "micro")
+    return {
+        "functions": export.functions,
+        "trackables": [export.model],
+        "examples": export.examples,
+    }
+
+
+def _read_examples(run):
+    path = run.path / FILE
+    try:
+        with np.load(path) as saved:
+            return saved["window"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error

@@ -1,8 +1,12 @@
 """The exported signatures of the translator."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from apps.common.errors import InputError
 from apps.common.examples import read_examples
 from apps.task import Signatures, Trained
 from apps.translation.graph import TranslatorGraph
@@ -12,6 +16,7 @@ from rnn_keras import use_plan
 from rnn_keras.text import Tokenizer
 
 HYPOTHESES = 3  # per sentence, to compare `step` on
+WEB_LENGTH = 64  # tokens of a source, and of a translation to align, in a file of fixed sizes
 UNUSUAL = ["", "\x00 \u200b", "qzxv 日本 e\u0301 ..."]
 
 
@@ -45,6 +50,18 @@ def signatures(trained: Trained) -> Signatures:
             "searches": ("greedy", "beam"),
         },
         facts={"sentences": len(sentences)},
+        lengths=[WEB_LENGTH],
+    )
+
+
+def micro(_: Trained) -> Mapping[str, Any]:
+    """None.
+
+    Raises:
+        InputError: in any case; the message has the reason.
+    """
+    raise InputError(
+        "a translator reads the whole sentence before its first word, so there is no single step"
     )
 
 
@@ -67,6 +84,8 @@ def _examples(
             examples[name].append({"text": text})
         examples["encode"].append({"ids": ids.numpy()})
         examples["step"].append({"ids": rows, **carried})
+        single = {name: value.numpy() for name, value in encoded.items()}
+        examples["step"].append({"ids": found.numpy()[:, 0], **single})
         if "align" in examples:
             examples["align"].append(
                 {"ids": found.numpy()} | {name: value.numpy() for name, value in encoded.items()}

@@ -16,7 +16,7 @@ from apps.translation.evaluation import evaluate, monitor
 from apps.translation.loss import TokenCrossentropy
 from apps.translation.model import VOCABULARIES, load_tokenizers, save_vocabularies
 from apps.translation.samples import SampleTranslations
-from apps.translation.signatures import signatures
+from apps.translation.signatures import micro, signatures
 from apps.translation.text import PAD_ID, SPECIALS, make_tokenizer, word_splitter
 from rnn_keras.metrics import Perplexity
 
@@ -82,6 +82,7 @@ TASK = Task(
     load=model.load,
     evaluate=evaluate,
     signatures=signatures,
+    micro=micro,
     monitor=monitor,
     callbacks=lambda config, data: [
         SampleTranslations(config, *data.assets, data.splits.validation)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras.export.exported import load as load
     from rnn_keras.export.litert_file import LiteRTReport as LiteRTReport
+    from rnn_keras.export.litert_file import Target as Target
     from rnn_keras.export.litert_file import write_litert as write_litert
     from rnn_keras.export.litert_model import LiteRTModel as LiteRTModel
     from rnn_keras.export.loaded_saved_model import SavedModel as SavedModel
+    from rnn_keras.export.micro_model import MicroModel as MicroModel
     from rnn_keras.export.models import litert as litert
     from rnn_keras.export.models import saved_model as saved_model
     from rnn_keras.export.saved_model_folder import SavedModelReport as SavedModelReport
@@ -27,8 +29,10 @@ _MODULES = {
     "ExportError": "verify",
     "LiteRTModel": "litert_model",
     "LiteRTReport": "litert_file",
+    "MicroModel": "micro_model",
     "SavedModel": "loaded_saved_model",
     "SavedModelReport": "saved_model_folder",
+    "Target": "litert_file",
     "litert": "models",
     "load": "exported",
     "random_examples": "verify",

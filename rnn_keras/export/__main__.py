@@ -27,19 +27,36 @@ def parse(argv=None):
     parser.add_argument("--litert", type=Path, metavar="FILE", help="write the LiteRT file FILE")
     parser.add_argument(
         "--quantization",
-        choices=("none", "dynamic", "float16", "int8"),
+        choices=("none", "dynamic", "float16", "int8", "int16"),
         default="none",
         help="weights of the LiteRT file: float32, int8, or float16; int8: activations too, by "
-        "--examples",
+        "--examples; int16, for --target micro: int8 weights and int16 activations",
     )
     parser.add_argument(
         "--signatures",
         nargs="+",
         choices=("serving_default", "step"),
-        default=["serving_default"],
         metavar="NAME",
         help="serving_default: the whole sequence; step: streaming, with the states as inputs "
-        "and outputs",
+        "and outputs (default: the first; with --target micro the second)",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("mobile", "web", "micro"),
+        default="mobile",
+        help="runtime of the LiteRT file. mobile: any sizes; web: fixed sizes, for LiteRT.js; "
+        "micro: one time step in fixed sizes, for TFLite Micro",
+    )
+    parser.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="batch size for web and micro"
+    )
+    parser.add_argument(
+        "--time",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="time steps of a sequence for web; with several, a signature for each",
     )
     parser.add_argument(
         "--vocabulary", type=Path, metavar="FILE", help="vocab.txt to put into the LiteRT file"
@@ -122,7 +139,7 @@ def run(options):
             report = export.saved_model(
                 model,
                 Path(folder, "saved_model") if options.check else options.saved_model,
-                signatures=options.signatures,
+                signatures=options.signatures or ["serving_default"],
                 version=options.version,
                 examples=examples,
             )
@@ -135,6 +152,9 @@ def run(options):
                 options.quantization,
                 options.signatures,
                 vocabulary,
+                target=options.target,
+                batch=options.batch,
+                times=options.time,
                 examples=examples,
             )
             print_report("LiteRT" if options.check else report.file, report)
@@ -143,9 +163,10 @@ def run(options):
 def print_report(what, report):
     """Prints the size and the differences of an export."""
     differences = ", ".join(f"{name} {value:.1e}" for name, value in report.differences.items())
+    arena = getattr(report, "arena_bytes", None)
     print(
-        f"{what}: {report.bytes / 1e3:,.0f} kB; largest difference from the Keras model: "
-        f"{differences}"
+        f"{what}: {report.bytes / 1e3:,.0f} kB{f', arena {arena:,} bytes' if arena else ''}; "
+        f"largest difference from the Keras model: {differences}"
     )
 
 

@@ -1,6 +1,6 @@
 """A separate script: converts a SavedModel to LiteRT with builtin operations only.
 
-    python convert.py SAVED_MODEL FILE QUANTIZATION EXAMPLES.npz SIGNATURE...
+    python convert.py SAVED_MODEL FILE TARGET QUANTIZATION EXAMPLES.npz SIGNATURE...
 
 It runs in a process of its own because the converter leaks memory and can crash. The reason of a
 failure goes to stdout, in one line.
@@ -13,18 +13,27 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+# Quantizations of all values: the set of operations, and the type of the activations.
+FULL = {
+    "int8": (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
+    "int16": (
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        tf.int16,
+    ),
+}
 # "Flex ops: FlexA, FlexB", "Custom ops: C"; details in brackets may follow in lines of their own.
 _UNSUPPORTED = re.compile(r"^(?:Flex|Custom) ops: (.+)$", re.MULTILINE)
 
 
-def convert(saved_model, quantization, examples, signatures):
+def convert(saved_model, target, quantization, examples, signatures):
     """The bytes of the LiteRT model.
 
     Args:
         saved_model: folder of the SavedModel.
-        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights) or "int8"
-            (weights and activations).
-        examples: file of arrays `signature/example/argument`, for the scales of "int8".
+        target: "micro" for quantized inputs and outputs; else they are floats.
+        quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), "int8"
+            (weights and activations) or "int16" (int8 weights, int16 activations).
+        examples: file of arrays `signature/example/argument`, for the scales of the activations.
         signatures: names of the signatures to convert.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
@@ -33,9 +42,12 @@ def convert(saved_model, quantization, examples, signatures):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if quantization in FULL:
+        operations, dtype = FULL[quantization]
+        converter.target_spec.supported_ops = [operations]
         converter.representative_dataset = lambda: read_examples(examples)
+        if target == "micro":
+            converter.inference_input_type = converter.inference_output_type = dtype
     return converter.convert()
 
 
@@ -61,10 +73,10 @@ def explain(error):
     return " | ".join((named or lines)[:2]) or type(error).__name__
 
 
-def main(saved_model, file, quantization, examples, *signatures):
+def main(saved_model, file, target, quantization, examples, *signatures):
     """Converts; exits with code 1 if the converter fails."""
     try:
-        content = convert(saved_model, quantization, examples, list(signatures))
+        content = convert(saved_model, target, quantization, examples, list(signatures))
     except Exception as error:  # the converter raises many types of errors
         print(explain(error))
         sys.exit(1)

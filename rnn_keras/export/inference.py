@@ -3,6 +3,7 @@
 import keras
 
 from rnn_keras.export.folded import FoldedTime
+from rnn_keras.export.lookup import Lookup
 from rnn_keras.export.masked_attention import MaskedGroupedAttention, MaskedMultiHeadAttention
 
 # Keras's layers that do not convert, and equivalent ones that do.
@@ -11,6 +12,7 @@ REPLACEMENTS = {
     ("keras.layers", "MultiHeadAttention"): MaskedMultiHeadAttention,
     ("keras.layers", "GroupQueryAttention"): MaskedGroupedAttention,
 }
+MICRO_REPLACEMENTS = {**REPLACEMENTS, ("keras.layers", "Embedding"): Lookup}
 
 
 def as_functional(model):
@@ -29,7 +31,7 @@ def as_functional(model):
     return model
 
 
-def for_inference(model, open_time=False):
+def for_inference(model, open_time=False, replacements=REPLACEMENTS):
     """The same model for an open batch size, without `stateful`, in float32, time folded.
 
     Args:
@@ -37,6 +39,7 @@ def for_inference(model, open_time=False):
         open_time: whether it must take sequences of any length. Time is the second dimension of
             the inputs where it is open; if it is open in none, of the inputs with three or more
             dimensions and of integer inputs with two.
+        replacements: classes of layers by module and name, each with the class that replaces it.
 
     Returns:
         A functional model; `model` itself if nothing changes.
@@ -46,7 +49,7 @@ def for_inference(model, open_time=False):
     """
     config = keras.saving.serialize_keras_object(model)
     fixed = open_time and not any(x.shape[1:2] == (None,) for x in model.inputs)
-    changed = _change_config(config, fixed)
+    changed = _change_config(config, fixed, replacements)
     if changed == config:
         return model
     changed.pop("compile_config", None)
@@ -62,16 +65,16 @@ def for_inference(model, open_time=False):
     return rebuilt
 
 
-def _change_config(config, open_time):
+def _change_config(config, open_time, replacements):
     """A copy of a serialized object with the changes of `for_inference`, at any depth."""
     if isinstance(config, (list, tuple)):
-        return [_change_config(part, open_time) for part in config]
+        return [_change_config(part, open_time, replacements) for part in config]
     if not isinstance(config, dict):
         return config
     if config.get("class_name") == "DTypePolicy" and "float" in config["config"]["name"]:
         return {**config, "config": {**config["config"], "name": "float32"}}
-    changed = {key: _change_config(value, open_time) for key, value in config.items()}
-    replacement = REPLACEMENTS.get((config.get("module"), config.get("class_name")))
+    changed = {key: _change_config(value, open_time, replacements) for key, value in config.items()}
+    replacement = replacements.get((config.get("module"), config.get("class_name")))
     if replacement:
         changed |= {
             "module": replacement.__module__,

@@ -5,13 +5,16 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from rnn_keras.export import convert
 from rnn_keras.export.exported import vocabularies
+from rnn_keras.export.fixed_sizes import fix_sizes
 from rnn_keras.export.litert_model import LiteRTModel, interpreter_class
+from rnn_keras.export.micro_model import MicroModel, arena_bytes, micro_runtime
+from rnn_keras.export.micro_sources import write_micro_sources
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
@@ -31,13 +34,26 @@ from rnn_keras.text import Vocabulary
 TOLERANCES = {"none": 1e-4, "dynamic": 0.1, "float16": 0.02, "int8": 0.1}
 
 
+Target = Literal["mobile", "web", "micro"]
+# Of int8 states a few values in a thousand differ much; what an application loses by it says more.
+MICRO_TOLERANCES = {"none": 1e-4, "int8": 0.5, "int16": 0.1}
+
+
 @dataclass(frozen=True)
 class LiteRTReport:
-    """The result of an export: file, size, and largest difference by signature."""
+    """The result of an export.
+
+    Attributes:
+        file: the file.
+        bytes: its size.
+        differences: the largest difference from the functions, by signature.
+        arena_bytes: for the target "micro", the memory of TFLite Micro's tensor arena.
+    """
 
     file: Path
     bytes: int
     differences: dict[str, float]
+    arena_bytes: int | None = None
 
 
 def write_litert(
@@ -47,6 +63,9 @@ def write_litert(
     quantization: str = "none",
     vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
+    target: Target = "mobile",
+    batch: int = 1,
+    times: Sequence[int] = (),
     examples: Examples | None = None,
     expected: Examples | None = None,
     tolerance: float | None = None,
@@ -65,9 +84,17 @@ def write_litert(
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples` and so needs real examples of real length.
+            scales from `examples` and so needs real examples of real length; for "micro" also
+            "int16" (int8 weights, int16 activations), in the same way.
         vocabulary: an `rnn_keras.text.Vocabulary` to put into the file as `vocab.txt`, where
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
+        target: "mobile": open sizes, for LiteRT's Interpreter and CompiledModel. "web": fixed sizes
+            and neither booleans nor long integers as inputs and outputs, for LiteRT.js. "micro": as
+            "web" for one function, run by TFLite Micro; quantized, its inputs and outputs are so
+            too. A header and a `main.cc` are written next to it.
+        batch: for the other targets, the size of the first dimension where it is open.
+        times: for the other targets, lengths: the sizes of the other open dimensions. With several,
+            there is a signature `NAME_LENGTH` for each.
         examples: by function name, a list of inputs, dictionaries of arrays; random ones
             (`random_examples`) for the other functions.
         expected: by function name, a list of the right outputs for its examples, dictionaries of
@@ -90,8 +117,15 @@ def write_litert(
     interpreter_class()  # what a missing package stops, it stops before minutes of conversion
     check_functions(functions)
     check_no_strings([spec for function in functions.values() for spec in function.input_signature])
-    check_quantization(quantization, functions, examples)
-    tolerance = TOLERANCES[quantization] if tolerance is None else tolerance
+    check_quantization(quantization, functions, examples, target)
+    if tolerance is None:
+        tolerance = (MICRO_TOLERANCES if target == "micro" else TOLERANCES)[quantization]
+    if target != "mobile":
+        functions, examples = fix_sizes(functions, examples or {}, batch, times)
+    if target == "micro":
+        micro_runtime()
+        if len(functions) != 1:
+            raise ValueError(f"TFLite Micro runs one signature, got {', '.join(functions)}.")
     examples = with_random_examples(functions, examples)
     file = Path(file)
     with workspace(file) as folder:
@@ -100,24 +134,35 @@ def write_litert(
         save_examples(folder / "examples.npz", examples)
         run_script(
             "the conversion to LiteRT", convert,
-            folder / "traced", new, quantization, folder / "examples.npz", *functions,
+            folder / "traced", new, target, quantization, folder / "examples.npz", *functions,
         )  # fmt: skip
+        facts = {"target": target, "quantization": quantization, "tolerance": tolerance}
+        if target == "micro":
+            facts["arena_bytes"] = arena_bytes(new)
+            model = MicroModel(new)
+            sources = write_micro_sources(model, new.read_bytes(), facts["arena_bytes"], folder)
+        else:
+            model, sources = LiteRTModel(new), ()
         for name, each in vocabularies(vocabulary).items():
             each.save(folder / name)
             append_file(new, name, (folder / name).read_bytes())
         expected = expected_outputs(functions, examples, expected)
+        actual = _outputs(model, examples)
+        if target == "micro":  # an int8 value is exact to a fraction of all values of its tensor
+            expected, actual = _stacked(expected), _stacked(actual)
         compared = expected.keys() - (searches if quantization != "none" else ())
         differences = max_differences(
             {name: expected[name] for name in expected if name in compared},
-            _outputs(new, examples),
+            actual,
             tolerance,
         )
-        facts = {"quantization": quantization, "tolerance": tolerance}
         (folder / NAME).write_text(record(functions, expected, differences, **facts), "utf-8")
         size = new.stat().st_size
         os.replace(new, file)
         os.replace(folder / NAME, file.with_name(f"{file.name}.json"))
-    return LiteRTReport(file, size, differences)
+        for source in sources:
+            os.replace(source, file.with_name(source.name))
+    return LiteRTReport(file, size, differences, facts.get("arena_bytes"))
 
 
 def check_no_strings(inputs):
@@ -135,26 +180,30 @@ def check_no_strings(inputs):
             )
 
 
-def check_quantization(quantization, functions, examples):
+def check_quantization(quantization, functions, examples, target):
     """Refuses an unknown quantization, or one that lacks examples.
 
     Args:
         quantization: the quantization.
         functions: the names of the functions that must have examples.
         examples: lists of inputs by function name, or None.
+        target: the target.
 
     Raises:
         ValueError: the message names the valid choices.
     """
-    if quantization not in TOLERANCES:
+    if target not in get_args(Target):
+        raise ValueError(f"`target` must be one of {', '.join(get_args(Target))}, got {target!r}.")
+    valid = MICRO_TOLERANCES if target == "micro" else TOLERANCES
+    if quantization not in valid:
         raise ValueError(
-            f"`quantization` must be one of {', '.join(TOLERANCES)}, got {quantization!r}."
+            f"`quantization` for {target} must be one of {', '.join(valid)}, got {quantization!r}."
         )
     missing = [name for name in functions if name not in (examples or {})]
-    if quantization == "int8" and missing:
+    if quantization in ("int8", "int16") and missing:
         raise ValueError(
-            "`quantization` 'int8' takes its scales from `examples`: give real inputs of "
-            f"{', '.join(missing)} (--examples FILE.npz)."
+            f"`quantization` {quantization!r} takes its scales from `examples`: give real inputs "
+            f"of {', '.join(missing)} (--examples FILE.npz)."
         )
 
 
@@ -165,8 +214,7 @@ def append_file(file, name, content):
         archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
-def _outputs(file, examples):
-    model = LiteRTModel(file)
+def _outputs(model, examples):
     if model.signatures.keys() != examples.keys():
         raise ExportError(
             f"the converter kept the signatures {sorted(model.signatures)} instead of "
@@ -175,6 +223,14 @@ def _outputs(file, examples):
     return {
         name: [_call_twice(model, name, example) for example in examples_of]
         for name, examples_of in examples.items()
+    }
+
+
+def _stacked(outputs):
+    """The outputs of all examples, which have the same sizes, as those of one."""
+    return {
+        name: [{key: np.stack([one[key] for one in all_of]) for key in all_of[0]}]
+        for name, all_of in outputs.items()
     }
 
 

@@ -2,14 +2,22 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import count, repeat
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.export.inference import as_functional, for_inference
+from rnn_keras.export.fixed_sizes import fix_sizes
+from rnn_keras.export.inference import (
+    MICRO_REPLACEMENTS,
+    REPLACEMENTS,
+    as_functional,
+    for_inference,
+)
 from rnn_keras.export.litert_file import (
     LiteRTReport,
+    Target,
     check_no_strings,
     check_quantization,
     write_litert,
@@ -79,26 +87,37 @@ def litert(
     model: keras.Model,
     file: str | os.PathLike,
     quantization: str = "none",
-    signatures: Sequence[str] = ("serving_default",),
+    signatures: Sequence[str] | None = None,
     vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
+    target: Target = "mobile",
+    batch: int = 1,
+    times: Sequence[int] = (),
     examples: Examples | Inputs | None = None,
     tolerance: float | None = None,
 ) -> LiteRTReport:
     """Writes a Keras model as a LiteRT file.
 
-    Builtin operations only; any batch size, and any length where the model leaves it open. It is
-    run and compared with the model before it replaces an older one.
+    Builtin operations only. It is run and compared with the model before it replaces an older one.
 
     Args:
         model: a functional or sequential model, of Keras's own recurrent layers or of ours.
         file: the file to create or replace.
         quantization: "none", "dynamic" (int8 weights), "float16" (float16 weights), or "int8"
             (int8 weights and activations; inputs and outputs stay floats), which takes its
-            scales from `examples` and so needs real examples of real length.
+            scales from `examples` and so needs real examples of real length; for "micro" also
+            "int16" (int8 weights, int16 activations), in the same way.
         signatures: signatures to write: "serving_default", the model over the whole sequence, and
-            "step", for streaming: see `Export`. They share the weights.
+            "step", for streaming: see `Export`. They share the weights. None is the first, and
+            for microcontrollers the second.
         vocabulary: an `rnn_keras.text.Vocabulary` to put into the file.
+        target: "mobile": any batch size, and any length where the model leaves it open. "web", for
+            LiteRT.js: fixed sizes, and inputs and outputs of float32 and int32. "micro", for TFLite
+            Micro: `step` for one time step, with a C++ header and a sketch of a program next to
+            the file; quantized, its inputs, outputs and states are so too.
+        batch: for the other targets, the batch size.
+        times: for "web", the length of a sequence; with several, there is a signature
+            `serving_default_LENGTH` for each. `step` takes one time step.
         examples: by signature, a list of inputs, dictionaries of arrays; random ones for other
             signatures, but `step` gets pieces of those of `serving_default`. Or one dictionary
             of arrays by input name, an example of `serving_default`.
@@ -114,13 +133,17 @@ def litert(
             unchanged.
     """
     check_no_strings(as_functional(model).inputs)
+    if signatures is None:
+        signatures = ("step",) if target == "micro" else ("serving_default",)
+    if target == "micro" and tuple(signatures) != ("step",):
+        raise ValueError("TFLite Micro runs one time step: give the signature `step` only.")
     given = by_signature(examples)  # those of `step` are derived from those of `serving_default`
     needed = () if "serving_default" in given else signatures[:1]
-    check_quantization(quantization, needed, given)
-    export = Export(model, signatures, examples)
+    check_quantization(quantization, needed, given, target)
+    export = Export(model, signatures, examples, target, batch, times)
     return write_litert(
-        export.functions, [export.model], file, quantization, vocabulary, tolerance=tolerance,
-        examples=export.examples, expected=export.expected,
+        export.functions, [export.model], file, quantization, vocabulary, target=target,
+        tolerance=tolerance, examples=export.examples, expected=export.expected,
     )  # fmt: skip
 
 
@@ -131,6 +154,7 @@ class Export:
         model: a functional or sequential model.
         signatures: names from `SIGNATURES`.
         examples: as in `litert`.
+        target, batch, times: as in `litert`.
 
     Attributes:
         model: the model that is traced: on layers of this package, without `stateful`, for any
@@ -150,13 +174,22 @@ class Export:
         ExportError: on these layers the model gives other results than before.
     """
 
-    def __init__(self, model, signatures=("serving_default",), examples=None):
+    def __init__(
+        self,
+        model,
+        signatures=("serving_default",),
+        examples=None,
+        target="mobile",
+        batch=1,
+        times=(),
+    ):
         if not signatures or set(signatures) - set(SIGNATURES):
             raise ValueError(
                 f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
             )
         original = as_functional(model)
-        self.model = for_inference(from_keras(original), open_time="step" in signatures)
+        replacements = MICRO_REPLACEMENTS if target == "micro" else REPLACEMENTS
+        self.model = for_inference(from_keras(original), "step" in signatures, replacements)
         below = _id_bound(self.model)
         functions = {"serving_default": serving_default(self.model, original)}
         examples = by_signature(examples)
@@ -168,17 +201,37 @@ class Export:
             functions["step"] = step(self.model, original)
             examples = checked_examples(examples, {"step": functions["step"]})
             if "serving_default" in examples and "step" not in examples:
-                examples["step"] = _split_steps(self.model, functions, examples["serving_default"])
-        for name, function in functions.items():
+                sizes = count(1) if target == "mobile" else repeat(1)
+                examples["step"] = _split_steps(
+                    self.model, functions, examples["serving_default"], sizes
+                )
+        self.functions = {name: functions[name] for name in signatures}
+        if target != "mobile":
+            self.functions, fitted = _fix(self.functions, examples, batch, times)
+            examples |= fitted
+        whole = {name: function for name, function in self.functions.items() if name != "step"}
+        whole = whole or {"serving_default": functions["serving_default"]}
+        for name, function in (self.functions | whole).items():
             if name not in examples:
                 examples[name] = random_examples(function, below=below)
-        expected = _reference(original, functions["serving_default"], examples["serving_default"])
-        self.functions = {name: functions[name] for name in signatures}
-        self.examples = {name: examples[name] for name in signatures}
-        self.expected = {name: expected[name] for name in signatures if name in expected}
+        expected = _reference(original, whole, examples)
+        self.examples = {name: examples[name] for name in self.functions}
+        self.expected = {name: expected[name] for name in self.functions if name in expected}
 
 
-def _split_steps(model, functions, examples):
+def _fix(functions, examples, batch, times):
+    """The functions, and what examples they have, in fixed sizes; `step` for one time step."""
+    fixed, fitted = {}, {}
+    for name, function in functions.items():
+        given = {name: examples[name]} if name in examples else {}
+        lengths = (1,) if name == "step" else times
+        both = fix_sizes({name: function}, given, batch, lengths)
+        for target, new in zip((fixed, fitted), both):
+            target |= new
+    return fixed, fitted
+
+
+def _split_steps(model, functions, examples, sizes):
     """Pieces of the examples of the whole sequence, with the model's states before each piece."""
     names = [spec.name for spec in functions["serving_default"].input_signature]
     renamed = state_inputs(model, names)
@@ -186,26 +239,27 @@ def _split_steps(model, functions, examples):
         dict(zip(names, piece))
         | {renamed.get(name, name): np.asarray(state) for name, state in states.items()}
         for example in examples
-        for piece, states, _ in stream(model, [example[name] for name in names])
+        for piece, states, _ in stream(model, [example[name] for name in names], sizes)
     ]
 
 
-def _reference(original, whole, examples):
-    """The original model's outputs by signature, if float32; `whole` must give the same."""
+def _reference(original, functions, examples):
+    """The original model's outputs by function, if float32; the functions must give the same."""
     dtypes = {layer.compute_dtype for layer in original._flatten_layers()}
     if dtypes & {"float16", "bfloat16", "float64"}:
         return {}
-    names = [spec.name for spec in whole.input_signature]
+    names = [spec.name for spec in next(iter(functions.values())).input_signature]
     try:
         expected = {
-            "serving_default": [
+            name: [
                 original_outputs(original, [example[name] for name in names])
-                for example in examples
+                for example in examples[name]
             ]
+            for name in functions
         }
     except (ValueError, tf.errors.OpError) as error:
         raise ValueError(f"the model does not run on `examples`: {one_line(error)}") from error
-    actual = expected_outputs({"serving_default": whole}, {"serving_default": examples})
+    actual = expected_outputs(functions, examples)
     max_differences(expected, actual, REBUILT_TOLERANCE)
     return expected
 

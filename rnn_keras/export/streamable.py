@@ -38,13 +38,14 @@ def check_streamable(model, below=2):
     raise ValueError(f"`{model.name}` cannot stream: its output piece by piece is another.")
 
 
-def stream(model, inputs):
-    """Runs a model on pieces of 1, 2, 3, ... time steps, on Keras's loop.
+def stream(model, inputs, sizes=None):
+    """Runs a model on pieces of a sequence, on Keras's loop.
 
     Args:
         model: a model of `for_inference`, with open time.
         inputs: tensors or arrays in the order of `model.inputs`. Those with a time dimension are
             cut, the others are passed with every piece.
+        sizes: time steps of each piece; None is 1, 2, 3, ...
 
     Yields:
         The inputs of the piece, the states before it by name, and the outputs by name.
@@ -52,7 +53,7 @@ def stream(model, inputs):
     cut = [x.shape[1:2] == (None,) for x in model.inputs]
     length = next(x.shape[1] for x, is_cut in zip(inputs, cut) if is_cut)
     states, start = {}, 0
-    for size in count(1):
+    for size in sizes or count(1):
         piece = [x[:, start : start + size] if is_cut else x for x, is_cut in zip(inputs, cut)]
         states = states or InitialStates()
         with use_plan("reference"), carried_states(states) as new_states:

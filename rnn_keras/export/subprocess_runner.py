@@ -19,6 +19,9 @@ def run_script(doing, script, *arguments):
         script: a module of this package that is self-contained.
         *arguments: its command line.
 
+    Returns:
+        What it wrote to stdout.
+
     Raises:
         ExportError: it failed or crashed; the message ends with its last output.
     """
@@ -27,7 +30,7 @@ def run_script(doing, script, *arguments):
         command, capture_output=True, text=True, encoding="utf-8", errors="replace"
     )
     if result.returncode == 0:
-        return
+        return result.stdout
     if result.returncode < 0:
         how = f"crashed with {signal.Signals(-result.returncode).name}"
     else:

@@ -169,7 +169,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     def _shown(self, mask):
         """As in Keras, a masked step repeats the output before it, zeros at the start."""
-        if self.zero_output_for_mask:
+        if self.zero_output_for_mask or mask.shape[1] == 1:
             return mask
         return ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
 

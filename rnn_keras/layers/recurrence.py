@@ -140,7 +140,10 @@ class Recurrence:
         """
         loop = (x, state, weights, mask, sequences, False, buffers)
         final_state, history, _ = self._forward_loop(*loop)
-        return (history[0][1:] if sequences else None), final_state
+        if not sequences:
+            return None, final_state
+        one = x[0].shape[0] == 1  # without a stack, which microcontrollers are spared
+        return (tf.expand_dims(final_state[0], 0) if one else history[0][1:]), final_state
 
     def _forward_loop(self, x, state, weights, mask, sequences, record, buffers=InPlace):
         T = tf.shape(x[0])[0]
@@ -152,7 +155,7 @@ class Recurrence:
                 kept.append(affine(addend, operand, W))
                 return kept[-1]
 
-            x_t = tuple(tf.gather(piece, t) for piece in x)
+            x_t = tuple(_at(piece, t) for piece in x)
             new_state = self.step(x_t, state, weights, keeping_affine)
             return _keep_masked(mask, t, new_state, state), tuple(kept)
 
@@ -277,10 +280,15 @@ def _rows(a):
     return tf.reshape(a, (-1, a.shape[-1]))
 
 
+def _at(values, t, axis=0):
+    """The values of time step t; a single step is no gather, which TFLite Micro lacks for masks."""
+    return tf.squeeze(values, axis) if values.shape[axis] == 1 else tf.gather(values, t, axis=axis)
+
+
 def _keep_masked(mask, t, new_state, state):
     if mask is None:
         return tuple(new_state)
-    valid = tf.gather(mask, t, axis=1)
+    valid = _at(mask, t, axis=1)
     return tuple(tf.where(valid, new, old) for new, old in zip(new_state, state))
 
 

@@ -23,7 +23,7 @@ from apps.char_lm.text import unix_line_ends
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.sources import argument_text
-from rnn_keras.export import LiteRTModel, write_saved_model
+from rnn_keras.export import LiteRTModel, MicroModel, write_saved_model
 from rnn_keras.layers import use_plan
 from rnn_keras.text import Vocabulary
 from tests.apps.outside_ids import check_outside_ids, in_order, signature
@@ -259,6 +259,36 @@ def test_export_writes_its_report(run):
     assert report["saved_model"]["max_difference"].keys() == {"generate", "score", "step"}
     assert report["quantization"] == "none"
     assert not foreign_operations(run.saved_model / "1")
+
+
+def test_the_web_has_the_same_signatures_in_fixed_sizes(run, graph):
+    before = (run.path / "export.json").read_text("utf-8")
+    export_command.main([str(run), "--target", "web", "--time", "9"])
+    after = json.loads((run.path / "export.json").read_text("utf-8"))
+    assert after.pop("web")["max_difference"].keys() == {"prefill", "step", "score"}
+    assert after == json.loads(before)
+    web = LiteRTModel(run.path / "web.tflite")
+    assert web.signatures["prefill"]["ids"][0] == (1, 9)
+    ids = np.zeros((1, 9), np.int32)
+    ids[0, :7] = VOCABULARY.encode("the fox")
+    score = web.run("score", ids=ids, lengths=np.int32([7]))
+    np.testing.assert_allclose(score["nats_per_character"], keras_nats(graph, "the fox"), rtol=1e-5)
+
+
+@pytest.mark.parametrize("quantization, tolerance", [("none", 1e-4), ("int8", 0.1)])
+def test_a_microcontroller_reads_text_like_the_keras_model(run, graph, quantization, tolerance):
+    pytest.importorskip("tflite_micro")
+    export_command.main([str(run), "--target", "micro", "--quantization", quantization])
+    report = json.loads((run.path / "export.json").read_text("utf-8"))["micro"]
+    assert report["quantization"] == quantization and 0 < report["arena_bytes"] < 20_000
+    micro, text = MicroModel(run.path / "micro.tflite"), "the quick brown fox jumps"
+    found, states = [], {n: np.zeros((1, 12), "float32") for n in state_names(CONFIG)}
+    for token in VOCABULARY.encode(text):
+        states = micro.run("step", ids=[token], **states)
+        found.append(states.pop("logits")[0])
+    expected = keras_logits(graph, text)
+    error = np.sqrt(np.mean((expected - found) ** 2))
+    assert error < tolerance * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("prompt", ["the", "", "Q\udcff", "the\r\nfox\r"])

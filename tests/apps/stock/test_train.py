@@ -15,8 +15,9 @@ from apps.common.history import read_history
 from apps.common.results import read_results
 from apps.common.run import Run
 from apps.stock import batches, evaluate, export, forecast, train
+from apps.stock.model import ForecasterGraph, load
 from rnn_keras import use_plan
-from rnn_keras.export import LiteRTModel
+from rnn_keras.export import LiteRTModel, MicroModel
 from tests.operations import foreign_operations
 
 PROJECT = Path(__file__).parents[3]
@@ -212,8 +213,6 @@ def test_a_forecast_of_data_of_whatever_kind(alone, tmp_path, capsys):
 
 
 def test_the_exports_are_the_keras_model_on_real_windows(run):
-    from apps.stock.model import ForecasterGraph, load
-
     trained = load(Run("stock", run))
     forecaster = ForecasterGraph(trained.config, trained.model)
     table = prices()[["Close", "Open"]].to_numpy("float32")
@@ -227,6 +226,24 @@ def test_the_exports_are_the_keras_model_on_real_windows(run):
     for few in (windows[:1], windows):
         found = litert.run("forecast", window=few)["quantiles"]
         np.testing.assert_allclose(found, wanted[: len(few)], rtol=1e-5)
+
+
+def test_a_microcontroller_forecasts_from_one_row_after_the_other(run):
+    pytest.importorskip("tflite_micro")
+    export.main([str(run), "--target", "micro"])
+    trained = load(Run("stock", run))
+    scaling, quantiles = map(trained.model.get_layer, ("scaling", "quantiles"))
+    window = prices()[["Close", "Open"]].to_numpy("float32")[None, :12]
+    micro = MicroModel(run / "micro.tflite")
+    states = {
+        name: np.zeros(shape, "float32")
+        for name, (shape, _) in micro.signatures["step"].items()
+        if name != "x"
+    }
+    for row in scaling(window).numpy()[0]:
+        states = micro.run("step", x=row[None, None], **states)
+        gaps = states.pop("gaps")
+    np.testing.assert_allclose(quantiles.from_gaps(gaps), trained.model(window), atol=1e-5)
 
 
 def test_without_exports_a_forecast_says_how_to_make_them(alone, tmp_path, capsys):

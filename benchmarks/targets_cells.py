@@ -1,0 +1,230 @@
+"""The cells of `benchmarks.targets`: each exports a file, runs it and compares."""
+
+import importlib.metadata
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.common.run import Run
+from apps.stock.backtest import arrays
+from apps.stock.model import Pinball
+from apps.task import Trained
+from rnn_keras import export, layers
+from rnn_keras.export.fixed_sizes import fix_sizes
+from rnn_keras.export.verify import expected_outputs
+from tests.export.litert_js import VERSION, LiteRTJS
+
+INPUTS, UNITS, LENGTH, TOKENS = 16, 64, 64, 50
+REPEATS, EXAMPLES = 30, 2
+L = keras.layers
+
+
+def _sequential(*recurrent, **options):
+    inputs = keras.Input((None, INPUTS), name="x", **options)
+    return keras.Sequential([inputs, *recurrent, L.Dense(4, name="y")], name="model")
+
+
+def _masked():
+    ids = keras.Input((None,), dtype="int32", name="x")
+    H = layers.LSTM(UNITS)(L.Embedding(TOKENS, INPUTS, mask_zero=True)(ids))
+    return keras.Model(ids, L.Dense(4, name="y")(H), name="model")
+
+
+def _attention():
+    x = keras.Input((None, INPUTS), name="x")
+    H = layers.LSTM(UNITS, return_sequences=True)(x)
+    H = L.GlobalAveragePooling1D()(L.MultiHeadAttention(2, UNITS // 2, name="attention")(H, H))
+    return keras.Model(x, L.Dense(4, name="y")(H), name="model")
+
+
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    "GRU": lambda: _sequential(layers.GRU(UNITS)),
+    "GRU reset-after": lambda: _sequential(layers.GRU(UNITS, reset_after=True)),
+    "LSTM": lambda: _sequential(layers.LSTM(UNITS)),
+    "vanilla": lambda: _sequential(layers.VanillaRNN(UNITS)),
+    "bidirectional": lambda: _sequential(layers.Bidirectional(layers.LSTM(UNITS), name="both")),
+    "deep": lambda: _sequential(layers.DeepRNN([layers.LSTM(UNITS), layers.LSTM(UNITS)])),
+    "stateful": lambda: _sequential(layers.LSTM(UNITS, stateful=True), batch_size=1),
+    "masked": _masked,
+    "Conv1D + LSTM": lambda: _sequential(
+        L.Conv1D(32, 3, padding="causal", activation="relu", name="conv"), layers.LSTM(UNITS)
+    ),
+    "attention": _attention,
+}
+
+
+def versions() -> dict[str, str]:
+    """The version of each runtime."""
+    return {
+        "LiteRT": importlib.metadata.version("ai-edge-litert"),
+        "LiteRT.js": VERSION,
+        "TFLite Micro": importlib.metadata.version("tflite-micro"),
+    }
+
+
+def keras_model(name: str, folder: Path, browser: LiteRTJS) -> dict[str, Callable[[], dict]]:
+    """The cells of a Keras model, over 64 time steps at batch 1."""
+    keras.utils.set_random_seed(0)
+    model, rng = MODELS[name](), np.random.default_rng(0)
+    is_ids = model.inputs[0].dtype == "int32"
+    x = rng.integers(0, TOKENS, (1, LENGTH), np.int32) if is_ids else rng.normal(
+        size=(1, LENGTH, INPUTS)).astype("float32")  # fmt: skip
+    expected = {"y": np.asarray(model(x))}
+
+    def litert():
+        export.litert(model, folder / "model.tflite")
+        lite = export.LiteRTModel(folder / "model.tflite")
+        found, ms = timed(partial(lite.run, "serving_default", x=x))
+        return {"difference": difference([expected], [found]), "milliseconds": ms}
+
+    def web():
+        file = folder / "web.tflite"
+        export.litert(model, file, target="web", times=[LENGTH])
+        found, ms = browser.run(file.name, "serving_default", [{"x": x}], REPEATS)
+        return {"difference": difference([expected], found), "milliseconds": ms}
+
+    def micro(quantization):
+        file = folder / "micro.tflite"
+        report = export.litert(
+            model, file, quantization, target="micro", examples={"x": x}, tolerance=1
+        )
+        found, ms = stream(export.MicroModel(file), {"x": x})
+        found = {name: found[name] for name in expected}
+        sizes = {"bytes": report.bytes, "arena_bytes": report.arena_bytes}
+        return {"difference": difference([expected], [found]), "milliseconds": ms, **sizes}
+
+    return _cells(litert, web, micro)
+
+
+def stream(micro: export.MicroModel, sequence: dict) -> tuple[dict, float]:
+    """The outputs after the last step from zero states, and the median milliseconds of a step."""
+    states = {
+        name: np.zeros(shape, "float32")
+        for name, (shape, _) in micro.signatures["step"].items()
+        if name not in sequence
+    }
+    (length,) = {x.shape[1] for x in sequence.values()}
+    seconds = []
+    for t in range(length):
+        piece = {name: x[:, t : t + 1] for name, x in sequence.items()}
+        began = time.perf_counter()
+        outputs = micro.run("step", **piece, **states)
+        seconds.append(time.perf_counter() - began)
+        states = {name: outputs[name] for name in states}
+    return outputs, 1e3 * statistics.median(seconds)
+
+
+def timed(call: Callable[[], dict]) -> tuple[dict, float]:
+    """The result, and the median milliseconds of a call."""
+    seconds = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        result = call()
+        seconds.append(time.perf_counter() - began)
+    return result, 1e3 * statistics.median(seconds)
+
+
+def difference(expected: list[dict], found: list[dict]) -> float:
+    """The largest difference, relative to the largest value of its output where above 1."""
+    return max(
+        float(np.max(np.abs(value - one[name]))) / max(1.0, float(np.max(np.abs(value))))
+        for want, one in zip(expected, found)
+        for name, value in ((name, np.asarray(value, "float64")) for name, value in want.items())
+    )
+
+
+def application(path: Path, folder: Path, browser: LiteRTJS) -> dict[str, Callable[[], dict]]:
+    """The cells of a trained run: the difference of all signatures, the time of `MAIN`."""
+    run = Run(path.parent.name, path)
+    task = import_module(f"apps.{run.app}.task").TASK
+    trained, main = task.load(run), MAIN[run.app]
+    signatures = task.signatures(trained)
+    given = signatures.litert
+    functions, examples = fix_sizes(given["functions"], given["examples"], 1, signatures.lengths)
+    examples = {name: of_one[:EXAMPLES] for name, of_one in examples.items()}
+    expected = expected_outputs(functions, examples)
+
+    def litert():
+        report = export.write_litert(file=folder / "model.tflite", **given)
+        lite = export.LiteRTModel(report.file)
+        wanted = expected_outputs(given["functions"], given["examples"])
+        found = {
+            name: [lite.run(name, **example) for example in given["examples"][name]]
+            for name in wanted
+        }
+        _, ms = timed(partial(lite.run, main, **examples[main][0]))
+        return {"difference": _worst(wanted, found), "milliseconds": ms, "bytes": report.bytes}
+
+    def web():
+        report = export.write_litert(
+            file=folder / "web.tflite", target="web", times=signatures.lengths, **given
+        )
+        found = {name: browser.run("web.tflite", name, examples[name])[0] for name in expected}
+        _, ms = browser.run("web.tflite", main, examples[main][:1], REPEATS)
+        return {"difference": _worst(expected, found), "milliseconds": ms, "bytes": report.bytes}
+
+    def micro(quantization):
+        file, arguments = folder / "micro.tflite", task.micro(trained)
+        report = export.write_litert(
+            file=file, quantization=quantization, target="micro", **arguments
+        )
+        model, inputs = export.MicroModel(file), arguments["examples"]["step"]
+        (wanted,) = expected_outputs(arguments["functions"], arguments["examples"]).values()
+        _, ms = timed(partial(model.run, "step", **inputs[0]))
+        return {
+            "difference": difference(wanted, [model.run("step", **one) for one in inputs]),
+            "milliseconds": ms,
+            "bytes": report.bytes,
+            "arena_bytes": report.arena_bytes,
+            "loss": LOSSES[run.app](task, trained, model),
+        }
+
+    return _cells(litert, web, micro)
+
+
+def _worst(expected, found):
+    return max(difference(expected[name], found[name]) for name in expected)
+
+
+def char_lm_loss(task, trained: Trained, micro: export.MicroModel) -> str:
+    """The nats per character of the test part, streamed from zero states."""
+    ids = np.asarray(task.load_data(trained.config, trained.run).validation_ids, "int32")
+    states = {
+        name: np.zeros(shape, "float32")
+        for name, (shape, _) in micro.signatures["step"].items()
+        if name != "ids"
+    }
+    nats = 0.0
+    for now, following in zip(ids[:-1], ids[1:]):
+        outputs = micro.run("step", ids=[now], **states)
+        logits = outputs["logits"][0].astype("float64")
+        nats += np.logaddexp.reduce(logits) - logits[following]
+        states = {name: outputs[name] for name in states}
+    return f"{nats / (len(ids) - 1):.4f} nats per character"
+
+
+def stock_loss(task, trained: Trained, micro: export.MicroModel) -> str:
+    """The pinball loss of the test windows, in network units."""
+    data, config = task.load_data(trained.config, trained.run), trained.config
+    windows, actual = arrays(config, data, data.windows["test"])
+    scaling, quantiles = map(trained.model.get_layer, ("scaling", "quantiles"))
+    gaps = [stream(micro, {"x": rows[None]})[0]["gaps"] for rows in scaling(windows).numpy()]
+    found = quantiles.from_gaps(np.concatenate(gaps))
+    loss = Pinball(config.levels)(scaling.scale(windows, actual), found)
+    return f"pinball loss {float(loss):.5f}"
+
+
+# The signature that is timed.
+MAIN = {"char_lm": "score", "sentiment": "score", "stock": "forecast", "translation": "beam"}
+LOSSES = {"char_lm": char_lm_loss, "stock": stock_loss}
+
+
+def _cells(litert, web, micro):
+    cells = litert, web, partial(micro, "none"), partial(micro, "int8")
+    return dict(zip(("LiteRT", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8"), cells))
