@@ -72,7 +72,7 @@ def _cell(cell, notes):
 def main(argv=None) -> int:
     """Measures, writes the JSON file, and replaces the table in the page."""
     options = parse(argv)
-    from benchmarks import targets_cells as cells
+    from benchmarks.cases import targets as cells
     from tests.export import litert_js
 
     if reason := litert_js.missing():
