@@ -1,6 +1,6 @@
 """`python -m apps.demo [APP ...] [--full]`: from built-in data to the output of the exported files.
 
-Without `--full` the trainings are cut short, so that all take about three minutes on two cores.
+Without `--full` the trainings are cut short, so that all take a few minutes on two cores.
 """
 
 import sys

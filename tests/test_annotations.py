@@ -11,7 +11,8 @@ import rnn_keras
 
 PACKAGES = [f"rnn_keras.{name}" for name in (*rnn_keras._SUBMODULES, "serve")]
 # The equations stay as the textbooks write them; their docstrings have the shapes.
-EQUATIONS = {"gru.py", "lstm.py", "vanilla.py"}
+EQUATIONS = {"gru.py", "lstm.py", "vanilla.py", "mgu.py", "peephole.py", "layer_norm.py"}
+EQUATIONS |= {"projected.py", "slstm.py", "minimal.py"}
 
 
 def functions(name, exported):

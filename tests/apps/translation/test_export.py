@@ -324,6 +324,7 @@ def test_damaged_exports_are_named(run, tmp_path):
             Run("translation", tmp_path).load(source)
 
 
+@pytest.mark.slow
 def test_without_attention_and_of_word_pieces(tmp_path):
     config = TranslationConfig(
         attention="none", cell="lstm", units=12, embedding=10, vocabulary=60, beam=3,
