@@ -125,7 +125,7 @@ class RecurrentLayer(keras.layers.RNN):
             gates.record(self, sequences, initial_state, _boolean_mask(mask, sequences))
         if self._recurrence.step != self.cell.step:  # replaced since the layer was made
             self._recurrence, self._masked_recurrence = Recurrence(self.cell.step), None
-        plan, _ = plans.choose(self, training)
+        plan, _ = plans.choose(self)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 

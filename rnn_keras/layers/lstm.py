@@ -32,7 +32,7 @@ def lstm_step(x, state, weights, affine, sigma=ops.sigmoid, phi=ops.tanh):
     (x_ifco,), (H, C), (W_ifco,) = x, state, weights
     a_ifco = affine(x_ifco, H, W_ifco)
     I, F, _, O = ops.split(sigma(a_ifco), 4, axis=-1)  # one call for all is faster than three
-    units = C.shape[-1]
+    units = C.shape[-1]  # not another split, whose unused parts LiteRT's int8 leaves as floats
     C_tilde = phi(a_ifco[..., 2 * units : 3 * units])
     C = F * C + I * C_tilde
     return O * phi(C), C

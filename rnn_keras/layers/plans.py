@@ -46,7 +46,7 @@ def may_train(training):
     return training is not False and training is not None
 
 
-def choose(layer, training):
+def choose(layer):
     """The plan of a recurrent layer and the reason, as a pair of strings."""
     forced = _forced.get()
     if forced == "reference":
@@ -61,7 +61,7 @@ def choose(layer, training):
 
 
 def explain(layer: keras.Layer) -> str:
-    """Describes which plan a recurrent layer uses in training and in inference, and why.
+    """Describes which plan a recurrent layer uses, and why.
 
     Args:
         layer: a layer of `rnn_keras.layers`, or a model, for all its recurrent layers.
@@ -77,7 +77,6 @@ def explain(layer: keras.Layer) -> str:
         raise ValueError(f"`{layer.name}` holds no recurrent layer of rnn_keras.")
     lines = []
     for part in found:
-        for when, training in (("training", True), ("inference", False)):
-            plan, reason = choose(part, training)
-            lines.append(f"{part.name} ({type(part).__name__}), {when}: {plan} plan ({reason})")
+        plan, reason = choose(part)
+        lines.append(f"{part.name} ({type(part).__name__}): {plan} plan ({reason})")
     return "\n".join(lines)

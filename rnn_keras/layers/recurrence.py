@@ -142,7 +142,7 @@ class Recurrence:
         final_state, history, _ = self._forward_loop(*loop)
         if not sequences:
             return None, final_state
-        one = x[0].shape[0] == 1  # without a stack, which microcontrollers are spared
+        one = x[0].shape[0] == 1  # a single step needs no stack
         return (tf.expand_dims(final_state[0], 0) if one else history[0][1:]), final_state
 
     def _forward_loop(self, x, state, weights, mask, sequences, record, buffers=InPlace):
@@ -281,7 +281,7 @@ def _rows(a):
 
 
 def _at(values, t, axis=0):
-    """The values of time step t; a single step is no gather, which TFLite Micro lacks for masks."""
+    """The values of time step t; without a gather if it is the only one, for TFLite Micro."""
     return tf.squeeze(values, axis) if values.shape[axis] == 1 else tf.gather(values, t, axis=axis)
 
 

@@ -58,13 +58,18 @@ def test_halves_equal_the_whole(case, batch, runs, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("implementation", [1, 2], ids=["mask_per_gate", "one_mask"])
-def test_input_dropout_drops_the_same_inputs(implementation, runs):
+DROPOUTS = {
+    "mask_per_gate": {"dropout": 0.5, "implementation": 1},
+    "one_mask": {"dropout": 0.5, "implementation": 2},
+    "recurrent": {"recurrent_dropout": 0.5},
+}
+
+
+@pytest.mark.parametrize("options", DROPOUTS.values(), ids=DROPOUTS)
+def test_dropout_has_the_same_masks(options, runs):
     results = []
     for context in (halves.no_split, contextlib.nullcontext):
-        layer = GRU.layer(
-            UNITS, dropout=0.5, seed=3, return_state=True, implementation=implementation
-        )
+        layer = GRU.layer(UNITS, seed=3, return_state=True, **options)
         randomise(layer, INPUTS)
         with context():
             results.append(step(layer, 5))
