@@ -173,6 +173,7 @@ def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str
     lines.append("A preset, then flags that change it:")
     for name, (about, _) in presets.items():
         lines.append(f"  {name}: {about}{' (used when none is given)' * (name == default)}")
+    lines.append("")  # tyro would join the next line to the last preset
     lines.append("The run is kept in saved_models, or in the folder that RNN_KERAS_RUNS names.")
     lines.append("--resume RUN [--epochs N] continues an interrupted run instead;")
     lines.append("  a different N stretches the decay of the learning rate over N epochs in total.")

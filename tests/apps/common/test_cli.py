@@ -118,6 +118,7 @@ def test_help_shows_presets_fields_and_resume(capsys):
     text = capsys.readouterr().out
     for words in ("Train a toy.", "tiny: embedded data", "--resume RUN", "Width of the layers."):
         assert words in text
+    assert "\nThe run is kept in" in text
     assert "--preset" not in text
 
 
