@@ -110,7 +110,9 @@ class Pipeline:
         """
         ids, words = self._read(text)
         hypotheses, memory, states = self.search(ids, beam, alpha, nbest)
-        tokens, attention, unknown = hypotheses.tokens, None, UNKNOWN
+        longest = tf.maximum(tf.reduce_max(hypotheses.lengths), 1)
+        tokens = hypotheses.tokens[:, :, :longest]
+        attention, unknown = None, UNKNOWN
         replaces_unknown = self.has_attention and self.config.tokens == "word"
         if replaces_unknown or (return_attention and self.has_attention):
             shape = tf.shape(tokens)

@@ -45,10 +45,13 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
         nbest: number of translations to return, up to `beam`.
 
     Returns:
-        `rnn_keras.decoding.Hypotheses`.
+        `rnn_keras.decoding.Hypotheses`, padded beyond the longest.
     """
     words = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1) - 1
     longest = tf.cast(config.max_length_ratio * tf.cast(words, tf.float32), tf.int32) + SPARE
+    limits = {"max_length": longest, "end_id": EOS_ID, "alpha": alpha}
+    if ids.shape[1] is not None:  # the sizes of a result then depend on those of `ids` only
+        limits["padded_length"] = int(config.max_length_ratio * (ids.shape[1] - 1)) + SPARE
     replaceable = config.tokens == "word" and config.attention != "none"
     never = [PAD_ID, BOS_ID] + [UNKNOWN_ID] * (not replaceable)
 
@@ -59,7 +62,6 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
         return tf.where(is_never, tf.float32.min, logits), states
 
     start = tf.ones_like(words) * BOS_ID
-    limits = {"max_length": longest, "end_id": EOS_ID, "alpha": alpha}
     if beam == 1:
         hypotheses = decoding.greedy_search(masked_step, start, states, **limits)
     else:

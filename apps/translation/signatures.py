@@ -73,7 +73,8 @@ def _examples(
     for batch in (sentences[:1], sentences + UNUSUAL):
         text = np.array([text.encode() for text in batch])
         ids = source_ids(source, tf.constant(text))
-        found = graph.functions["beam_ids"](ids)["ids"]
+        found = graph.functions["beam_ids"](ids)
+        found = found["ids"][:, : tf.reduce_max(found["lengths"])]
         encoded = graph.functions["encode"](ids)
         rows = np.repeat(found.numpy()[:, 0], HYPOTHESES)
         carried = {

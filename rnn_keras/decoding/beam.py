@@ -28,6 +28,7 @@ def beam_search(
     beam_width: int = 5,
     alpha: float | tf.Tensor = 0.75,
     nbest: int = 1,
+    padded_length: int | None = None,
 ) -> Hypotheses:
     r"""Keeps the k most likely continuations at each step; the best score wins.
 
@@ -52,6 +53,7 @@ def beam_search(
         beam_width: k, an int.
         alpha: the α of the score, 0 or more, scalar or `(batch,)`.
         nbest: number of hypotheses to return for each row, an int up to `beam_width`.
+        padded_length: as in `greedy_search`.
 
     Returns:
         `Hypotheses`, `nbest` of each row, all different.
@@ -91,7 +93,7 @@ def beam_search(
 
     width = [batch, beam_width]
     hypothesis = tf.broadcast_to(tf.range(beam_width), width)
-    length = tf.reduce_max(max_length)
+    length = tf.reduce_max(max_length) if padded_length is None else padded_length
     beam = (
         tf.broadcast_to(tf.expand_dims(tf.cast(tokens, tf.int32), 1), width),
         tf.nest.map_structure(lambda x: tf.repeat(x, beam_width, axis=0), state),

@@ -71,6 +71,17 @@ def test_a_batch_is_as_its_rows_and_a_graph_as_eager(search, options):
 A, EOS, B, C = 0, END, 2, 3
 
 
+@pytest.mark.parametrize("search", [greedy_search, beam_search])
+def test_a_padded_length_fixes_the_sizes_and_changes_nothing_else(search):
+    table, limits = Table(7, 2, 5, 4), np.array([3, 1])
+    padded, found = table.search(search, limits, padded_length=6), table.search(search, limits)
+    assert padded.tokens.shape == (2, 1, 6)
+    np.testing.assert_array_equal(padded.tokens[:, :, :3], found.tokens)
+    np.testing.assert_array_equal(padded.tokens[:, :, 3:], END)
+    np.testing.assert_array_equal(padded.lengths, found.lengths)
+    np.testing.assert_array_equal(padded.scores, found.scores)
+
+
 def textbook_example(tokens, state):
     """Dive into Deep Learning, figures 10.8.1 and 10.8.2; where they say nothing, it is even.
 

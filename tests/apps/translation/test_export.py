@@ -4,6 +4,7 @@ import json
 import shutil
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -33,6 +34,7 @@ from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel
 from rnn_keras.text import Vocabulary
 from tests.apps.outside_ids import check_outside_ids, in_order, signature
+from tests.export import litert_js
 from tests.operations import foreign_operations
 
 PAIRS = {
@@ -69,6 +71,7 @@ def random_run(root, config, ends=0.7):
     ]
     save_vocabularies(run, *vocabularies)
     write_examples(run, list(PAIRS))
+    keras.utils.set_random_seed(0)  # the fixture of all tests comes after those of a module
     model = build(config, *map(len, vocabularies))
     rng = np.random.default_rng(0)
     for variable in model.weights:
@@ -227,6 +230,26 @@ def test_the_file_has_both_vocabularies_and_a_report(run, loaded):
     }
     assert report["sentences"] == len(PAIRS)
     assert not foreign_operations(run.saved_model / "1")
+
+
+@pytest.mark.slow
+def test_a_browser_translates_as_the_file_for_phones(run, loaded, tmp_path):
+    if reason := litert_js.missing():
+        pytest.skip(reason)
+    export.main([str(run.path), "--target", "web", "--time", "12"])
+    shutil.copy(run.path / "web.tflite", tmp_path)
+    lite = LiteRTModel(run.tflite)
+    with litert_js.LiteRTJS(tmp_path) as browser:
+        for sentence in PAIRS:
+            ids = source_ids(loaded[1], tf.constant([sentence])).numpy()
+            padded = np.pad(ids, [(0, 0), (0, 12 - ids.shape[1])])
+            for name in ("greedy", "beam"):
+                expected = lite.run(name, ids=ids)
+                ((found,), _) = browser.run("web.tflite", name, [{"ids": padded}])
+                length = expected["lengths"][0]
+                np.testing.assert_array_equal(found["lengths"], [length])
+                np.testing.assert_array_equal(found["ids"][:, :length], expected["ids"][:, :length])
+                np.testing.assert_allclose(found["scores"], expected["scores"], rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
