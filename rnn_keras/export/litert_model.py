@@ -44,11 +44,8 @@ class LiteRTModel(ExportedModel):
     def __init__(self, file: str | os.PathLike, threads: int = 1) -> None:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} not found")
-        self._interpreter = interpreter_class()(model_path=str(file), num_threads=threads)
-        self._runners = {
-            name: self._interpreter.get_signature_runner(name)
-            for name in self._interpreter.get_signature_list()
-        }
+        self._file, self._threads = str(file), threads
+        self._open()
         signatures = {
             name: {
                 argument: (
@@ -60,6 +57,14 @@ class LiteRTModel(ExportedModel):
             for name, runner in self._runners.items()
         }
         super().__init__(file, signatures)
+
+    def _open(self):
+        self._interpreter = interpreter_class()(model_path=self._file, num_threads=self._threads)
+        self._runners = {
+            name: self._interpreter.get_signature_runner(name)
+            for name in self._interpreter.get_signature_list()
+        }
+        self._largest = {}  # sizes of each signature's inputs so far
 
     def vocabulary(self, name: str = VOCABULARY) -> Vocabulary:
         """The `rnn_keras.text.Vocabulary` in the file.
@@ -77,4 +82,11 @@ class LiteRTModel(ExportedModel):
             raise ValueError(f"{self.path} holds no {name}") from error
 
     def _call(self, signature, inputs):
+        sizes = np.array([n for x in inputs.values() for n in x.shape], int)
+        largest = self._largest.get(signature, sizes)
+        if np.any(sizes > largest):
+            # An interpreter that grows has a rare fault, see "Larger inputs" in docs/export.md.
+            self._open()
+            largest = sizes
+        self._largest[signature] = np.maximum(sizes, largest)
         return self._runners[signature](**inputs)

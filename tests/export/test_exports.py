@@ -71,6 +71,18 @@ def test_litert_equals_keras(exported, examples, expected):
     assert_equal(expected, results)
 
 
+def test_litert_gets_a_new_interpreter_for_larger_inputs(exported, monkeypatch):
+    """Grown, an interpreter with XNNPACK now and then returns wrong values (docs/export.md)."""
+    every, _, report = exported
+    name = next(iter(every))
+    model, opened = LiteRTModel(report.file), []
+    open_file = LiteRTModel._open
+    monkeypatch.setattr(LiteRTModel, "_open", lambda self: opened.append(1) or open_file(self))
+    for sizes, count in [((2, 5), 0), ((1, 4), 0), ((2, 5), 0), ((3, 2), 1), ((1, 9), 2)]:
+        model.run(name, **models.inputs(every[name], *sizes, seed=0))
+        assert len(opened) == count
+
+
 def test_saved_model_needs_nothing_of_this_project(exported):
     """It loads in Python's isolated mode, and no module of ours is imported by that."""
     _, report, _ = exported

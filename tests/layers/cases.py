@@ -125,8 +125,13 @@ def values_and_gradients(layer, x, state=None, mask=None, training=False):
     return [r.numpy() for r in results], [g.numpy() for g in gradients]
 
 
-def parametrise(cases):
-    """`@parametrise(ALL)`: the test once per case, as its argument `case`."""
+def parametrise(cases, quick=None):
+    """`@parametrise(ALL)`: the test once per case, as its argument `case`.
+
+    With `quick`, a part of the cases, the others are left to `make test-all`.
+    """
     import pytest
 
-    return pytest.mark.parametrize("case", cases, ids=[c.name for c in cases])
+    marks = [[] if quick is None or case in quick else [pytest.mark.slow] for case in cases]
+    params = [pytest.param(c, id=c.name, marks=m) for c, m in zip(cases, marks, strict=True)]
+    return pytest.mark.parametrize("case", params)

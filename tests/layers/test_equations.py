@@ -26,7 +26,10 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize(
+    "dtype, tolerance",
+    [("float64", 1e-10), pytest.param("float32", 1e-5, marks=pytest.mark.slow)],
+)
 @parametrise(ALL + VARIANTS + CELLS)
 def test_values_equal_the_oracle(case, dtype, tolerance, mode):
     layer = case.layer(UNITS, return_sequences=True, return_state=True, dtype=dtype)
@@ -40,7 +43,7 @@ def test_values_equal_the_oracle(case, dtype, tolerance, mode):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("training", [pytest.param(False, marks=pytest.mark.slow), True])
 @parametrise(ALL + VARIANTS + CELLS)
 def test_gradients_equal_finite_differences(case, training):
     """Of the oracle: with respect to the inputs, the initial state and each weight."""

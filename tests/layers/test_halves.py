@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_keras.layers import Bidirectional, halves
-from tests.layers.cases import ALL, GRU, VANILLA, VARIANTS, normal, parametrise, randomise
+from tests.layers.cases import ALL, GRU, LSTM, VANILLA, VARIANTS, normal, parametrise, randomise
 
 TIME, INPUTS, UNITS = 4, 2, 3
 
@@ -45,7 +45,7 @@ def step(layer, batch, **options):
 
 
 @pytest.mark.parametrize("batch", [1, 5], ids=["one_row", "odd"])
-@parametrise(ALL + VARIANTS)
+@parametrise(ALL + VARIANTS, quick=[VANILLA, LSTM])
 def test_halves_equal_the_whole(case, batch, runs, monkeypatch):
     layer = case.layer(UNITS, return_sequences=True, return_state=True, dtype="float64")
     randomise(layer, INPUTS)

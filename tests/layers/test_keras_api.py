@@ -68,7 +68,7 @@ def test_config_round_trip(case, options):
     assert {k: config[k] for k in compared} == {k: builtin[k] for k in compared}
 
 
-@parametrise(ALL + VARIANTS + CELLS)
+@parametrise(ALL + VARIANTS + CELLS, quick=[LSTM, *CELLS[:1]])
 def test_keras_file_round_trip(case, tmp_path):
     """Through a file, with no `custom_objects`; wrapped in Keras's classes and in ours."""
     model = keras.Sequential(
@@ -115,7 +115,7 @@ def test_inside_keras_rnn_and_stacked_cells(case):
     assert_close(stacked(X), layers[1](layers[0](X)))
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[LSTM])
 def test_mixed_precision(case):
     """Half-precision results near the float32 ones; weights and their gradients in float32."""
 
@@ -135,7 +135,7 @@ def test_mixed_precision(case):
             assert_close(g.astype("float32"), expected, 20 * tolerance)
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[GRU, LSTM])
 def test_dropout_acts_in_training_only_and_repeats_with_its_seed(case):
     def dropping():
         layer = case.layer(UNITS, dropout=0.5, recurrent_dropout=0.5, seed=3)
@@ -150,7 +150,7 @@ def test_dropout_acts_in_training_only_and_repeats_with_its_seed(case):
 
 
 @pytest.mark.parametrize("jit_compile", [True, False], ids=["xla", "graph"])
-@parametrise([VANILLA, LSTM])
+@parametrise([VANILLA, LSTM], quick=[LSTM])
 def test_fit_learns(case, jit_compile):
     """The sign of the first input: values, gradients and the graph of `fit` must agree."""
     x = normal(3, 64, TIME, 1).astype("float32")
@@ -161,7 +161,7 @@ def test_fit_learns(case, jit_compile):
     assert history[-1] < 0.6 * history[0]
 
 
-@pytest.mark.parametrize("units", [1, 2048])
+@pytest.mark.parametrize("units", [1, pytest.param(2048, marks=pytest.mark.slow)])
 @parametrise(ALL)
 def test_widths(case, units):
     outputs = case.layer(units, return_sequences=True)(X[:1, :2])

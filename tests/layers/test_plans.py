@@ -17,7 +17,13 @@ WITHOUT_RECURRENT_DROPOUT = ("projected_lstm", "min_gru", "min_lstm")
 MASK = np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], bool)
 
 
-@pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize(
+    "go_backwards",
+    [
+        pytest.param(False, id="forwards", marks=pytest.mark.slow),
+        pytest.param(True, id="backwards"),
+    ],
+)
 @parametrise(ALL + VARIANTS + CELLS)
 def test_the_plans_agree(case, go_backwards):
     layer = case.layer(

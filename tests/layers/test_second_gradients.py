@@ -101,13 +101,14 @@ def test_gradient_penalty(case, mode):
     assert_equals_the_reference(penalty(layer), MODES[mode])
 
 
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_gradient_penalty_of_stacks_and_both_directions(training):
     options = {"dtype": "float64", "return_sequences": True}
     stack = DeepRNN([LSTM(UNITS), Bidirectional(VanillaRNN(UNITS))], **options)
     assert_equals_the_reference(penalty(randomise(stack, INPUTS), training), tf.function)
 
 
+@pytest.mark.slow
 def test_gradient_penalty_in_two_halves(monkeypatch):
     monkeypatch.setattr(halves, "WORTHWHILE", 0)
     monkeypatch.setattr(halves, "_cores", lambda: 2)
@@ -117,7 +118,7 @@ def test_gradient_penalty_in_two_halves(monkeypatch):
     assert split
 
 
-@parametrise([ALL[1], ALL[3]])
+@parametrise([ALL[1], ALL[3]], quick=[ALL[3]])
 def test_forward_mode(case):
     assert_equals_the_reference(forward(layer_of(case, return_state=True)))
 
@@ -136,11 +137,13 @@ def test_hessian():
     np.testing.assert_allclose(in_graph(X), hessian(layer)(X), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_third_derivative(mode):
     assert_equals_the_reference(third(layer_of(ALL[0])), MODES[mode])
 
 
+@pytest.mark.slow
 def test_a_layer_within_a_function_and_the_tapes_outside():
     layer = layer_of(ALL[1], return_sequences=True)
     function = tf.function(lambda x, **options: layer(x, **options))
@@ -152,6 +155,7 @@ def test_a_layer_within_a_function_and_the_tapes_outside():
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_mixed_precision():
     exact, half = (
         randomise(LSTM(UNITS, dtype=dtype), INPUTS) for dtype in ("float32", "mixed_bfloat16")
