@@ -14,7 +14,7 @@ PIECES = (1, 3, None)  # time steps that `step` is given at a time; None: all th
 WEIGHTS = {"none": "FLOAT32", "dynamic": "INT8", "float16": "FLOAT16"}
 
 # The other products are in the slow suite; full int8 has a test of its own (test_runtimes.py).
-QUICK = {("gru", "none"), ("own_lstm", "dynamic")}
+QUICK = {("gru", "none")}
 
 
 def products():

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 SCRIPT = """
 import numpy as np, tensorflow as tf, keras
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -30,6 +32,7 @@ for a, b in zip(trained(tf.distribute.get_strategy()), trained(two)):
 """
 
 
+@pytest.mark.slow
 def test_mirrored_strategy_trains_like_one_device():
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT)], capture_output=True, text=True, timeout=300

@@ -165,6 +165,7 @@ def test_then_the_oldest_kept_alive_and_then_who_sends_slowly(port):
             answers(one, 1)
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_reads(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.sendall(2 * GET.replace(b"/ ", b"/large "))

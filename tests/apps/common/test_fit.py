@@ -236,6 +236,7 @@ def test_stateful_layers_start_each_epoch_and_each_judgement_at_zero(create):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.slow
 def test_mixed_precision_resumes_too(create, policy):
     keras.config.set_dtype_policy(policy)
     try:
