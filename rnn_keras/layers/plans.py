@@ -41,6 +41,11 @@ def use_plan(plan: str) -> Iterator[None]:
         _forced.reset(token)
 
 
+def forced():
+    """The plan that `use_plan` set, or None."""
+    return _forced.get()
+
+
 def may_train(training):
     """Whether a call may be in training: a tensor may be True; False and None may not."""
     return training is not False and training is not None
@@ -48,13 +53,13 @@ def may_train(training):
 
 def choose(layer):
     """The plan of a recurrent layer and the reason, as a pair of strings."""
-    forced = _forced.get()
-    if forced == "reference":
-        return forced, "use_plan('reference') is in force"
+    plan = forced()
+    if plan == "reference":
+        return plan, "use_plan('reference') is in force"
     if (reason := own_computation(layer.cell)) is not None:
         return "reference", f"{reason}: only Keras's loop runs it"
-    if forced in ("graph", "litert"):
-        return forced, f"use_plan({forced!r}) is in force"
+    if plan in ("graph", "litert"):
+        return plan, f"use_plan({plan!r}) is in force"
     if layer.unroll:
         return "reference", "unroll=True: Keras unrolls the cell's steps"
     return "fused", PLANS["fused"]
