@@ -14,7 +14,7 @@ from keras import ops
 
 from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.recurrence import affine
-from rnn_keras.layers.types import Affine, States, Tensor, Tensors
+from rnn_keras.layers.types import Affine, Config, States, Tensor, Tensors
 
 # Activations that work elementwise, so one call serves several gates; softmax does not.
 ELEMENTWISE = [
@@ -28,6 +28,13 @@ class TextbookCell:
     A cell defines `step` (its equation), and, if that does not take the whole projection or the
     whole recurrent kernel at once, `split_projection` and `split_weights`.
 
+    Args:
+        units: positive integer.
+        weight_drop: rate of DropConnect on the recurrent weight matrices: in training each weight
+            is zero with this probability, one mask for the whole batch and all time steps
+            (Merity et al. 2018).
+        **options: those of the Keras cell.
+
     Attributes:
         gate_names, candidate_names: the symbols of the results of σ and φ in `step`, in order, with
             `_` for none; `record_gates` uses them as keys.
@@ -39,11 +46,14 @@ class TextbookCell:
     state_names: tuple[str, ...] = ("H",)
 
     @positional_as_in_keras
-    def __init__(self, units: int, **options: Any) -> None:
+    def __init__(self, units: int, *, weight_drop: float = 0.0, **options: Any) -> None:
         _check_units(units)
+        check_rate("weight_drop", weight_drop)
         for name in ("dropout", "recurrent_dropout"):
             check_rate(name, options.get(name, 0.0))
         super().__init__(int(units), **options)
+        self.weight_drop = weight_drop
+        self._weight_masks = None
 
     def step(self, x: Tensors, state: Tensors, weights: Tensors, affine: Affine) -> Tensors:
         """The equation: `(x, state, weights, affine) -> new_state`, tuples of tensors."""
@@ -60,6 +70,42 @@ class TextbookCell:
     def split_weights(self) -> Tensors:
         """The recurrent weights as the tuple that `step` takes."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    def loop_weights(self, training: bool | Tensor) -> Tensors:
+        """`split_weights`, in training with `weight_drop`.
+
+        Args:
+            training: whether weights are dropped.
+        """
+        weights = self.split_weights()
+        if not (training and self.weight_drop):
+            return weights
+        if self._weight_masks is None:
+            self._draw_weight_masks()
+        return tuple(W * mask for W, mask in zip(weights, self._weight_masks))
+
+    def _draw_weight_masks(self):
+        def draw(W):
+            mask = keras.random.dropout(
+                ops.ones_like(W), self.weight_drop, seed=self.seed_generator
+            )
+            return ops.stop_gradient(mask)
+
+        self._weight_masks = [draw(W) if len(W.shape) == 2 else 1.0 for W in self.split_weights()]
+
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | list[Tensor] | None:
+        """Keras's hook before a loop; draws the masks of the weights as well."""
+        if self.weight_drop and self._weight_masks is None:
+            self._draw_weight_masks()
+        return super().get_recurrent_dropout_mask(step_input)
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Keras's hook after a loop."""
+        super().reset_recurrent_dropout_mask()
+        self._weight_masks = None
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "weight_drop": self.weight_drop}
 
     @property
     def sigma(self) -> Callable[[Tensor], Tensor]:
@@ -150,7 +196,7 @@ class TextbookCell:
         nested = isinstance(states, (list, tuple))
         state = tuple(states) if nested else (states,)
         x = self.project(inputs, self.input_dropout_masks(inputs, training))
-        step, weights = self.step, self.split_weights()
+        step, weights = self.step, self.loop_weights(training)
         if (masks := self.recurrent_dropout_masks(state[0], training)) is not None:
             pieces, counts = split_by_gate(weights, self.units)
             step, weights = masked_step(step, counts), (*pieces, *masks)

@@ -129,22 +129,23 @@ class RecurrentLayer(keras.layers.RNN):
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
-        run = functools.partial(self._run, plan, plans.may_train(training))
+        weights = self.cell.loop_weights(training)
+        run = functools.partial(self._run, plan, plans.may_train(training), weights)
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
         mask = _boolean_mask(mask, sequences)
         arguments = (sequences, list(initial_state), mask, drops, recurrent_drops)
-        if plan == "fused" and halves.should_split(sequences, self.cell.split_weights()):
+        if plan == "fused" and halves.should_split(sequences, weights):
             return halves.run_split(run, arguments)
         return run(*arguments)
 
-    def _run(self, plan, record, sequences, initial_state, mask, drops, recurrent_drops):
+    def _run(self, plan, record, weights, sequences, initial_state, mask, drops, recurrent_drops):
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=1)
         x, state = self.cell.project(X, drops), tuple(initial_state)
-        recurrence, weights = self._recurrence, self.cell.split_weights()
+        recurrence = self._recurrence
         if recurrent_drops is not None:
             pieces, counts = split_by_gate(weights, self.cell.units)
             if self._masked_recurrence is None:

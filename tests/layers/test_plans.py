@@ -53,6 +53,26 @@ def test_recurrent_dropout_in_the_fast_loop(case):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
 
 
+@parametrise(ALL)
+def test_weight_drop(case):
+    """One mask for the batch, the same in both loops; without it in inference."""
+    found, options = [], {"return_sequences": True, "seed": 3, "dtype": "float64"}
+    for plan in ("reference", "fused"):
+        layer = randomise(case.layer(UNITS, weight_drop=0.4, **options), INPUTS)
+        with use_plan(plan):
+            found.append(differentiate(layer, X, None, MASK, training=True))
+    plain = randomise(case.layer(UNITS, **options), INPUTS)
+    np.testing.assert_array_equal(layer(X), plain(X))
+    layer.cell.seed_generator.state.assign(plain.cell.seed_generator.state)
+    dropped = layer.cell.loop_weights(training=True)
+    assert any(np.mean(np.asarray(W) == 0) > 0.1 for W in dropped)
+    plain.cell.split_weights = lambda: dropped
+    np.testing.assert_allclose(plain(X, mask=MASK), found[1][0][0], rtol=0, atol=1e-10)
+    for ours, expected in zip(*found, strict=True):
+        for a, b in zip(ours, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+
+
 def test_explain_names_the_plan_of_each_layer():
     model = keras.Sequential(
         [
