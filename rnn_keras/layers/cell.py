@@ -13,13 +13,17 @@ import keras
 from keras import ops
 
 from rnn_keras.layers.arguments import positional_as_in_keras
-from rnn_keras.layers.recurrence import affine
 from rnn_keras.layers.types import Affine, Config, States, Tensor, Tensors
 
 # Activations that work elementwise, so one call serves several gates; softmax does not.
 ELEMENTWISE = [
     keras.activations.get(name) for name in ("sigmoid", "hard_sigmoid", "tanh", "relu", "linear")
 ]
+
+
+def affine(addend: Tensor, operand: Tensor, W: Tensor) -> Tensor:
+    """`addend + operand @ W`."""
+    return addend + ops.matmul(operand, W)
 
 
 class TextbookCell:

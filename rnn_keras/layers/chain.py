@@ -11,8 +11,7 @@ import functools
 import tensorflow as tf
 
 from rnn_keras.layers.buffers import Arrays, InPlace
-
-PADDED = -1e9
+from rnn_keras.layers.crf import PADDED
 
 _compiled = functools.partial(tf.function, jit_compile=True, autograph=False, reduce_retracing=True)
 

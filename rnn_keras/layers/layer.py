@@ -6,15 +6,12 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
-from rnn_keras.layers import gates, halves, plans
+from rnn_keras.layers import gates, loops, plans
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
-from rnn_keras.layers.buffers import Arrays, InPlace
 from rnn_keras.layers.cell import TextbookCell, masked_step, split_by_gate
-from rnn_keras.layers.recurrence import Recurrence
+from rnn_keras.layers.loops import Recurrence
 from rnn_keras.layers.streaming import carry
 from rnn_keras.layers.types import Activation, Config, States, Tensor
-
-EXPORTABLE = {"graph": Arrays, "litert": InPlace}
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -33,7 +30,8 @@ class RecurrentLayer(keras.layers.RNN):
         go_backwards: whether to run over the reversed sequence; the output is in the order in
             which it was computed.
         stateful: whether the final state of a batch is the initial state of the next one.
-        unroll: whether Keras unrolls the loop, as in its layers; needs a static number of steps.
+        unroll: whether Keras unrolls the loop where the reference plan runs; needs a static number
+            of steps. The fused plan ignores it, as unrolling gains nothing there.
         zero_output_for_mask: whether the output at a masked step is zero rather than the one
             of the step before.
         activity_regularizer: regularizer of the output.
@@ -135,8 +133,8 @@ class RecurrentLayer(keras.layers.RNN):
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
         mask = _boolean_mask(mask, sequences)
         arguments = (sequences, list(initial_state), mask, drops, recurrent_drops)
-        if plan == "fused" and halves.should_split(sequences, weights):
-            return halves.run_split(run, arguments)
+        if plan == "fused" and loops.should_split(sequences, weights):
+            return loops.run_split(run, arguments)
         return run(*arguments)
 
     def _run(self, plan, record, weights, sequences, initial_state, mask, drops, recurrent_drops):
@@ -152,9 +150,9 @@ class RecurrentLayer(keras.layers.RNN):
                 self._masked_recurrence = Recurrence(masked_step(self.cell.step, counts))
             recurrence, weights = self._masked_recurrence, (*pieces, *recurrent_drops)
         arguments = (x, state, weights, mask)
-        if plan in EXPORTABLE:
+        if plan in loops.EXPORTABLE:
             H, state = recurrence.exportable(
-                *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
+                *arguments, sequences=self.return_sequences, buffers=loops.EXPORTABLE[plan]
             )
         else:
             H, state = recurrence(*arguments, sequences=self.return_sequences, record=record)
