@@ -84,7 +84,8 @@ def _over_time(layer, sequences, state, mask):
         probe.recurrent_activation = _store_results(probe.recurrent_activation, gates)
     probe.activation = _store_results(probe.activation, candidates)
 
-    step = vars(cell).get("step", probe.step)  # a step set on the cell itself
+    probe.step = vars(cell).get("step", probe.step)  # a step set on the cell itself
+    step = probe.loop_step()
     x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
     times = range(sequences.shape[1])
     steps = {}
