@@ -73,8 +73,9 @@ def test_fit_and_what_needs_tensorflow():
 import keras, numpy as np
 from rnn_keras import export, layers
 x = np.random.default_rng(0).normal(size=(64, 5, 1)).astype("float32")
-recurrent = layers.Bidirectional(layers.LSTM(6, recurrent_dropout=0.1, weight_drop=0.1))
-model = keras.Sequential([layers.DeepRNN([layers.GRU(4)], return_sequences=True), recurrent])
+deep = layers.DeepRNN([layers.GRU(4, zoneout=0.1)], return_sequences=True)
+both = layers.Bidirectional(layers.LSTM(6, recurrent_dropout=0.1, weight_drop=0.1))
+model = keras.Sequential([deep, both])
 model.add(keras.layers.Dense(1, activation="sigmoid"))
 model.compile(keras.optimizers.Adam(0.05), "bce")
 losses = model.fit(x, x[:, 0] > 0, batch_size=16, epochs=8, verbose=0).history["loss"]
