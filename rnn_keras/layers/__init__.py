@@ -2,6 +2,7 @@
 
 from rnn_keras.layers.bidirectional import Bidirectional
 from rnn_keras.layers.cell import TextbookCell
+from rnn_keras.layers.crf import CRF, Constraints, crf_constraints, crf_loss, marginals, viterbi
 from rnn_keras.layers.deep import DeepRNN
 from rnn_keras.layers.gates import record_gates
 from rnn_keras.layers.gru import GRU, GRUCell, gru_reset_after_step, gru_step
@@ -33,11 +34,13 @@ from rnn_keras.layers.streaming import carried_states
 from rnn_keras.layers.vanilla import VanillaRNN, VanillaRNNCell, rnn_step
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "MGU",
     "SLSTM",
     "Bidirectional",
+    "Constraints",
     "DeepRNN",
     "GRUCell",
     "LSTMCell",
@@ -61,12 +64,15 @@ __all__ = [
     "VanillaRNN",
     "VanillaRNNCell",
     "carried_states",
+    "crf_constraints",
+    "crf_loss",
     "explain",
     "gru_reset_after_step",
     "gru_step",
     "layer_norm_gru_step",
     "layer_norm_lstm_step",
     "lstm_step",
+    "marginals",
     "mgu_step",
     "min_gru_gates",
     "min_lstm_gates",
@@ -75,5 +81,6 @@ __all__ = [
     "rnn_step",
     "slstm_step",
     "use_plan",
+    "viterbi",
     "record_gates",
 ]

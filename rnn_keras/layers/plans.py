@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import keras
 
+from rnn_keras.layers import loops
 from rnn_keras.layers.cell import own_computation
 
 PLANS = {
-    "fused": "XLA-compiled loop, weight gradients as one product after it; in a graph, two halves "
-    "of a large batch side by side on two CPU cores",
+    "fused": loops.FUSED or "on TensorFlow and JAX only",
     "reference": "Keras's loop over the cell's call, one step at a time",
     "graph": "one plain graph loop of core operations, for a SavedModel",
     "litert": "one plain graph loop that converts to LiteRT builtins; it has no gradient",
@@ -41,6 +41,11 @@ def use_plan(plan: str) -> Iterator[None]:
         _forced.reset(token)
 
 
+def forced():
+    """The plan that `use_plan` set, or None."""
+    return _forced.get()
+
+
 def may_train(training):
     """Whether a call may be in training: a tensor may be True; False and None may not."""
     return training is not False and training is not None
@@ -48,16 +53,18 @@ def may_train(training):
 
 def choose(layer):
     """The plan of a recurrent layer and the reason, as a pair of strings."""
-    forced = _forced.get()
-    if forced == "reference":
-        return forced, "use_plan('reference') is in force"
+    plan = forced()
+    if plan == "reference":
+        return plan, "use_plan('reference') is in force"
     if (reason := own_computation(layer.cell)) is not None:
         return "reference", f"{reason}: only Keras's loop runs it"
-    if forced in ("graph", "litert"):
-        return forced, f"use_plan({forced!r}) is in force"
-    if layer.unroll:
-        return "reference", "unroll=True: Keras unrolls the cell's steps"
-    return "fused", PLANS["fused"]
+    if plan in ("graph", "litert"):
+        if plan not in loops.EXPORTABLE:
+            return "reference", f"only TensorFlow has the {plan} plan"
+        return plan, f"use_plan({plan!r}) is in force"
+    if loops.FUSED is None:
+        return "reference", f"the backend is {keras.backend.backend()}"
+    return "fused", PLANS["fused"] + ("; unroll=True has no effect" if layer.unroll else "")
 
 
 def explain(layer: keras.Layer) -> str:
