@@ -33,14 +33,13 @@ def negative_log_likelihood(tags, scores):
     @tf.custom_gradient
     def run(scores):
         # An outer tape must not record the loops.
-        loss, *kept = map(tf.stop_gradient, _loss(tags, tf.stop_gradient(scores)))
+        loss, slope, counts = map(tf.stop_gradient, _loss(tags, tf.stop_gradient(scores)))
 
         def gradient(d_loss):
             @tf.custom_gradient
             def differentiate(scores, d_loss):
-                d_scores = _loss_gradient(*map(tf.stop_gradient, (scores, d_loss)), *kept)
-                again = functools.partial(_second_gradient, scores, d_loss, kept[0])
-                return tf.stop_gradient(d_scores), again
+                again = functools.partial(_second_gradient, scores, d_loss, counts)
+                return tf.reshape(d_loss, (-1, 1, 1)) * slope, again
 
             return differentiate(tf.identity(scores), tf.identity(d_loss))
 
@@ -51,25 +50,23 @@ def negative_log_likelihood(tags, scores):
 
 @_compiled
 def _loss(tags, scores):
-    """The loss, the counts of `tags`, and what the way back needs."""
+    """The loss, its gradient by the scores, and the counts of `tags`.
+
+    One function: a second one for the gradient would take longer to call than evaluation wins.
+    """
     log_z, *kept = _forward(scores, InPlace)
     valid, _ = _steps(scores)
     size = _size(scores)
     known = tf.reduce_all((tags >= 0) & (tags < size) | ~valid, axis=1)
     counts = _counts(tags, scores)
     loss = log_z - tf.reduce_sum(scores * counts, (1, 2))
-    return tf.where(known, loss, tf.constant(float("nan"), scores.dtype)), counts, *kept
-
-
-@_compiled
-def _loss_gradient(scores, d_loss, counts, *kept):
-    d_scores = _expected_counts(scores, kept, InPlace) - counts
-    return tf.reshape(d_loss, (-1, 1, 1)) * d_scores
+    loss = tf.where(known, loss, tf.constant(float("nan"), scores.dtype))
+    return loss, _expected_counts(scores, kept, InPlace) - counts, counts
 
 
 @functools.partial(tf.function, autograph=False, reduce_retracing=True)
 def _second_gradient(scores, d_loss, counts, d_gradient):
-    """The gradients of `_loss_gradient` by scores and by d_loss, through plain loops."""
+    """The gradients of `d_loss * slope` by scores and by d_loss, through plain loops."""
     with tf.GradientTape() as tape:
         tape.watch((scores, d_loss))
         d_scores = _expected_counts(scores, _forward(scores, Arrays)[1:], Arrays) - counts
