@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from apps.sentiment.text import PAD_ID, pad_rows
+from apps.common.tokenized import pad_rows
+from apps.sentiment.text import PAD_ID
 from rnn_keras.text import Tokenizer
 
 

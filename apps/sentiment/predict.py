@@ -3,17 +3,15 @@
 It reads only the files of `apps.sentiment.export` and the run's `config.json`.
 """
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from apps.common.bounds import at_least
-from apps.common.cli import RunArgument, command
+from apps.common.cli import Color, RunArgument, command, shows_color
 from apps.common.config import Checked
 from apps.common.errors import InputError
 from apps.common.exported import Source
@@ -45,7 +43,7 @@ class PredictOptions(Checked):
     words: Annotated[int, at_least(0)] = 6
     """Number of words to show with their effects, the largest first; 0 shows none and is faster."""
 
-    color: Literal["auto", "always", "never"] = "auto"
+    color: Color = "auto"
     """Whether to show the text with green and red words; auto does so on a terminal."""
 
     plot: Path | None = None
@@ -77,9 +75,7 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
     classifier = run.load(options.source)
     from apps.sentiment import explain, plots
 
-    color = options.color == "always" or (
-        options.color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    )
+    color = shows_color(options.color)
     for i, text in enumerate(texts):
         reading = classifier.predict(text)
         parts = explain.occlusion(classifier, reading) if options.words else []

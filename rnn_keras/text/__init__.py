@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.text.matches import find_matches as find_matches
     from rnn_keras.text.nfc import normalize_nfc as normalize_nfc
     from rnn_keras.text.tokenizer import Tokenizer as Tokenizer
     from rnn_keras.text.vocabulary import UNKNOWN as UNKNOWN
@@ -20,6 +21,7 @@ _MODULES = {
     "UNKNOWN": "vocabulary",
     "Vocabulary": "vocabulary",
     "WordSplitter": "word_splitter",
+    "find_matches": "matches",
     "learn_word_pieces": "word_pieces",
     "normalize_nfc": "nfc",
 }
