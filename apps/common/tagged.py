@@ -1,12 +1,19 @@
 """Reads tagged sentences: CoNLL columns, JSONL, TensorFlow Datasets."""
 
+import hashlib
 import json
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from apps.common.errors import InputError
-from apps.common.sources import one_line_read_errors, read_text, tfds_builder
+from apps.common.progress import reports
+from apps.common.sources import argument_texts, one_line_read_errors, read_text, tfds_builder
 from rnn_keras.metrics import SCHEMES, Entity, find_entities, write_tags
 
 WANTED = (
@@ -24,29 +31,86 @@ class Sentence(NamedTuple):
     document: int = 0
 
 
-def read_source(source: str) -> tuple[dict[str, list[Sentence]], list[str]]:
-    """The sentences of a source by part, and a note about the tags of each file.
+@dataclass(frozen=True)
+class Corpus:
+    """Tagged sentences for training, for selecting the epoch, and for the scores.
 
-    The parts are `train`, and `validation` and `test` if the source has them.
+    Attributes:
+        train, validation, test: the parts; test is validation where the source has none.
+        notes: about the tags of each file.
+    """
+
+    train: list[Sentence]
+    validation: list[Sentence]
+    test: list[Sentence]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sha256(self) -> str:
+        """A digest of all tokens and entities."""
+        parts = [self.train, self.validation, self.test]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@reports("reading the sentences")
+def read_corpus(
+    source: str,
+    builtin: Callable[[], dict[str, list[Sentence]]],
+    validation_fraction: float,
+    seed: int,
+) -> Corpus:
+    """The sentences of a source, and a note about the tags of each of its files.
+
+    Args:
+        source: `builtin`, `tfds:NAME`, a folder with files named `*train*`, `*testa*` or `*dev*` or
+            `*valid*`, and `*test*` (the first one is needed), or a file for training: `read_file`.
+        builtin: gives the builtin sentences by part.
+        validation_fraction: fraction of the documents of the training part that becomes the
+            validation part of a source without one; without documents, of the sentences.
+        seed: of this split.
 
     Raises:
-        InputError: there is no such source, it cannot be read, or it has another format.
+        InputError: there is no such source, it cannot be read, it has another format, or a part
+            has no entity.
     """
-    if source.startswith("tfds:"):
-        return _from_tfds(source.removeprefix("tfds:")), []
-    path, files = Path(source), {}
+    if source == "builtin":
+        parts, notes = builtin(), []
+    elif source.startswith("tfds:"):
+        parts, notes = _from_tfds(source.removeprefix("tfds:")), []
+    else:
+        read = {part: read_file(file) for part, file in _find_files(Path(source)).items()}
+        parts = {part: sentences for part, (sentences, _) in read.items()}
+        notes = [note for _, note in read.values()]
+    if "validation" not in parts:
+        train = parts["train"]
+        one = len({sentence.document for sentence in train}) == 1
+        documents = np.array([i if one else s.document for i, s in enumerate(train)])
+        names = np.random.default_rng(seed).permutation(np.unique(documents))
+        held_out = np.isin(documents, names[: round(len(names) * validation_fraction)])
+        parts["train"] = list(compress(train, ~held_out))
+        parts["validation"] = list(compress(train, held_out))
+    for part, sentences in parts.items():
+        if not any(sentence.entities for sentence in sentences):
+            raise InputError(
+                f"{source}: the {part} part of {len(sentences)} sentences has no entity"
+            )
+    return Corpus(**{"test": parts["validation"], **parts}, notes=notes)
+
+
+def _find_files(path):
+    """The file of each part."""
+    files = {}
     with one_line_read_errors(path, WANTED):
         if not path.is_dir():
-            files["train"] = path
-        for part, pattern in _PARTS.items() if path.is_dir() else ():
+            return {"train": path}
+        for part, pattern in _PARTS.items():
             found = [file for file in sorted(path.iterdir()) if re.search(pattern, file.name)]
-            if len(found) > 1 or part == "train" and not found:
+            if len(found) > 1 or (part == "train" and not found):
                 has = ", ".join(file.name for file in found) or "none"
                 raise InputError(f"{path} must have one file of the {part} part, it has {has}")
             if found:
                 files[part] = found[0]
-    read = {part: read_file(file) for part, file in files.items()}
-    return {part: sentences for part, (sentences, _) in read.items()}, [n for _, n in read.values()]
+    return files
 
 
 def read_file(file: Path, tagged: bool = True) -> tuple[list[Sentence], str]:
@@ -149,3 +213,17 @@ def _from_tfds(name):
         for part, split in splits.items()
         if split in builder.info.splits
     }
+
+
+def argument_sentences(arguments: Sequence[str], file: Path | None) -> list[str]:
+    """The texts of a command line, then those of a file: see `argument_texts`.
+
+    The tokens of a `.conll` or `.jsonl` file, as in `read_file`, are joined by blanks.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if file is None or not {".conll", ".jsonl"} & {*file.suffixes}:
+        return argument_texts(arguments, file, "a text")
+    sentences, _ = read_file(file, tagged=False)
+    return argument_texts(arguments, None, "a text") + [" ".join(s.tokens) for s in sentences]

@@ -39,20 +39,6 @@ def learn_vocabulary(
     return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, specials)
 
 
-def pad_rows(rows: tf.RaggedTensor, value: Any = None) -> tf.Tensor:
-    """Ragged `(batch, words, ...)` as `(batch, longest, ...)`, at least one step long.
-
-    Args:
-        rows: the rows.
-        value: what fills them up; None for 0 or "".
-    """
-    dense = rows.to_tensor(value)
-    missing = tf.cast(tf.equal(tf.shape(dense)[1], 0), tf.int32)
-    rest = [[0, 0]] * (len(dense.shape) - 2)
-    value = ("" if dense.dtype == tf.string else 0) if value is None else value
-    return tf.pad(dense, [[0, 0], [0, missing], *rest], constant_values=value)
-
-
 class TokenizedData:
     """The splits of a corpus as ids; each is tokenized when it is first used.
 

@@ -56,21 +56,13 @@ class NERConfig(TrainingConfig):
     dropout: Rate = 0.5
     """Dropout rate of the inputs and the outputs of the recurrent layers."""
 
-    weight_decay: NonNegative = 0.0
-    """Decoupled weight decay of the optimizer (AdamW)."""
-
 
 PRESETS = named(
     {
         "tiny": (
             "a bidirectional LSTM of 32 units on generated sentences, a minute on 2 cores",
             NERConfig(
-                epochs=4,
-                batch_size=32,
-                learning_rate=1e-2,
-                bucket=16,
-                embedding=32,
-                units=32,
+                epochs=4, batch_size=32, learning_rate=1e-2, bucket=16, embedding=32, units=32,
                 filters=32,
             ),
         ),

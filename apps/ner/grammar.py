@@ -12,7 +12,7 @@ from rnn_keras.metrics import find_entities
 SIZES = {"train": 2_500, "validation": 300, "test": 600}
 
 SYLLABLES = (
-    "an bel cor dan el far gor hal im jor kal len mar nor ol pel quin ros sal tor ul ven wil yor zan"
+    "an bel cor dan el far gor hal im jor kal len mar nor ol pel ros sal tor ul ven wil yor zan"
 ).split()
 FIRST = (
     "Ada Boris Clara Dmitri Elena Farid Greta Hugo Irina Jonas Keiko Luca Mira Nadia Omar Petra "
@@ -28,7 +28,7 @@ TITLES = "Mr Mrs Dr President Minister Judge".split()
 FORMS = {
     "PER": ("{first} {name}", "{first} {name}", "{name}", "{first} {letter}. {name}"),
     "LOC": ("{name}", "{name}", "New {name}", "{name} City"),
-    "ORG": ("{name}", "{name}", "{name} Corp.", "Bank of {name}", "{name} & {other}"),
+    "ORG": ("{name}", "{name}", "{name} Corp", "Bank of {name}", "{name} & {other}"),
     "MISC": ("{name}", "{name}", "{name} Cup"),
 }
 SENTENCES = (

@@ -28,8 +28,8 @@ def build(config: NERConfig, assets: Assets, dtype: str | None = None) -> keras.
         ids = known_ids(ids, len(vocabulary), UNKNOWN_ID)
         return keras.layers.Embedding(len(vocabulary), size, dtype=dtype, name=name)(ids)
 
-    W = embed(words, assets.words, config.embedding, "word_vectors")
-    C = embed(characters, assets.characters, config.character_embedding, "character_vectors")
+    W = embed(words, assets.lookup.words, config.embedding, "word_vectors")
+    C = embed(characters, assets.lookup.characters, config.character_embedding, "character_vectors")
     is_character = ops.expand_dims(ops.not_equal(characters, PAD_ID), -1)
     C = keras.layers.Dropout(config.dropout / 2, dtype=dtype)(C)
     C *= ops.cast(is_character, C.dtype)

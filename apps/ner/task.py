@@ -1,51 +1,34 @@
 """The tagger as a task of `apps.runner`."""
 
-import keras
+from functools import partial
 
-from apps.common.errors import InputError
 from apps.common.examples import write_examples
+from apps.common.fit import Score
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.trained import load_best
-from apps.ner import data, model
+from apps.common.tagged import read_corpus
+from apps.common.tokenized import TokenizedData
+from apps.common.trained import load_in_float32
+from apps.ner import grammar, model
+from apps.ner.batches import TokenizedSentences
 from apps.ner.config import PRESETS, NERConfig
 from apps.ner.evaluation import evaluate
 from apps.ner.signatures import signatures
-from apps.ner.text import Assets
+from apps.ner.text import learn_assets, load_assets
 from apps.task import Task, Trained
 from rnn_keras.layers import crf_loss
 from rnn_keras.metrics import entity_scores
 
 
-def load_data(config: NERConfig, run: Run | None) -> data.Data:
+def load_data(config: NERConfig, run: Run | None) -> TokenizedData:
     """The sentences, with the vocabularies of the run, or else of the training sentences."""
-    assets = Assets.load(run, config) if run is not None and run.vocab.exists() else None
-    return data.load(config, assets)
-
-
-def compile_model(network: keras.Model, config: NERConfig, batches_per_epoch: int) -> None:
-    """The optimizer and the loss."""
-    optimizer = adamw(config, batches_per_epoch, config.weight_decay, beta_2=0.99)
-    network.compile(optimizer, loss=crf_loss)
-
-
-class EntityF1(keras.callbacks.Callback):
-    """Adds `val_f1` to the metrics of an epoch."""
-
-    def __init__(self, config: NERConfig, sentences: data.Data):
-        super().__init__()
-        self._data = sentences
-
-    def on_epoch_end(self, epoch, logs=None):
-        validation = self._data.validation
-        found = self._data.predict(self.model, validation)
-        logs["val_f1"] = entity_scores([s.entities for s in validation], found)["all"].f1
-
-
-def _save_assets(run: Run, config: NERConfig, sentences: data.Data) -> None:
-    write_examples(run, [" ".join(s.tokens) for s in sentences.validation])
-    for file, vocabulary in sentences.assets.vocabularies.items():
-        vocabulary.save(run.path / file)
+    seed = config.split_seed
+    corpus = read_corpus(
+        config.data, partial(grammar.generate, seed), config.validation_fraction, seed
+    )
+    known = run is not None and run.vocab.exists()
+    assets = load_assets(run, config) if known else learn_assets(config, corpus.train)
+    return TokenizedData(corpus, assets, partial(TokenizedSentences, config, assets))
 
 
 def load(run: Run) -> Trained:
@@ -55,13 +38,20 @@ def load(run: Run) -> Trained:
         InputError: a file is damaged, or they do not fit together.
     """
     config = run.read_config(NERConfig)
-    assets, best = Assets.load(run, config), load_best(run)
-    network = model.build(config, assets, "float32")
-    try:
-        network.set_weights([variable.numpy() for variable in best.weights])
-    except ValueError as error:
-        raise InputError(f"cannot read {run.best}: {str(error).splitlines()[0]}") from error
+    assets = load_assets(run, config)
+    network = load_in_float32(run, partial(model.build, config, assets, "float32"))
     return Trained(run, config, network, assets)
+
+
+def _save_assets(run, config, data):
+    write_examples(run, [" ".join(each.tokens) for each in data.splits.validation])
+    for file, vocabulary in data.assets.files.items():
+        vocabulary.save(run.path / file)
+
+
+def _f1(data, network):
+    true = [sentence.entities for sentence in data.splits.validation]
+    return entity_scores(true, data.validation.predict(network))["all"].f1
 
 
 TASK = Task(
@@ -69,19 +59,21 @@ TASK = Task(
     presets=PRESETS,
     loss_unit=lambda _: "nats per sentence",
     load_data=load_data,
-    build=lambda config, sentences: model.build(config, sentences.assets),
-    compile=compile_model,
-    batches=lambda config, sentences, epoch: sentences.batches(epoch),
-    describe=lambda d: (
-        f"{len(d.train):,} sentences to train on, {len(d.validation):,} to validate, "
-        f"{len(d.assets.words):,} words, {len(d.assets.tags)} tags"
+    build=lambda config, data: model.build(config, data.assets),
+    compile=lambda network, config, batches: network.compile(
+        adamw(config, batches, beta_2=0.99), loss=crf_loss
+    ),
+    batches=lambda config, data, epoch: data.batches(epoch),
+    describe=lambda data: (
+        f"{len(data.splits.train):,} sentences to train on, {len(data.splits.validation):,} to "
+        f"validate; {len(data.assets.lookup.words):,} words, {len(data.assets.tags)} tags"
     ),
     save_assets=_save_assets,
     load=load,
     evaluate=evaluate,
     signatures=signatures,
     monitor=lambda _: ("val_f1", "max"),
-    notes=lambda sentences: sentences.notes,
-    callbacks=lambda config, sentences: [EntityF1(config, sentences)],
+    notes=lambda data: data.splits.notes,
+    callbacks=lambda config, data: [Score("val_f1", partial(_f1, data))],
     next_command=lambda run: f'python -m apps.ner.tag {run} "Angela Merkel met Siemens in Berlin."',
 )

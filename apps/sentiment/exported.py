@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from apps.common.exported import load_export, one_line_export_errors
 from apps.common.run import Run
-from apps.common.tokenized import pad_rows
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.text import PAD_ID, UNKNOWN_ID, make_tokenizer
+from apps.sentiment.text import PAD_ID, UNKNOWN_ID, make_tokenizer, pad_rows
 from rnn_keras.export import LiteRTModel, SavedModel
 
 CHUNK = 64  # rows of one call

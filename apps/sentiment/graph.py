@@ -3,8 +3,7 @@
 import keras
 import tensorflow as tf
 
-from apps.common.tokenized import pad_rows
-from apps.sentiment.text import PAD_ID
+from apps.sentiment.text import PAD_ID, pad_rows
 from rnn_keras.text import Tokenizer
 
 

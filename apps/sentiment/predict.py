@@ -11,40 +11,21 @@ from typing import Annotated
 import tyro
 
 from apps.common.bounds import at_least
-from apps.common.cli import Color, RunArgument, command, shows_color
-from apps.common.config import Checked
+from apps.common.cli import command, shows_color
 from apps.common.errors import InputError
-from apps.common.exported import Source
 from apps.common.run import Run
 from apps.common.sources import argument_texts
+from apps.common.text_options import TextOptions
 
 BARS = 20  # of the plot
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(Checked):
-    """The command line.
-
-    Raises:
-        InputError: no text, or a value out of range; the message names the flag.
-    """
-
-    run: RunArgument
-
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TEXT ...")] = ()
-    """The texts."""
-
-    file: Path | None = None
-    """A file with a text per line (UTF-8, also .gz or .xz), in addition to these texts."""
-
-    source: Source = "saved_model"
-    """Exported file to run."""
+class PredictOptions(TextOptions):
+    """The command line."""
 
     words: Annotated[int, at_least(0)] = 6
     """Number of words to show with their effects, the largest first; 0 shows none and is faster."""
-
-    color: Color = "auto"
-    """Whether to show the text with green and red words; auto does so on a terminal."""
 
     plot: Path | None = None
     """A PNG file to draw the words of the first text to."""
@@ -52,10 +33,6 @@ class PredictOptions(Checked):
     def __post_init__(self):
         """Check the values."""
         super().__post_init__()
-        if not self.texts and self.file is None:
-            raise InputError(
-                "nothing to classify: give one or more texts in quotes, or --file FILE"
-            )
         if self.plot is not None and (self.plot.suffix.lower() != ".png" or not self.words):
             raise InputError("--plot needs a file name that ends in .png, and --words above 0")
 

@@ -1,5 +1,7 @@
 """The tokens of reviews; training and export share them."""
 
+import tensorflow as tf
+
 from apps.sentiment.config import SentimentConfig
 from rnn_keras.text import UNKNOWN, Tokenizer, Vocabulary, WordSplitter
 
@@ -22,3 +24,10 @@ def make_tokenizer(vocabulary: Vocabulary, config: SentimentConfig) -> Tokenizer
     """
     is_pieces = config.tokens == "wordpiece"
     return Tokenizer(vocabulary, WORDS, is_pieces, SPECIALS, config.max_length, both_ends=True)
+
+
+def pad_rows(rows, value):
+    """Ragged `(batch, words)` as `(batch, longest)`, at least one step long."""
+    dense = rows.to_tensor(value)
+    missing = tf.cast(tf.equal(tf.shape(dense)[1], 0), tf.int32)
+    return tf.pad(dense, [[0, 0], [0, missing]], constant_values=value)

@@ -2,7 +2,23 @@
 
 import tensorflow as tf
 
-_START, _END = "\x01", "\x02"
+_START, _END, _CUT = "\x01", "\x02", "\x03"  # in a text they count as blanks
+
+# The endings of contractions stand apart ("did n't"); initials and U.S. keep their stops; numbers,
+# dates and hyphenated words stay whole.
+_ENDINGS = r"(?:n't|'(?:s|re|ve|ll|d|m))\b"
+_WORDS = (
+    rf"(?:\p{{Lu}}\.)+|{_ENDINGS}|[\p{{L}}\p{{M}}\p{{N}}]+(?:[-.,:/'&_@][\p{{L}}\p{{M}}\p{{N}}]+)*"
+    r"|[\p{P}\p{S}]"
+)
+
+
+def find_words(text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+    """The words and marks of strings `(batch,)`, as in CoNLL-2003, and their positions.
+
+    Typographic apostrophes are plain ones. Everything else is as in `find_matches`.
+    """
+    return find_matches(tf.strings.regex_replace(text, "[’ʼ]", "'"), _WORDS, _ENDINGS)
 
 
 def find_matches(
@@ -27,14 +43,13 @@ def find_matches(
     text = tf.strings.unicode_transcode(
         text, "UTF-8", "UTF-8", replacement_char=ord(" "), replace_control_characters=True
     )
-    cut = "\x03"
     if before is not None:
-        text = tf.strings.regex_replace(text, f"({before})", rf"{cut}\1")
+        text = tf.strings.regex_replace(text, f"({before})", rf"{_CUT}\1")
     text = tf.strings.regex_replace(text, f"({pattern})", rf"{_START}\1{_END}")
     characters = tf.strings.unicode_split(text, "UTF-8")
     flat, rows = characters.flat_values, characters.value_rowids()
     is_start, is_end = tf.equal(flat, _START), tf.equal(flat, _END)
-    is_mark = is_start | is_end | tf.equal(flat, cut)
+    is_mark = is_start | is_end | tf.equal(flat, _CUT)
     # Position in the text: the characters before it in its row that are no marks.
     seen = tf.cumsum(tf.cast(~is_mark, tf.int32), exclusive=True)
     position = seen - tf.gather(tf.pad(seen, [[0, 1]]), tf.gather(characters.row_starts(), rows))

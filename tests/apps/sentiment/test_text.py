@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.common.tokenized import learn_vocabulary, pad_rows, tokenize
+from apps.common.tokenized import learn_vocabulary, tokenize
 from apps.sentiment import text
 from apps.sentiment.config import SentimentConfig
 from rnn_keras.text import Vocabulary
@@ -46,7 +46,7 @@ def test_the_start_and_the_end_of_a_review_are_read():
     tokenizer = text.make_tokenizer(vocabulary, SentimentConfig(max_length=5))
     rows = tokenize(tokenizer.read, ["A b c d e f", "", "a ?"])
     assert [row.tolist() for row in rows] == [[2, 3, 4, 6, 7], [], [2, text.UNKNOWN_ID]]
-    assert pad_rows(tokenizer.read(tf.constant([""])), text.PAD_ID).numpy().tolist() == [[0]]
+    assert text.pad_rows(tokenizer.read(tf.constant([""])), text.PAD_ID).numpy().tolist() == [[0]]
 
 
 def test_vocabularies_are_learned_from_what_is_given():
