@@ -200,19 +200,23 @@ def _scheme_note(file, rows):
 def _from_tfds(name):
     builder = tfds_builder(name, ["tokens", "ner"])
     tags = builder.info.features["ner"].feature.names
-    splits = {"train": "train", "validation": "dev", "test": "test"}
-    return {
-        part: [
+    parts = {}
+    for part, split in (("train", "train"), ("validation", "dev"), ("test", "test")):
+        try:
+            rows = builder.as_dataset(split=split).as_numpy_iterator()
+        except (KeyError, ValueError) as error:
+            if part == "train":
+                raise InputError(f"tfds:{name} has no train split") from error
+            continue
+        parts[part] = [
             Sentence(
                 tuple(token.decode("utf-8", "replace") for token in row["tokens"]),
                 tuple(find_entities(tags[i] for i in row["ner"])),
             )
-            for row in builder.as_dataset(split=split).as_numpy_iterator()
+            for row in rows
             if len(row["tokens"])
         ]
-        for part, split in splits.items()
-        if split in builder.info.splits
-    }
+    return parts
 
 
 def argument_sentences(arguments: Sequence[str], file: Path | None) -> list[str]:

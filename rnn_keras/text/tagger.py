@@ -46,7 +46,7 @@ class TextTagger:
         """The words of each text with their tags: see `find_words`.
 
         Args:
-            text: strings `(batch,)`.
+            text: strings `(batch,)`, at least one.
 
         Returns:
             All `(batch, time)`: `tokens` and `tags`, strings; their `start` and `end` in
