@@ -7,7 +7,7 @@ from apps.common.ids import known_ids
 from apps.common.recurrent import recurrent_stack
 from apps.ner.config import NERConfig
 from apps.ner.text import PAD_ID, UNKNOWN_ID, Assets
-from rnn_keras.layers import CRF, crf_constraints
+from rnn_keras.layers import CRF, CharacterCNN, crf_constraints
 
 
 def build(config: NERConfig, assets: Assets, dtype: str | None = None) -> keras.Model:
@@ -24,35 +24,20 @@ def build(config: NERConfig, assets: Assets, dtype: str | None = None) -> keras.
     characters = keras.Input((None, None), dtype="int32", name="characters")
     mask = ops.not_equal(words, PAD_ID)
 
-    def embed(ids, vocabulary, size, name):
-        ids = known_ids(ids, len(vocabulary), UNKNOWN_ID)
-        return keras.layers.Embedding(len(vocabulary), size, dtype=dtype, name=name)(ids)
-
-    W = embed(words, assets.lookup.words, config.embedding, "word_vectors")
-    C = embed(characters, assets.lookup.characters, config.character_embedding, "character_vectors")
-    is_character = ops.expand_dims(ops.not_equal(characters, PAD_ID), -1)
-    C = keras.layers.Dropout(config.dropout / 2, dtype=dtype)(C)
-    C *= ops.cast(is_character, C.dtype)
-    C = keras.layers.Conv2D(
-        config.filters,
-        (1, 3),
-        padding="same",
-        activation="relu",
-        dtype=dtype,
-        name="characters_cnn",
-    )(C)
-    C = ops.max(C * ops.cast(is_character, C.dtype), axis=2)
+    vocabulary, letters = len(assets.lookup.words), len(assets.lookup.characters)
+    W = keras.layers.Embedding(vocabulary, config.embedding, dtype=dtype, name="word_vectors")
+    C = CharacterCNN(
+        letters, config.character_embedding, config.filters, dropout=config.dropout / 2, dtype=dtype
+    )
+    W, C = (
+        W(known_ids(words, vocabulary, UNKNOWN_ID)),
+        C(known_ids(characters, letters, UNKNOWN_ID)),
+    )
     X = keras.layers.Dropout(config.dropout, dtype=dtype)(ops.concatenate([W, C], -1))
     H = recurrent_stack(
-        config.cell,
-        config.layers,
-        config.units,
-        bidirectional=True,
-        dropout=config.dropout,
-        return_sequences=True,
-        dtype=dtype,
-        name="recurrent",
-    )(X, mask=mask)
+        config.cell, config.layers, config.units, bidirectional=True, dropout=config.dropout,
+        return_sequences=True, dtype=dtype, name="recurrent",
+    )(X, mask=mask)  # fmt: skip
     H = keras.layers.Dropout(config.dropout, dtype=dtype)(H)
     emissions = keras.layers.Dense(len(assets.tags), dtype="float32", name="emissions")(H)
     crf = CRF(len(assets.tags), allowed=crf_constraints(assets.tags), dtype="float32", name="crf")
