@@ -32,19 +32,8 @@ def signatures(trained: Trained) -> Signatures:
     texts = text_examples(trained.run)
     inputs = (tagger.ids(find_words(tf.constant(each["text"]))[0]) for each in texts[::-3])
     as_ids = [{"words": np.array(w), "characters": np.array(c)} for w, c in inputs]
-    return Signatures(
-        saved_model={
-            "functions": functions,
-            "trackables": [model, *lookup.tables],
-            "vocabulary": files,
-            "examples": {"tag": texts, "score": as_ids},
-        },
-        litert={
-            "functions": {"score": functions["score"]},
-            "trackables": [model],
-            "vocabulary": files,
-            "examples": {"score": as_ids},
-        },
-        facts={"sentences": len(texts) - 1},
-        lengths=[32],
-    )
+    part = {"functions": {"score": functions["score"]}, "examples": {"score": as_ids}}
+    whole = {"functions": functions, "examples": {"tag": texts, "score": as_ids}}
+    shared = {"trackables": [model, *lookup.tables], "vocabulary": files}
+    facts = {"sentences": len(texts) - 1}
+    return Signatures(saved_model=whole | shared, litert=part | shared, facts=facts, lengths=[32])

@@ -1,14 +1,12 @@
 """Tags texts: `python -m apps.ner.tag RUN "text"... [--file F]`, by the exported files alone."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import tyro
-
-from apps.common.cli import command, shows_color
+from apps.common.cli import shows_color
 from apps.common.run import Run
-from apps.common.text_options import TextOptions
+from apps.common.text_options import TextOptions, text_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +37,8 @@ def tag(run: Run, options: TagOptions) -> Iterator[str]:
             yield mark_entities(text, found, color, shades)
 
 
-@command
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
-    about = "Tag the named entities of texts. A file may also be .conll columns or .jsonl tokens."
-    options = tyro.cli(TagOptions, args=argv, prog="python -m apps.ner.tag", description=about)
-    for line in tag(Run.open("ner", options.run, trained=False), options):
-        print(line, flush=True)
-
+ABOUT = "Tag the named entities of texts. A file may also be .conll columns or .jsonl tokens."
+main = text_command("ner", "tag", TagOptions, tag, ABOUT)
 
 if __name__ == "__main__":
     main()

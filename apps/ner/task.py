@@ -7,17 +7,16 @@ from apps.common.fit import Score
 from apps.common.optimizer import adamw
 from apps.common.run import Run
 from apps.common.tagged import read_corpus
+from apps.common.tagged_batches import TokenizedSentences
 from apps.common.tokenized import TokenizedData
 from apps.common.trained import load_in_float32
 from apps.ner import grammar, model
-from apps.ner.batches import TokenizedSentences
 from apps.ner.config import PRESETS, NERConfig
 from apps.ner.evaluation import evaluate
 from apps.ner.signatures import signatures
 from apps.ner.text import learn_assets, load_assets
 from apps.task import Task, Trained
 from rnn_keras.layers import crf_loss
-from rnn_keras.metrics import entity_scores
 
 
 def load_data(config: NERConfig, run: Run | None) -> TokenizedData:
@@ -28,7 +27,7 @@ def load_data(config: NERConfig, run: Run | None) -> TokenizedData:
     )
     known = run is not None and run.vocab.exists()
     assets = load_assets(run, config) if known else learn_assets(config, corpus.train)
-    return TokenizedData(corpus, assets, partial(TokenizedSentences, config, assets))
+    return TokenizedData(corpus, assets, partial(TokenizedSentences, config, *assets[1:]))
 
 
 def load(run: Run) -> Trained:
@@ -47,11 +46,6 @@ def _save_assets(run, config, data):
     write_examples(run, [" ".join(each.tokens) for each in data.splits.validation])
     for file, vocabulary in data.assets.files.items():
         vocabulary.save(run.path / file)
-
-
-def _f1(data, network):
-    true = [sentence.entities for sentence in data.splits.validation]
-    return entity_scores(true, data.validation.predict(network))["all"].f1
 
 
 TASK = Task(
@@ -74,6 +68,6 @@ TASK = Task(
     signatures=signatures,
     monitor=lambda _: ("val_f1", "max"),
     notes=lambda data: data.splits.notes,
-    callbacks=lambda config, data: [Score("val_f1", partial(_f1, data))],
+    callbacks=lambda config, data: [Score("val_f1", data.validation.f1)],
     next_command=lambda run: f'python -m apps.ner.tag {run} "Angela Merkel met Siemens in Berlin."',
 )

@@ -3,19 +3,17 @@
 It reads only the files of `apps.sentiment.export` and the run's `config.json`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
 from apps.common.bounds import at_least
-from apps.common.cli import command, shows_color
+from apps.common.cli import shows_color
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.sources import argument_texts
-from apps.common.text_options import TextOptions
+from apps.common.text_options import TextOptions, text_command
 
 BARS = 20  # of the plot
 
@@ -67,19 +65,13 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
                 raise InputError(f"cannot write {options.plot}: {error.strerror}") from error
 
 
-@command
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
-    options = tyro.cli(
-        PredictOptions,
-        args=argv,
-        prog="python -m apps.sentiment.predict",
-        description="Classify texts, and show the words with the largest effect.",
-    )
-    run = Run.open("sentiment", options.run, trained=False)
-    for paragraph in predict(run, options):
-        print(paragraph, flush=True)
-
+main = text_command(
+    "sentiment",
+    "predict",
+    PredictOptions,
+    predict,
+    "Classify texts, and show the words with the largest effect.",
+)
 
 if __name__ == "__main__":
     main()
