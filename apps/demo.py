@@ -43,7 +43,7 @@ DEMOS = {
         "tag",
         (
             "Clara Olmarburg flew from New Halfar to Jorkal on Monday.",
-            "Shares of Jorkal fell 7 percent, said a spokesman for Bank of Olmar.",
+            "Shares of Jorkal jumped 7 percent in Olmarville.",
         ),
     ),
     "sentiment": Demo(

@@ -55,7 +55,7 @@ SENTENCES = (
 )
 SLOTS = {
     "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "moved": "risen fallen climbed dropped jumped".split(),
+    "moved": "jumped dropped climbed tumbled rebounded".split(),
     "weather": "cold warm wet dry windy".split(),
     "title": TITLES,
 }

@@ -27,7 +27,7 @@ MAKE = "python -m apps.ner.train tiny"
 LONGEST = 2_000  # characters
 EXAMPLES = [
     "Clara Olmarburg flew from New Halfar to Jorkal on Monday.",
-    "Shares of Jorkal jumped 7 percent, said a spokesman for Bank of Olmar.",
+    "Shares of Jorkal jumped 7 percent in Olmarville.",
     "The Halmarese team of Viktor Belcor beat Norwil 3 - 1.",
 ]
 COLORS = {"PER": "#bfdbfe", "LOC": "#bbf7d0", "ORG": "#fde68a", "MISC": "#fbcfe8"}

@@ -1,5 +1,7 @@
 """A convolution over the characters of words."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,7 +46,7 @@ class CharacterCNN(keras.layers.Layer):
         filters: int,
         width: int = 3,
         dropout: float = 0.0,
-        **options,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._config = {
