@@ -146,7 +146,7 @@ def _column_rows(file, lines, tagged):
     """First line, tokens, tags and document of each sentence."""
     rows, document, width = [], 0, None
     for number, line in enumerate([*lines, ""], 1):
-        columns = line.split()
+        columns = re.findall(r"[^ \t]+", line)  # a token may have other blanks, such as U+00A0
         if columns and columns[0] != "-DOCSTART-":
             width = width or len(columns)
             if len(columns) != width or (tagged and width < 2):

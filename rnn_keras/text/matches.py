@@ -5,11 +5,11 @@ import tensorflow as tf
 _START, _END, _CUT = "\x01", "\x02", "\x03"  # in a text they count as blanks
 
 # The endings of contractions stand apart ("did n't"); initials and U.S. keep their stops; numbers,
-# dates and hyphenated words stay whole.
-_ENDINGS = r"(?:n't|'(?:s|re|ve|ll|d|m))\b"
+# dates, hyphenated words, dashes and dots stay whole.
+_ENDINGS = r"(?:n't|'(?:[sS]|re|ve|ll|d|m))\b"
 _WORDS = (
     rf"(?:\p{{Lu}}\.)+|{_ENDINGS}|[\p{{L}}\p{{M}}\p{{N}}]+(?:[-.,:/'&_@][\p{{L}}\p{{M}}\p{{N}}]+)*"
-    r"|[\p{P}\p{S}]"
+    r"|[.+]\p{N}+|--+|\.\.+|[\p{P}\p{S}]"
 )
 
 

@@ -23,6 +23,7 @@ def spans(text, found):
         ("Angela Merkel met J. Smith's dog.", "Angela Merkel met J. Smith 's dog ."),
         ("In the U.S. on 1996-08-22, didn’t", "In the U.S. on 1996-08-22 , did n't"),
         ("$28,000 (al-Masri) Spain 2-1", "$ 28,000 ( al-Masri ) Spain 2-1"),
+        ("hit .496 -- it's PETER'S ... (+44)", "hit .496 -- it 's PETER 'S ... ( +44 )"),
         ("日本 😀 e\u0301a\x00b\u2028c", "日本 😀 e\u0301a b c"),
         ("\x01a\x02 \x03n't", "a n't"),
         (" \t\n", ""),
