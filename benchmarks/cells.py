@@ -24,6 +24,8 @@ LAYERS = {
     "MinGRU": {},
     "MinLSTM": {},
     "LSTM, recurrent_dropout=0.2": {"recurrent_dropout": 0.2},
+    "LSTM, weight_drop=0.5": {"weight_drop": 0.5},
+    "LSTM, zoneout=(0.05, 0.5)": {"zoneout": (0.05, 0.5)},
     "GRU, recurrent_dropout=0.2": {"recurrent_dropout": 0.2},
 }
 SHAPE = Shape(32, 100, 128, 128)

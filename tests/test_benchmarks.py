@@ -150,7 +150,7 @@ def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
     monkeypatch.setattr(redraw, "RESULTS", tmp_path)
     redraw.main()
     drawn = {path.stem for path in tmp_path.glob("*.png")}
-    without_plot = {"cells", "decoding", "dropout", "targets"}
+    without_plot = {"cells", "crf", "decoding", "dropout", "targets"}
     assert {file.stem for file in files} - drawn == without_plot
 
 
@@ -177,6 +177,15 @@ def test_searches_that_are_compared_find_the_same():
     for found in others:
         np.testing.assert_array_equal(found[0], tokens)
         np.testing.assert_allclose(found[1], scores, rtol=1e-4)
+
+
+def test_losses_of_a_crf_that_are_compared_are_equal():
+    from benchmarks.cases import crf
+
+    ours, plain = (call() for call in crf.loss_calls(batch=3, time=4, tags=2).values())
+    assert len(ours) == 5  # the loss, and the gradients of emissions and three weights
+    for a, b in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

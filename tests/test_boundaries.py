@@ -44,7 +44,7 @@ def violation(importer: str, imported: str) -> str | None:
     if among_apps and target[1] not in (*source[1:2], *SHARED):
         return "an app never imports another app"
     if source[:2] == ["rnn_keras", "layers"] and not layers_may_import(source, target):
-        return "rnn_keras.layers needs only keras (and TensorFlow where the loop is)"
+        return "rnn_keras.layers needs only keras (and its backend where the loop is)"
     siblings = source[0] == target[0] == "rnn_keras" and source[1:2] != target[1:2]
     if siblings and len(source) > 1 and not is_public(target):
         return f"siblings import one another through the names that {target[1]} exports"
@@ -54,8 +54,9 @@ def violation(importer: str, imported: str) -> str | None:
 def layers_may_import(source: list[str], target: list[str]) -> bool:
     if target[0] == "rnn_keras":
         return target[1] == "layers"
-    tensorflow = {"tensorflow"} if source[-1] in LOOP else set()
-    return target[0] in sys.stdlib_module_names | {"keras"} | tensorflow
+    backend = {"tensorflow"} if source[-1] in LOOP else set()
+    backend |= {"jax"} if source[-1] == "jax_recurrence" else set()
+    return target[0] in sys.stdlib_module_names | {"keras"} | backend
 
 
 def is_public(target: list[str]) -> bool:

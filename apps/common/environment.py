@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from apps.common.config import TrainingConfig
+from apps.common.errors import InputError
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "tensorflow-datasets", "ai-edge-litert", "numpy")
 
@@ -36,8 +37,14 @@ def import_tensorflow() -> ModuleType:
     """Import TensorFlow without its start-up messages, and return it.
 
     With the environment variable TF_CPP_MIN_LOG_LEVEL at 0 all messages are shown.
+
+    Raises:
+        InputError: KERAS_BACKEND is another backend.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if (backend := os.environ.setdefault("KERAS_BACKEND", "tensorflow")) != "tensorflow":
+        raise InputError(
+            f"the applications run on TensorFlow: set KERAS_BACKEND=tensorflow, not {backend}"
+        )
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0" or "tensorflow" in sys.modules:
         import tensorflow as tf
 

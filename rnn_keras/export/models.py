@@ -26,6 +26,7 @@ from rnn_keras.export.reference import original_outputs
 from rnn_keras.export.saved_model_folder import SavedModelReport, write_saved_model
 from rnn_keras.export.signatures import serving_default, state_inputs, step
 from rnn_keras.export.streamable import check_streamable, stream
+from rnn_keras.export.tracing import require_tensorflow
 from rnn_keras.export.verify import (
     Examples,
     Inputs,
@@ -187,6 +188,7 @@ class Export:
             raise ValueError(
                 f"`signatures` must be some of {', '.join(SIGNATURES)}, got {signatures!r}."
             )
+        require_tensorflow()
         original = as_functional(model)
         replacements = MICRO_REPLACEMENTS if target == "micro" else REPLACEMENTS
         self.model = for_inference(from_keras(original), "step" in signatures, replacements)

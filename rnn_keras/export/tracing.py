@@ -8,12 +8,24 @@ import tensorflow as tf
 from rnn_keras.layers import use_plan
 
 
+def require_tensorflow():
+    """Refuses another backend.
+
+    Raises:
+        ValueError: Keras does not run on TensorFlow.
+    """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ValueError(f"export runs on TensorFlow: set KERAS_BACKEND=tensorflow, not {backend}.")
+
+
 def check_functions(functions):
     """Refuses functions that cannot be signatures.
 
     Raises:
-        ValueError: there is none, or one has no `input_signature` or an unnamed input.
+        ValueError: there is none, or one has no `input_signature` or an unnamed input; or Keras
+            does not run on TensorFlow.
     """
+    require_tensorflow()
     if not functions:
         raise ValueError("`functions` is empty: give at least one function to export.")
     for name, function in functions.items():

@@ -212,6 +212,11 @@ def _make(layer, classes, cell, **options):
             f"its dtype is {layer.dtype_policy.name} and that of its cell "
             f"{cell.dtype_policy.name}; give both the same.",
         )
+    for name in ("weight_drop", "zoneout"):
+        if value := getattr(cell, name, 0.0):
+            if not issubclass(classes[type(cell)], RecurrentLayer):
+                raise refusal(layer, f"Keras has no `{name}`; make it without.")
+            options[name] = value
     # As objects rather than by a configuration, so that any function works.
     names = [*inspect.signature(KERAS_CELLS[type(cell)]).parameters, "trainable"]
     of_cell = {name: getattr(cell, name) for name in names if name != "kwargs"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from rnn_keras.layers import halves
+from rnn_keras.layers import loops
 from rnn_keras.layers.types import States, Tensor
 
 
@@ -51,5 +51,5 @@ class Bidirectional(keras.layers.Bidirectional):
         mask: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor | tuple[Tensor, ...]:
-        with halves.no_split():
+        with loops.no_split():
             return super().call(sequences, initial_state, mask, training)

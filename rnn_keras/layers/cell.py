@@ -6,15 +6,15 @@ computation is replaced, by the textbook step.
 """
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from rnn_keras.layers.arguments import positional_as_in_keras
-from rnn_keras.layers.recurrence import affine
-from rnn_keras.layers.types import Affine, States, Tensor, Tensors
+from rnn_keras.layers.dropout import draw_zoneout, masked_step, split_by_gate, zoneout_step
+from rnn_keras.layers.types import Affine, Config, States, Tensor, Tensors
 
 # Activations that work elementwise, so one call serves several gates; softmax does not.
 ELEMENTWISE = [
@@ -22,11 +22,26 @@ ELEMENTWISE = [
 ]
 
 
+def affine(addend: Tensor, operand: Tensor, W: Tensor) -> Tensor:
+    """`addend + operand @ W`."""
+    return addend + ops.matmul(operand, W)
+
+
 class TextbookCell:
     """Mix-in over a Keras cell: `call` is the projection followed by `step`.
 
     A cell defines `step` (its equation), and, if that does not take the whole projection or the
     whole recurrent kernel at once, `split_projection` and `split_weights`.
+
+    Args:
+        units: positive integer.
+        weight_drop: rate of DropConnect on the recurrent weight matrices: in training each weight
+            is zero with this probability, one mask for the whole batch and all time steps
+            (Merity et al. 2018).
+        zoneout: rate of the units that keep their state in a step of training, drawn for each step;
+            a number, or one for each state (Krueger et al. 2017). In inference a state moves by its
+            expectation.
+        **options: those of the Keras cell.
 
     Attributes:
         gate_names, candidate_names: the symbols of the results of σ and φ in `step`, in order, with
@@ -39,11 +54,31 @@ class TextbookCell:
     state_names: tuple[str, ...] = ("H",)
 
     @positional_as_in_keras
-    def __init__(self, units: int, **options: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        *,
+        weight_drop: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
+        **options: Any,
+    ) -> None:
         _check_units(units)
+        check_rate("weight_drop", weight_drop)
         for name in ("dropout", "recurrent_dropout"):
             check_rate(name, options.get(name, 0.0))
         super().__init__(int(units), **options)
+        self.weight_drop = weight_drop
+        self._weight_masks = None
+        several = isinstance(zoneout, (list, tuple))
+        rates = zoneout if several else [zoneout] * len(self.state_names)
+        for rate in rates:
+            check_rate("zoneout", rate)
+        if len(rates) != len(self.state_names):
+            raise ValueError(
+                f"`zoneout` must be a number, or one for each of {self.state_names}, got {zoneout}."
+            )
+        self.zoneout = zoneout
+        self.zoneout_rates = tuple(rates) if any(rates) else ()
 
     def step(self, x: Tensors, state: Tensors, weights: Tensors, affine: Affine) -> Tensors:
         """The equation: `(x, state, weights, affine) -> new_state`, tuples of tensors."""
@@ -60,6 +95,66 @@ class TextbookCell:
     def split_weights(self) -> Tensors:
         """The recurrent weights as the tuple that `step` takes."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    def loop_step(self, counts: tuple[int, ...] | None = None, training: bool = False) -> Callable:
+        """The step that a loop runs: `step` with what changes it.
+
+        Args:
+            counts: result of `split_by_gate` with recurrent dropout, else None.
+            training: whether zoneout is drawn, for `x` with `zoneout_masks`.
+        """
+        step = self.step if counts is None else masked_step(self.step, counts)
+        rates = self.zoneout_rates
+        return zoneout_step(step, rates, bool(training)) if rates else step
+
+    def zoneout_masks(self, X: Tensor, training: bool | Tensor) -> Tensors:
+        """What `loop_step` takes at the end of `x`; nothing without zoneout or in inference.
+
+        Args:
+            X: inputs `(..., inputs)`.
+            training: whether zoneout is drawn.
+        """
+        if not (training and self.zoneout_rates):
+            return ()
+        sizes = keras.tree.flatten(self.state_size)
+        return draw_zoneout(X, sizes, self.zoneout_rates, self.seed_generator)
+
+    def loop_weights(self, training: bool | Tensor) -> Tensors:
+        """`split_weights`, in training with `weight_drop`.
+
+        Args:
+            training: whether weights are dropped.
+        """
+        weights = self.split_weights()
+        if not (training and self.weight_drop):
+            return weights
+        if self._weight_masks is None:
+            self._draw_weight_masks()
+        return tuple(W * mask for W, mask in zip(weights, self._weight_masks))
+
+    def _draw_weight_masks(self):
+        def draw(W):
+            mask = keras.random.dropout(
+                ops.ones_like(W), self.weight_drop, seed=self.seed_generator
+            )
+            return ops.stop_gradient(mask)
+
+        self._weight_masks = [draw(W) if len(W.shape) == 2 else 1.0 for W in self.split_weights()]
+
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | list[Tensor] | None:
+        """Keras's hook before a loop; draws the masks of the weights as well."""
+        if self.weight_drop and self._weight_masks is None:
+            self._draw_weight_masks()
+        return super().get_recurrent_dropout_mask(step_input)
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Keras's hook after a loop."""
+        super().reset_recurrent_dropout_mask()
+        self._weight_masks = None
+
+    def get_config(self) -> Config:
+        own = {"weight_drop": self.weight_drop, "zoneout": self.zoneout}
+        return {**super().get_config(), **own}
 
     @property
     def sigma(self) -> Callable[[Tensor], Tensor]:
@@ -150,11 +245,12 @@ class TextbookCell:
         nested = isinstance(states, (list, tuple))
         state = tuple(states) if nested else (states,)
         x = self.project(inputs, self.input_dropout_masks(inputs, training))
-        step, weights = self.step, self.split_weights()
+        x += self.zoneout_masks(inputs, training)
+        weights, counts = self.loop_weights(training), None
         if (masks := self.recurrent_dropout_masks(state[0], training)) is not None:
             pieces, counts = split_by_gate(weights, self.units)
-            step, weights = masked_step(step, counts), (*pieces, *masks)
-        new_state = step(x, state, weights, affine)
+            weights = (*pieces, *masks)
+        new_state = self.loop_step(counts, training)(x, state, weights, affine)
         return new_state[0], list(new_state) if nested else new_state[0]
 
 
@@ -169,42 +265,6 @@ def own_computation(cell):
         if function is not ours
     ]
     return f"{type(cell).__name__} has its own `{own[0]}`" if own else None
-
-
-def split_by_gate(weights: Tensors, units: int) -> tuple[Tensors, tuple[int, ...]]:
-    """Recurrent weights with each matrix split by gate, for `masked_step`.
-
-    Returns:
-        The pieces, and how many there are of each weight; 0 for a vector, which is not split.
-    """
-    counts = tuple(W.shape[1] // units if len(W.shape) == 2 else 0 for W in weights)
-    pieces = [ops.split(W, n, axis=-1) if n else [W] for W, n in zip(weights, counts)]
-    return tuple(piece for of_one in pieces for piece in of_one), counts
-
-
-def masked_step(step: Callable, counts: tuple[int, ...]) -> Callable:
-    """`step` with recurrent dropout: the state is multiplied by a mask of each gate.
-
-    Its weights are the pieces of `split_by_gate`, then a mask `(batch, units)` for each gate.
-    """
-    gates = sum(counts)
-
-    def masked(x, state, weights, affine):
-        masks = iter([ops.stop_gradient(mask) for mask in weights[-gates:]])
-        pieces = iter(weights[:-gates])
-        grouped = tuple(
-            [(next(pieces), next(masks)) for _ in range(n)] if n else next(pieces) for n in counts
-        )
-
-        def product(addend, operand, group):
-            is_number = isinstance(addend, float)
-            addends = [addend] * len(group) if is_number else ops.split(addend, len(group), axis=-1)
-            sums = [affine(a, operand * mask, W) for a, (W, mask) in zip(addends, group)]
-            return ops.concatenate(sums, axis=-1)
-
-        return step(x, state, grouped, product)
-
-    return masked
 
 
 def _check_units(units):

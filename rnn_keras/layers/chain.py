@@ -11,8 +11,7 @@ import functools
 import tensorflow as tf
 
 from rnn_keras.layers.buffers import Arrays, InPlace
-
-PADDED = -1e9
+from rnn_keras.layers.crf import PADDED
 
 _compiled = functools.partial(tf.function, jit_compile=True, autograph=False, reduce_retracing=True)
 
@@ -68,6 +67,7 @@ def _loss_gradient(scores, d_loss, counts, *kept):
     return tf.reshape(d_loss, (-1, 1, 1)) * d_scores
 
 
+@functools.partial(tf.function, autograph=False, reduce_retracing=True)
 def _second_gradient(scores, d_loss, counts, d_gradient):
     """The gradients of `_loss_gradient` by scores and by d_loss, through plain loops."""
     with tf.GradientTape() as tape:

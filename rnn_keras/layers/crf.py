@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from rnn_keras.layers import chain, plans
+from rnn_keras.layers import loops, plans
 from rnn_keras.layers.types import Config, Shape, Tensor
 
 FORBIDDEN = -1e4  # the score of a transition that is not allowed
+PADDED = -1e9  # the emissions of a padded step
 
 
 class Constraints(NamedTuple):
@@ -162,7 +163,7 @@ class CRF(keras.layers.Layer):
         emissions = ops.where(count == 1, emissions + start, emissions)
         emissions = ops.where(count == count[:, -1:], emissions + end, emissions)
         # All padded steps lose what was added to them.
-        emissions = ops.where(valid, emissions, chain.PADDED)
+        emissions = ops.where(valid, emissions, PADDED)
         transitions = ops.expand_dims(transitions, 0)
         each = ops.zeros_like(emissions[:, :1, :1])
         return ops.concatenate([transitions + each, emissions], axis=1)
@@ -193,7 +194,7 @@ def crf_loss(y_true: Tensor, scores: Tensor) -> Tensor:
     Returns:
         `(batch,)`; 0 for a sequence without a valid step, NaN where a tag is out of range.
     """
-    return chain.negative_log_likelihood(ops.cast(y_true, "int32"), scores)
+    return loops.chain().negative_log_likelihood(ops.cast(y_true, "int32"), scores)
 
 
 def viterbi(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -208,6 +209,7 @@ def viterbi(scores: Tensor) -> tuple[Tensor, Tensor]:
         `(tags, score)`: int32 `(batch, time)`, a padded step repeating the tag before it; and the
         score of the path `(batch,)`, log P without the normalization.
     """
+    chain = loops.chain()
     return chain.run(chain.best_path, scores, for_litert=plans.forced() == "litert")
 
 
@@ -222,6 +224,7 @@ def marginals(scores: Tensor) -> Tensor:
     Returns:
         `(batch, time, tags)`; at a padded step the probabilities of the step before it.
     """
+    chain = loops.chain()
     return chain.run(chain.marginals, scores, for_litert=plans.forced() == "litert")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from rnn_keras.layers.cell import own_computation
-from rnn_keras.layers.recurrence import affine
+from rnn_keras.layers.cell import affine, own_computation
 
 _recording = contextvars.ContextVar("recording", default=None)
 
@@ -62,7 +61,7 @@ def record(layer, sequences, state, mask):
         state: the initial states, each `(batch, units)`.
         mask: bool `(batch, time, 1)`, or None.
     """
-    if not hasattr(sequences, "numpy"):
+    if not any(hasattr(sequences, name) for name in ("numpy", "addressable_shards")):
         raise ValueError(
             f"record_gates records eager calls, but {layer.name} is called in a graph; "
             "call the model itself, model(x)."
@@ -85,7 +84,8 @@ def _over_time(layer, sequences, state, mask):
         probe.recurrent_activation = _store_results(probe.recurrent_activation, gates)
     probe.activation = _store_results(probe.activation, candidates)
 
-    step = vars(cell).get("step", probe.step)  # a step set on the cell itself
+    probe.step = vars(cell).get("step", probe.step)  # a step set on the cell itself
+    step = probe.loop_step()
     x, weights = cell.project(ops.transpose(sequences, (1, 0, 2))), cell.split_weights()
     times = range(sequences.shape[1])
     steps = {}

@@ -6,15 +6,13 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
-from rnn_keras.layers import gates, halves, plans
+from rnn_keras.layers import gates, loops, plans
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
-from rnn_keras.layers.buffers import Arrays, InPlace
-from rnn_keras.layers.cell import TextbookCell, masked_step, split_by_gate
-from rnn_keras.layers.recurrence import Recurrence
+from rnn_keras.layers.cell import TextbookCell
+from rnn_keras.layers.dropout import split_by_gate
+from rnn_keras.layers.loops import Recurrence
 from rnn_keras.layers.streaming import carry
 from rnn_keras.layers.types import Activation, Config, States, Tensor
-
-EXPORTABLE = {"graph": Arrays, "litert": InPlace}
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -33,7 +31,8 @@ class RecurrentLayer(keras.layers.RNN):
         go_backwards: whether to run over the reversed sequence; the output is in the order in
             which it was computed.
         stateful: whether the final state of a batch is the initial state of the next one.
-        unroll: whether Keras unrolls the loop, as in its layers; needs a static number of steps.
+        unroll: whether Keras unrolls the loop where the reference plan runs; needs a static number
+            of steps. The fused plan ignores it, as unrolling gains nothing there.
         zero_output_for_mask: whether the output at a masked step is zero rather than the one
             of the step before.
         activity_regularizer: regularizer of the output.
@@ -105,7 +104,7 @@ class RecurrentLayer(keras.layers.RNN):
         )
         self.supports_masking = True  # which Keras 3.16 leaves to the layers
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self._recurrence, self._masked_recurrence = Recurrence(cell.step), None
+        self._recurrences = {}
 
     def inner_loop(
         self,
@@ -123,39 +122,39 @@ class RecurrentLayer(keras.layers.RNN):
         _check_states(initial_state, self.state_size, sequences)
         if gates.is_recording():
             gates.record(self, sequences, initial_state, _boolean_mask(mask, sequences))
-        if self._recurrence.step != self.cell.step:  # replaced since the layer was made
-            self._recurrence, self._masked_recurrence = Recurrence(self.cell.step), None
         plan, _ = plans.choose(self)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
-        run = functools.partial(self._run, plan, plans.may_train(training))
+        weights = self.cell.loop_weights(training)
+        run = functools.partial(self._run, plan, training, weights)
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
         mask = _boolean_mask(mask, sequences)
         arguments = (sequences, list(initial_state), mask, drops, recurrent_drops)
-        if plan == "fused" and halves.should_split(sequences, self.cell.split_weights()):
-            return halves.run_split(run, arguments)
+        if plan == "fused" and loops.should_split(sequences, weights):
+            return loops.run_split(run, arguments)
         return run(*arguments)
 
-    def _run(self, plan, record, sequences, initial_state, mask, drops, recurrent_drops):
+    def _run(self, plan, training, weights, sequences, initial_state, mask, drops, recurrent_drops):
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=1)
         x, state = self.cell.project(X, drops), tuple(initial_state)
-        recurrence, weights = self._recurrence, self.cell.split_weights()
+        counts = None
         if recurrent_drops is not None:
             pieces, counts = split_by_gate(weights, self.cell.units)
-            if self._masked_recurrence is None:
-                self._masked_recurrence = Recurrence(masked_step(self.cell.step, counts))
-            recurrence, weights = self._masked_recurrence, (*pieces, *recurrent_drops)
-        arguments = (x, state, weights, mask)
-        if plan in EXPORTABLE:
+            weights = (*pieces, *recurrent_drops)
+        zoneout = self.cell.zoneout_masks(X, training)
+        recurrence = self._recurrence(counts, bool(zoneout))
+        arguments = ((*x, *zoneout), state, weights, mask)
+        if plan in loops.EXPORTABLE:
             H, state = recurrence.exportable(
-                *arguments, sequences=self.return_sequences, buffers=EXPORTABLE[plan]
+                *arguments, sequences=self.return_sequences, buffers=loops.EXPORTABLE[plan]
             )
         else:
+            record = plans.may_train(training)
             H, state = recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
@@ -166,6 +165,13 @@ class RecurrentLayer(keras.layers.RNN):
             if self.return_sequences:
                 outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
         return last_output, outputs, list(state)
+
+    def _recurrence(self, counts, zoneout):
+        """The loop over the cell's step, one for each way to change it."""
+        key = self.cell.step, counts, zoneout  # the step may have been replaced
+        if key not in self._recurrences:
+            self._recurrences[key] = Recurrence(self.cell.loop_step(counts, zoneout))
+        return self._recurrences[key]
 
     def _shown(self, mask):
         """As in Keras, a masked step repeats the output before it, zeros at the start."""

@@ -69,8 +69,9 @@ class _MinimalCell(PackedCell):
 
     @positional_as_in_keras
     def __init__(self, units: int, *, activation: Activation = "linear", **options: Any) -> None:
-        if options.get("recurrent_dropout"):
-            raise ValueError("there are no recurrent weights: leave `recurrent_dropout` out.")
+        for name in ("recurrent_dropout", "weight_drop"):
+            if options.get(name):
+                raise ValueError(f"there are no recurrent weights: leave `{name}` out.")
         super().__init__(units, activation=activation, **options)
 
     def build(self, input_shape: Shape) -> None:

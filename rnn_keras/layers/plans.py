@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import keras
 
+from rnn_keras.layers import loops
 from rnn_keras.layers.cell import own_computation
 
 PLANS = {
-    "fused": "XLA-compiled loop, weight gradients as one product after it; in a graph, two halves "
-    "of a large batch side by side on two CPU cores",
+    "fused": loops.FUSED or "on TensorFlow and JAX only",
     "reference": "Keras's loop over the cell's call, one step at a time",
     "graph": "one plain graph loop of core operations, for a SavedModel",
     "litert": "one plain graph loop that converts to LiteRT builtins; it has no gradient",
@@ -59,10 +59,12 @@ def choose(layer):
     if (reason := own_computation(layer.cell)) is not None:
         return "reference", f"{reason}: only Keras's loop runs it"
     if plan in ("graph", "litert"):
+        if plan not in loops.EXPORTABLE:
+            return "reference", f"only TensorFlow has the {plan} plan"
         return plan, f"use_plan({plan!r}) is in force"
-    if layer.unroll:
-        return "reference", "unroll=True: Keras unrolls the cell's steps"
-    return "fused", PLANS["fused"]
+    if loops.FUSED is None:
+        return "reference", f"the backend is {keras.backend.backend()}"
+    return "fused", PLANS["fused"] + ("; unroll=True has no effect" if layer.unroll else "")
 
 
 def explain(layer: keras.Layer) -> str:

@@ -44,7 +44,7 @@ class ProjectedLSTMCell(PackedCell):
     Args:
         units: size of the cell state C.
         size: size of the hidden state H, which is the output.
-        **options: those of `PackedCell`, except `recurrent_dropout`.
+        **options: those of `PackedCell`, except `recurrent_dropout` and `weight_drop`.
     """
 
     blocks = (4,)
@@ -53,8 +53,9 @@ class ProjectedLSTMCell(PackedCell):
 
     @positional_as_in_keras
     def __init__(self, units, *, size, **options):
-        if options.get("recurrent_dropout"):
-            raise ValueError("ProjectedLSTM has no `recurrent_dropout`: leave it out.")
+        for name in ("recurrent_dropout", "weight_drop"):
+            if options.get(name):
+                raise ValueError(f"ProjectedLSTM has no `{name}`: leave it out.")
         super().__init__(units, **options)
         if not 0 < size < self.units:
             raise ValueError(f"`size` must be from 1 to units - 1 = {self.units - 1}, got {size}.")

@@ -110,7 +110,7 @@ class Recurrence:
         if not tf.executing_eagerly() and forwardprop_util.pack_tangents(arguments).tangents:
             raise NotImplementedError(
                 "ForwardAccumulator inside a tf.function ignores custom gradients; open it outside "
-                "the function, or make the layer with unroll=True."
+                "the function, or call a layer with unroll=True in use_plan('reference')."
             )
         results = run(*arguments)
         return (results[0], results[1:]) if sequences else (None, results)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnn_keras.layers.arguments import positional_as_in_keras
 from rnn_keras.layers.layer import RecurrentLayer
 from rnn_keras.layers.packed import PackedCell
 
@@ -49,6 +50,12 @@ class SLSTMCell(PackedCell):
     blocks = (4,)
     state_names = ("H", "C", "N", "M")
     candidate_names = ("Z",)
+
+    @positional_as_in_keras
+    def __init__(self, units, *, zoneout=0.0, **options):
+        if zoneout:
+            raise ValueError("SLSTM has no `zoneout`, as its states belong together: leave it out.")
+        super().__init__(units, **options)
 
     def step(self, x, state, weights, affine):
         """`slstm_step` with this cell's activation."""

@@ -91,6 +91,8 @@ TO_KERAS = {
         lambda: DeepRNN([Bidirectional(GRU(3))], return_state=True, name="both"),
         "`both` .DeepRNN. .*states",
     ),
+    "zoneout": (lambda: GRU(3, zoneout=0.5, name="mine"), "`mine` .GRU. .*zoneout"),
+    "weight_drop": (lambda: GRU(3, weight_drop=0.5, name="mine"), "`mine` .GRU. .*weight_drop"),
     "subclassed_model": (
         lambda: Reader(LSTM(3, name="inside"), name="reader"),
         "`reader` .Reader. .*LSTM, `inside`",

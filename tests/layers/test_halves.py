@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnn_keras.layers import Bidirectional, halves
+from rnn_keras.layers import Bidirectional, halves, loops
 from tests.layers.cases import ALL, GRU, VANILLA, VARIANTS, normal, parametrise, randomise
 
 TIME, INPUTS, UNITS = 4, 2, 3
@@ -23,7 +23,7 @@ def runs(monkeypatch):
         batches.append(arguments[0].shape[0])
         return run(function, arguments)
 
-    monkeypatch.setattr(halves, "run_split", recording)
+    monkeypatch.setattr(loops, "run_split", recording)
     return batches
 
 

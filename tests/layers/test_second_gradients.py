@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnn_keras.layers import LSTM, Bidirectional, DeepRNN, VanillaRNN, halves, use_plan
+from rnn_keras.layers import LSTM, Bidirectional, DeepRNN, VanillaRNN, halves, loops, use_plan
 from tests.layers.cases import ALL, normal, parametrise, randomise
 
 BATCH, TIME, INPUTS, UNITS = 3, 4, 2, 3
@@ -112,7 +112,7 @@ def test_gradient_penalty_in_two_halves(monkeypatch):
     monkeypatch.setattr(halves, "WORTHWHILE", 0)
     monkeypatch.setattr(halves, "_cores", lambda: 2)
     split, run = [], halves.run_split
-    monkeypatch.setattr(halves, "run_split", lambda *a: split.append(a) or run(*a))
+    monkeypatch.setattr(loops, "run_split", lambda *a: split.append(a) or run(*a))
     assert_equals_the_reference(penalty(layer_of(ALL[-1], return_sequences=True)), tf.function)
     assert split
 

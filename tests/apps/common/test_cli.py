@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from apps.common.cli import command, command_line, parse
 from apps.common.config import TrainingConfig, named
+from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
 from apps.common.run import Run
 
@@ -109,6 +110,12 @@ def test_unknown_presets_and_bad_values_are_input_errors():
         parsed("huge")
     with pytest.raises(InputError, match="--batch-size must be a positive integer, got 0"):
         parsed("tiny --batch-size 0")
+
+
+def test_another_backend_is_an_input_error(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(InputError, match="set KERAS_BACKEND=tensorflow, not jax"):
+        import_tensorflow()
 
 
 def test_help_shows_presets_fields_and_resume(capsys):
