@@ -37,6 +37,15 @@ DEMOS = {
         "generate",
         ("The ", "--length", "200", "--temperature", "0.5", "--seed", "1"),
     ),
+    "ner": Demo(
+        "finds names in a text",
+        (),
+        "tag",
+        (
+            "Clara Olmarburg flew from New Halfar to Jorkal on Monday.",
+            "Shares of Jorkal jumped 7 percent in Olmarville.",
+        ),
+    ),
     "sentiment": Demo(
         "classifies reviews as positive or negative",
         ("--epochs", "12"),

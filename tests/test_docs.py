@@ -23,7 +23,7 @@ DOCUMENTS = sorted(
     + [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("saved_models/*.md")]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-APPS = ("char_lm", "sentiment", "stock", "translation")
+APPS = ("char_lm", "ner", "sentiment", "stock", "translation")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 

@@ -64,6 +64,11 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def escape_markdown(text: str) -> str:
+    """A text with Markdown's special characters escaped."""
+    return "".join("\\" + c if c in "\\`*_{}[]<>#" else c for c in text)
+
+
 def _cell(value: Any) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return " ".join(text.split()).replace("|", "\\|")

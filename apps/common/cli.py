@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import tyro
 
@@ -28,6 +28,9 @@ RunArgument = Annotated[
     ),
 ]
 """The argument of every command about a run that exists; `Run.open` takes it."""
+
+Color = Literal["auto", "always", "never"]
+"""The flag `--color` of a command: auto shows colours on a terminal."""
 
 
 def parse(
@@ -140,6 +143,12 @@ def command(main: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(130)
 
     return wrapper
+
+
+def shows_color(color: Color) -> bool:
+    """Whether to print colours; NO_COLOR switches them off for `auto`."""
+    is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return color == "always" or (color == "auto" and is_terminal)
 
 
 class _ResumeParser(argparse.ArgumentParser):

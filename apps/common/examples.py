@@ -1,8 +1,11 @@
 """A few validation texts kept with the run, to verify exports on real text."""
 
+import numpy as np
+
 from apps.common.errors import InputError
 from apps.common.run import Run
 
+UNUSUAL = ["", "...", "\x00\x07 \u200b", "qzxv wkjq", "ＧＯＯＤ 😀 e\u0301"]
 FILE, COUNT = "examples.json", 12
 
 
@@ -23,3 +26,10 @@ def read_examples(run: Run) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"{run.path / FILE} is not a list of texts")
     return texts
+
+
+def text_examples(run: Run) -> list[dict[str, np.ndarray]]:
+    """The examples and some unusual texts, one by one and then all in one batch, as `text`."""
+    texts = read_examples(run) + UNUSUAL
+    batches = [*([text] for text in texts), texts]
+    return [{"text": np.array([text.encode() for text in batch])} for batch in batches]

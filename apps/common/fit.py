@@ -134,6 +134,22 @@ def fit(
     return rows
 
 
+class Score(keras.callbacks.Callback):
+    """Adds a score of the model to the metrics of an epoch, such as one that may select the best.
+
+    Args:
+        name: name of the metric.
+        score: gives it for a model.
+    """
+
+    def __init__(self, name: str, score: Callable[[keras.Model], float]):
+        super().__init__()
+        self._name, self._score = name, score
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs[self._name] = self._score(self.model)
+
+
 class NotFiniteError(InputError):
     """The training diverged."""
 

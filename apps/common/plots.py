@@ -84,14 +84,29 @@ def plot_by_length(path: Path, rows: Sequence[Mapping], count: str, what: str, s
         what: name of one text, such as `review`.
         score: the label of the score.
     """
+    label = f"words in the {what}"
+    plot_by_group(path, rows, "words", count, f"{score} by length of the {what}", label, score)
+
+
+def plot_by_group(
+    path: Path, rows: Sequence[Mapping], group: str, count: str, title: str, label: str, score: str
+) -> None:
+    """Draw a score of each model over groups in their order.
+
+    Args:
+        path: the PNG file.
+        rows: one per group: its name, its size, and the score by model.
+        group, count: the keys of its name and its size.
+        title, label, score: the title, and the labels of the groups and of the score.
+    """
     figure = new_figure(6.5, 4.5)
     axes = figure.subplots()
-    models = [name for name in rows[0] if name not in ("words", count)]
+    models = [name for name in rows[0] if name not in (group, count)]
     for name, marker in zip(models, MARKERS):
         axes.plot([row[name] for row in rows], f"{marker}-", label=name)
-    axes.set_xticks(range(len(rows)), [f"{row['words']}\nn = {row[count]:,}" for row in rows])
-    axes.set_title(f"{score} by length of the {what}", fontsize=11)
-    axes.set(xlabel=f"words in the {what} (n: {count})", ylabel=score)
+    axes.set_xticks(range(len(rows)), [f"{row[group]}\nn = {row[count]:,}" for row in rows])
+    axes.set_title(title, fontsize=11)
+    axes.set(xlabel=f"{label} (n: {count})", ylabel=score)
     axes.grid(alpha=0.3)
     legend_below(figure, axes, 1)
     save_figure(figure, path)

@@ -1,1 +1,1 @@
-"""A web page to try trained runs of the four applications."""
+"""A web page to try trained runs of the applications."""

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         PlaygroundOptions,
         args=argv,
         prog="python -m apps.playground",
-        description="Try the trained runs of all four applications in the browser.",
+        description="Try the trained runs of all applications in the browser.",
     )
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     import_tensorflow()

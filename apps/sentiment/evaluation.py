@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from scipy.special import expit
 
-from apps.common.card import markdown_table
+from apps.common.card import escape_markdown, markdown_table
 from apps.common.history import best_row, read_history
 from apps.common.plots import plot_by_length
 from apps.common.tokenized import TokenizedData
@@ -124,8 +124,8 @@ def _worst(test: Reviews, probability: np.ndarray) -> list[dict]:
 
 
 def _shorten(text: str) -> str:
-    """The beginning and the end, with Markdown's special characters escaped."""
+    """The beginning and the end, escaped for Markdown."""
     text = " ".join(text.replace("<br />", " ").split())
     if len(text) > SHOWN:
         text = f"{text[: SHOWN // 2]} ... {text[-SHOWN // 2 :]}"
-    return "".join("\\" + c if c in "\\`*_{}[]<>#" else c for c in text)
+    return escape_markdown(text)

@@ -3,50 +3,27 @@
 It reads only the files of `apps.sentiment.export` and the run's `config.json`.
 """
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
+from typing import Annotated
 
 from apps.common.bounds import at_least
-from apps.common.cli import RunArgument, command
-from apps.common.config import Checked
+from apps.common.cli import shows_color
 from apps.common.errors import InputError
-from apps.common.exported import Source
 from apps.common.run import Run
 from apps.common.sources import argument_texts
+from apps.common.text_options import TextOptions, text_command
 
 BARS = 20  # of the plot
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(Checked):
-    """The command line.
-
-    Raises:
-        InputError: no text, or a value out of range; the message names the flag.
-    """
-
-    run: RunArgument
-
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TEXT ...")] = ()
-    """The texts."""
-
-    file: Path | None = None
-    """A file with a text per line (UTF-8, also .gz or .xz), in addition to these texts."""
-
-    source: Source = "saved_model"
-    """Exported file to run."""
+class PredictOptions(TextOptions):
+    """The command line."""
 
     words: Annotated[int, at_least(0)] = 6
     """Number of words to show with their effects, the largest first; 0 shows none and is faster."""
-
-    color: Literal["auto", "always", "never"] = "auto"
-    """Whether to show the text with green and red words; auto does so on a terminal."""
 
     plot: Path | None = None
     """A PNG file to draw the words of the first text to."""
@@ -54,10 +31,6 @@ class PredictOptions(Checked):
     def __post_init__(self):
         """Check the values."""
         super().__post_init__()
-        if not self.texts and self.file is None:
-            raise InputError(
-                "nothing to classify: give one or more texts in quotes, or --file FILE"
-            )
         if self.plot is not None and (self.plot.suffix.lower() != ".png" or not self.words):
             raise InputError("--plot needs a file name that ends in .png, and --words above 0")
 
@@ -77,9 +50,7 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
     classifier = run.load(options.source)
     from apps.sentiment import explain, plots
 
-    color = options.color == "always" or (
-        options.color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    )
+    color = shows_color(options.color)
     for i, text in enumerate(texts):
         reading = classifier.predict(text)
         parts = explain.occlusion(classifier, reading) if options.words else []
@@ -94,19 +65,13 @@ def predict(run: Run, options: PredictOptions) -> Iterator[str]:
                 raise InputError(f"cannot write {options.plot}: {error.strerror}") from error
 
 
-@command
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
-    options = tyro.cli(
-        PredictOptions,
-        args=argv,
-        prog="python -m apps.sentiment.predict",
-        description="Classify texts, and show the words with the largest effect.",
-    )
-    run = Run.open("sentiment", options.run, trained=False)
-    for paragraph in predict(run, options):
-        print(paragraph, flush=True)
-
+main = text_command(
+    "sentiment",
+    "predict",
+    PredictOptions,
+    predict,
+    "Classify texts, and show the words with the largest effect.",
+)
 
 if __name__ == "__main__":
     main()

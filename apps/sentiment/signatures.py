@@ -3,27 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from apps.common.errors import InputError
-from apps.common.examples import read_examples
+from apps.common.examples import read_examples, text_examples
 from apps.sentiment.graph import SentimentGraph
 from apps.sentiment.text import make_tokenizer
 from apps.task import Signatures, Trained
-
-UNUSUAL = ["", "...", "\x00\x07 \u200b", "qzxv wkjq", "ＧＯＯＤ 😀 e\u0301"]
 
 
 def signatures(trained: Trained) -> Signatures:
     """Text to probability in the SavedModel; ids in the LiteRT file, with the vocabulary.
 
-    Both are compared with the Keras model on the validation reviews in `examples.json` and on
-    `UNUSUAL` texts.
+    Both are compared with the Keras model on validation reviews and unusual texts: see
+    `text_examples`.
     """
     model, vocabulary = trained.model, trained.assets
     graph = SentimentGraph(model, make_tokenizer(vocabulary, trained.config))
-    texts = read_examples(trained.run)
-    examples = _examples(graph, texts)
+    examples = _examples(graph, text_examples(trained.run))
     return Signatures(
         saved_model={
             "functions": graph.functions,
@@ -37,7 +32,7 @@ def signatures(trained: Trained) -> Signatures:
             "vocabulary": vocabulary,
             "examples": {"score": examples["score"]},
         },
-        facts={"reviews": len(texts)},
+        facts={"reviews": len(read_examples(trained.run))},
         lengths=[trained.config.train_length],
     )
 
@@ -52,9 +47,7 @@ def micro(trained: Trained) -> Mapping[str, Any]:
     raise InputError(f"the classifier reads a review {parts}, so it has no step for single words")
 
 
-def _examples(graph: SentimentGraph, texts: list[str]) -> dict[str, list[dict]]:
-    """All texts one by one, then all in one batch, as inputs of each signature."""
-    batches = [[text] for text in texts + UNUSUAL] + [texts + UNUSUAL]
-    as_text = [{"text": np.array([text.encode() for text in batch])} for batch in batches]
+def _examples(graph: SentimentGraph, as_text: list[dict]) -> dict[str, list[dict]]:
+    """The texts as inputs of each signature."""
     ids = [{"ids": graph.tokenize(example["text"])["ids"].numpy()} for example in as_text]
     return {"classify": as_text, "tokenize": as_text, "score": ids}

@@ -2,6 +2,7 @@
 
 from rnn_keras.layers.bidirectional import Bidirectional
 from rnn_keras.layers.cell import TextbookCell
+from rnn_keras.layers.characters import CharacterCNN
 from rnn_keras.layers.crf import CRF, Constraints, crf_constraints, crf_loss, marginals, viterbi
 from rnn_keras.layers.deep import DeepRNN
 from rnn_keras.layers.gates import record_gates
@@ -40,6 +41,7 @@ __all__ = [
     "MGU",
     "SLSTM",
     "Bidirectional",
+    "CharacterCNN",
     "Constraints",
     "DeepRNN",
     "GRUCell",

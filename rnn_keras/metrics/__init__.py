@@ -1,6 +1,25 @@
-"""Metrics: perplexity and BLEU."""
+"""Metrics: perplexity, BLEU, and the F1 of entities."""
 
 from rnn_keras.metrics.bleu import CorpusBLEU, bleu, corpus_bleu
+from rnn_keras.metrics.entities import (
+    SCHEMES,
+    Entity,
+    EntityScores,
+    entity_scores,
+    find_entities,
+    write_tags,
+)
 from rnn_keras.metrics.perplexity import Perplexity
 
-__all__ = ["CorpusBLEU", "Perplexity", "bleu", "corpus_bleu"]
+__all__ = [
+    "SCHEMES",
+    "CorpusBLEU",
+    "Entity",
+    "EntityScores",
+    "Perplexity",
+    "bleu",
+    "corpus_bleu",
+    "entity_scores",
+    "find_entities",
+    "write_tags",
+]

@@ -8,18 +8,28 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.text.matches import find_matches as find_matches
+    from rnn_keras.text.matches import find_words as find_words
     from rnn_keras.text.nfc import normalize_nfc as normalize_nfc
+    from rnn_keras.text.tagger import TextEntity as TextEntity
+    from rnn_keras.text.tagger import TextTagger as TextTagger
     from rnn_keras.text.tokenizer import Tokenizer as Tokenizer
     from rnn_keras.text.vocabulary import UNKNOWN as UNKNOWN
     from rnn_keras.text.vocabulary import Vocabulary as Vocabulary
+    from rnn_keras.text.word_lookup import WordLookup as WordLookup
     from rnn_keras.text.word_pieces import learn_word_pieces as learn_word_pieces
     from rnn_keras.text.word_splitter import WordSplitter as WordSplitter
 
 _MODULES = {
+    "TextEntity": "tagger",
+    "TextTagger": "tagger",
     "Tokenizer": "tokenizer",
     "UNKNOWN": "vocabulary",
     "Vocabulary": "vocabulary",
+    "WordLookup": "word_lookup",
     "WordSplitter": "word_splitter",
+    "find_matches": "matches",
+    "find_words": "matches",
     "learn_word_pieces": "word_pieces",
     "normalize_nfc": "nfc",
 }

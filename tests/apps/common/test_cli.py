@@ -201,6 +201,7 @@ def test_a_command_returns_and_does_not_hide_defects():
 COMMANDS = {
     "char_lm": "evaluate, export, generate, train",
     "common": "cli",
+    "ner": "evaluate, export, tag, train",
     "sentiment": "evaluate, export, predict, train",
     "stock": "evaluate, export, forecast, train",
     "translation": "evaluate, export, train, translate",

@@ -8,8 +8,14 @@ from pathlib import Path
 
 from apps.char_lm import model as char_lm
 from apps.char_lm.config import CharLMConfig
+from apps.common.examples import write_examples
 from apps.common.run import Run
+from apps.common.tagged import Sentence
 from apps.common.tokenized import learn_vocabulary
+from apps.ner import model as ner
+from apps.ner.config import NERConfig
+from apps.ner.signatures import signatures
+from apps.ner.text import learn_assets
 from apps.sentiment import model as sentiment
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.graph import SentimentGraph
@@ -17,12 +23,14 @@ from apps.sentiment.text import SPECIALS, WORDS, make_tokenizer
 from apps.stock import data
 from apps.stock import model as stock
 from apps.stock.config import StockConfig
+from apps.task import Trained
 from apps.translation import model as translation
 from apps.translation import text as translation_text
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
 from rnn_keras.export.exported import EXTRA, VOCABULARY
 from rnn_keras.export.tracing import save_traced
+from rnn_keras.metrics import Entity
 from rnn_keras.text import Vocabulary
 
 SMALL = {"units": 6, "batch_size": 2, "run": "small"}
@@ -30,7 +38,7 @@ SMALL = {"units": 6, "batch_size": 2, "run": "small"}
 
 def all_of(root: Path) -> None:
     """Make a run named `small` of each application in `root`."""
-    _char_lm(root), _sentiment(root), _translation(root), _stock(root)
+    _char_lm(root), _ner(root), _sentiment(root), _translation(root), _stock(root)
 
 
 def _char_lm(root):
@@ -41,6 +49,20 @@ def _char_lm(root):
     char_lm.build(config, len(vocabulary)).save(run.best)
     (run.saved_model / "1").mkdir(parents=True)
     (run.saved_model / "1" / "saved_model.pb").touch()  # that it is there is all that is asked
+
+
+def _ner(root):
+    config = NERConfig(embedding=5, filters=4, **SMALL)
+    sentences = [Sentence(("Ann", "met", "Bo"), (Entity(0, 1, "PER"), Entity(2, 3, "PER")))]
+    assets = learn_assets(config, sentences)
+    run = Run.create("ner", config, root=root)
+    for file, vocabulary in assets.files.items():
+        vocabulary.save(run.path / file)
+    write_examples(run, ["Ann met Bo"])
+    model = ner.build(config, assets)
+    model.save(run.best)
+    made = signatures(Trained(run, config, model, assets)).litert
+    _export(run, made["functions"], made["trackables"], assets.files)
 
 
 def _sentiment(root):

@@ -112,11 +112,25 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
     assert width > 800 and height > 300
 
 
+def test_entities_are_highlighted_with_transitions_and_gates(client):
+    text = "Ann met qzxv in Rome."
+    words, table = client.predict("small", text, api_name="/tag")
+    assert "".join(each["token"] for each in words) == text
+    marked = [each["token"] for each in words if each["class_or_confidence"]]
+    assert [row[0] for row in table["data"]] == marked
+    assert min(size(client.predict("small", api_name="/ner_transitions"))) > 200
+    width, height = size(client.predict("small", text, api_name="/ner_gates"))
+    assert width > 800 and height > 300
+
+
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     label, words, remark = client.predict("small", blank, api_name="/classify")
     assert (label, words, remark) == ({}, [], "")
     assert client.predict("small", blank, api_name="/sentiment_gates") is None
+    words, table = client.predict("small", blank, api_name="/tag")
+    assert words == [] and not any(map(any, table["data"]))
+    assert client.predict("small", blank, api_name="/ner_gates") is None
     text, unknown, beam, looked = client.predict("small", blank, 3, 1, api_name="/translate")
     assert (text, unknown, looked) == ("", "", None) and not any(map(any, beam["data"]))
     assert client.predict("small", blank, "", api_name="/translation_gates") is None

@@ -213,7 +213,7 @@ BAD = {
     "pretraining": (train, ["tiny", "--layers", "2", "--pretraining", "1"], "--pretraining must"),
     "no data": (train, ["tiny", "--data", "no/such.csv"], "no/such.csv not found"),
     "no run": (evaluate, ["nowhere"], "no run 'nowhere' of sentiment"),
-    "no text": (predict, ["whole"], "nothing to classify: give one or more texts"),
+    "no text": (predict, ["whole"], "no text: give one or more texts"),
     "no file": (predict, ["whole", "--file", "no.txt"], "no.txt not found"),
     "words": (predict, ["whole", "a", "--words", "-1"], "--words must be at least 0, got -1"),
     "plot": (predict, ["whole", "a", "--plot", "a.gif"], "ends in .png"),

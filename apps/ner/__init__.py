@@ -1,0 +1,1 @@
+"""Named entities: a bidirectional network over words and characters, and a CRF."""

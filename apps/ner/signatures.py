@@ -1,0 +1,39 @@
+"""The exported functions of the tagger."""
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.examples import text_examples
+from apps.task import Signatures, Trained
+from rnn_keras.layers import marginals, viterbi
+from rnn_keras.text import TextTagger, find_words
+
+
+def signatures(trained: Trained) -> Signatures:
+    """`tag` texts in the SavedModel, and `score` ids in both files, with the vocabularies.
+
+    Both are compared with the Keras model on validation sentences and on unusual texts.
+    """
+    model, (files, lookup, tags) = trained.model, trained.assets
+
+    def score(words, characters):
+        scores = model([words, characters], training=False)
+        best, _ = viterbi(scores)
+        probability = tf.reduce_sum(marginals(scores) * tf.one_hot(best, len(tags)), -1)
+        return {"tags": best, "probability": probability}
+
+    tagger = TextTagger(score, lookup, tags)
+    text = [tf.TensorSpec([None], tf.string, "text")]
+    ids = [tf.TensorSpec([None] * n, tf.int32, x) for n, x in ((2, "words"), (3, "characters"))]
+    functions = {
+        "tag": tf.function(tagger.tag, input_signature=text, autograph=False),
+        "score": tf.function(score, input_signature=ids, autograph=False),
+    }
+    texts = text_examples(trained.run)
+    inputs = (tagger.ids(find_words(tf.constant(each["text"]))[0]) for each in texts[::-3])
+    as_ids = [{"words": np.array(w), "characters": np.array(c)} for w, c in inputs]
+    part = {"functions": {"score": functions["score"]}, "examples": {"score": as_ids}}
+    whole = {"functions": functions, "examples": {"tag": texts, "score": as_ids}}
+    shared = {"trackables": [model, *lookup.tables], "vocabulary": files}
+    facts = {"sentences": len(texts) - 1}
+    return Signatures(saved_model=whole | shared, litert=part | shared, facts=facts, lengths=[32])
