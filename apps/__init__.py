@@ -1,1 +1,1 @@
-"""Four applications: each is trained, compared with baselines, exported and served."""
+"""Five applications: each is trained, compared with baselines, exported and served."""

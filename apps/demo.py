@@ -22,12 +22,14 @@ class Demo:
         flags: what cuts its training short.
         verb: the module of its command.
         arguments: of that command, after the run.
+        only_full: whether it is shown with `--full` only, unless it is named.
     """
 
     summary: str
     flags: tuple[str, ...]
     verb: str
     arguments: tuple[str, ...] = ()
+    only_full: bool = False
 
 
 DEMOS = {
@@ -45,6 +47,7 @@ DEMOS = {
             "Clara Olmarburg flew from New Halfar to Jorkal on Monday.",
             "Shares of Jorkal jumped 7 percent in Olmarville.",
         ),
+        only_full=True,
     ),
     "sentiment": Demo(
         "classifies reviews as positive or negative",
@@ -94,13 +97,15 @@ def main(argv: list[str] | None = None) -> None:
         InputError: there is no such application.
     """
     words = sys.argv[1:] if argv is None else argv
-    apps = [word for word in words if word != "--full"] or list(DEMOS)
+    full = "--full" in words
+    by_default = [app for app, demo in DEMOS.items() if full or not demo.only_full]
+    apps = [word for word in words if word != "--full"] or by_default
     for app in apps:
         if app not in DEMOS:
             raise InputError(f"no demo of {app!r}; choose from {', '.join(DEMOS)}")
     began = time.monotonic()
     for app in apps:
-        show(app, full="--full" in words)
+        show(app, full)
     print(f"\n{len(apps)} of {len(DEMOS)} demos in {time.monotonic() - began:.0f} s")
 
 
