@@ -25,7 +25,8 @@ def body(command):
 
 
 def test_there_is_a_request_for_each_application():
-    assert {name for name, _ in REQUESTS} == {"char_lm", "sentiment", "stock", "translation"}
+    apps = {"char_lm", "ner", "sentiment", "stock", "translation"}
+    assert {name for name, _ in REQUESTS} == apps
     for _, command in REQUESTS:
         parse_request(body(command))
 
