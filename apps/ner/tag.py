@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apps.common.cli import shows_color
+from apps.common.environment import import_tensorflow
 from apps.common.run import Run
 from apps.common.text_options import TextOptions, text_command
 
@@ -23,6 +24,7 @@ def tag(run: Run, options: TagOptions) -> Iterator[str]:
     Raises:
         InputError: the run is not exported, the export is damaged, or a file cannot be read.
     """
+    import_tensorflow()  # without its messages, before these modules import it
     from apps.common.marked_text import mark_entities
     from apps.common.tagged import argument_sentences
 
