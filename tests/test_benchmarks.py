@@ -119,6 +119,7 @@ def test_peak_memory_of_what_is_freed_again():
     assert 0.9 * size < peak < 1.5 * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bidirectional GRU", "DeepRNN 2xLSTM"])
 def test_a_row_of_layers(name, tmp_path, monkeypatch, capsys):
     row = layers.measure(name, "training", SHAPE, 0)
@@ -199,6 +200,7 @@ def test_losses_of_a_crf_that_are_compared_are_equal():
         ("translation", "gru", {"tokens": "word"}, ["ours", "Keras", "Keras, its default GRU"]),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_models_that_are_compared_are_equal(name, case, small, contenders):
     from benchmarks.cases import training
 

@@ -43,6 +43,7 @@ CSS = """
 .dark {--color-accent: var(--primary-400)}
 .dark .words .textfield {background: white}
 .dark .words .unlabeled {color: black}
+.words .label, .words .text {color: black !important}
 @media (max-width: 500px) {
   .picture .image-container {overflow-x: auto}
   .picture .image-container > button {width: 640px !important}

@@ -1,8 +1,11 @@
 """The time loop on JAX: `lax.scan`, with the gradient that `recurrence.py` describes."""
 
-import jax
-import jax.numpy as jnp
-from jax import lax
+from rnn_keras.extras import needs_extra
+
+with needs_extra("jax"):
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
 
 
 @jax.custom_vjp

@@ -78,6 +78,7 @@ def test_a_file_with_other_values(entry, words, old_file, monkeypatch, tmp_path_
         write_litert({"f": linear(other)}, [other], old_file)
 
 
+@pytest.mark.slow
 def test_what_is_chosen_with_rounded_weights_may_be_otherwise(tmp_path):
     W = tf.Variable(np.random.default_rng(0).normal(size=(32, 64)).astype("float32"))
     spec = tf.TensorSpec([None, 32], tf.float32, "x")

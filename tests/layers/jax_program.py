@@ -6,11 +6,14 @@ Reads the `.npz` file of `test_jax.py`, and prints the largest difference of eac
 import json
 import sys
 
-import jax
 import keras
 import numpy as np
 
 from rnn_keras import layers, use_plan
+from rnn_keras.extras import needs_extra
+
+with needs_extra("jax"):
+    import jax
 
 UNITS = 5
 

@@ -121,6 +121,7 @@ def test_symbolic_shapes_and_keras_file_round_trip(sequences, state, tmp_path):
         assert symbol.shape[-1] == a.shape[-1] and len(symbol.shape) == len(a.shape)
 
 
+@pytest.mark.slow
 def test_depth_8_learns():
     model = keras.Sequential([DeepRNN([GRU(8) for _ in range(8)]), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)

@@ -275,7 +275,10 @@ def test_the_web_has_the_same_signatures_in_fixed_sizes(run, graph):
     np.testing.assert_allclose(score["nats_per_character"], keras_nats(graph, "the fox"), rtol=1e-5)
 
 
-@pytest.mark.parametrize("quantization, tolerance", [("none", 1e-4), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    "quantization, tolerance",
+    [pytest.param("none", 1e-4, marks=pytest.mark.slow), ("int8", 0.1)],
+)
 def test_a_microcontroller_reads_text_like_the_keras_model(run, graph, quantization, tolerance):
     pytest.importorskip("tflite_micro")
     export_command.main([str(run), "--target", "micro", "--quantization", quantization])
