@@ -44,7 +44,7 @@ def features(tokens: tuple[str, ...]) -> list[list[str]]:
     shapes = [_shape(token) for token in tokens]
     rows = []
     for i, token in enumerate(tokens):
-        row = [f"{name}{token[:n]}" for n in (2, 3, 4) for name in (f"prefix{n}=",)]
+        row = [f"prefix{n}={token[:n]}" for n in (2, 3, 4)]
         row += [f"suffix{n}={token[-n:]}" for n in (2, 3, 4)]
         for offset in range(-2, 3):
             if 0 <= i + offset < len(tokens):

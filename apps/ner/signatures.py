@@ -30,6 +30,7 @@ def signatures(trained: Trained) -> Signatures:
         "score": tf.function(score, input_signature=ids, autograph=False),
     }
     texts = text_examples(trained.run)
+    # The batch of all texts, which is last, and every third text alone.
     inputs = (tagger.ids(find_words(tf.constant(each["text"]))[0]) for each in texts[::-3])
     as_ids = [{"words": np.array(w), "characters": np.array(c)} for w, c in inputs]
     part = {"functions": {"score": functions["score"]}, "examples": {"score": as_ids}}

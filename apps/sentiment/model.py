@@ -5,11 +5,10 @@ from dataclasses import replace
 import keras
 from keras import ops
 
-from apps.common.errors import InputError
 from apps.common.ids import known_ids
 from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
-from apps.common.trained import load_best, load_vocabulary
+from apps.common.trained import load_in_float32, load_vocabulary
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.config import SentimentConfig
@@ -88,13 +87,6 @@ def _dropout(rate, noise_shape, dtype):
     return keras.layers.Dropout(rate, noise_shape=noise_shape, dtype=dtype)
 
 
-def in_float32(config: SentimentConfig, trained: keras.Model, vocab_size: int) -> AdversarialModel:
-    """A copy of `trained` that computes in float32, for scoring and export."""
-    model = build(config, vocab_size, "float32")
-    model.set_weights([variable.numpy() for variable in trained.weights])
-    return model
-
-
 def load_network(run: Run) -> Trained:
     """The trained network of a run, in float32, with its vocabulary as `assets`.
 
@@ -102,12 +94,8 @@ def load_network(run: Run) -> Trained:
         InputError: a file is damaged, or they do not fit together.
     """
     config, vocabulary = run.read_config(SentimentConfig), load_vocabulary(run)
-    best = load_best(run)
-    try:
-        return Trained(run, config, in_float32(config, best, len(vocabulary)), vocabulary)
-    except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"cannot read {run.best}: {reason}") from error
+    network = load_in_float32(run, lambda: build(config, len(vocabulary), "float32"))
+    return Trained(run, config, network, vocabulary)
 
 
 def load(run: Run) -> Trained:

@@ -63,7 +63,7 @@ def beam_search(
     """
     if not 1 <= nbest <= beam_width:
         raise ValueError(f"`nbest` must be from 1 to `beam_width`, got {nbest} of {beam_width}.")
-    max_length, alpha = check_limits(max_length, alpha)
+    max_length, alpha, length = check_limits(max_length, alpha, padded_length)
     end_id = tf.cast(end_id, tf.int32)
     batch = tf.shape(tokens)[0]
     first_row = beam_width * tf.expand_dims(tf.range(batch), 1)
@@ -93,7 +93,6 @@ def beam_search(
 
     width = [batch, beam_width]
     hypothesis = tf.broadcast_to(tf.range(beam_width), width)
-    length = tf.reduce_max(max_length) if padded_length is None else padded_length
     beam = (
         tf.broadcast_to(tf.expand_dims(tf.cast(tokens, tf.int32), 1), width),
         tf.nest.map_structure(lambda x: tf.repeat(x, beam_width, axis=0), state),

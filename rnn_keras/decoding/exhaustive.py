@@ -50,7 +50,7 @@ def exhaustive_search(
         ValueError: the tree is too large, a value is out of range, or the logits have no static
             vocabulary size.
     """
-    _, alpha = check_limits(max_length, alpha)
+    _, alpha, _ = check_limits(max_length, alpha)
     batch = tf.shape(tokens)[0]
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
     log_p = tf.zeros_like(token, tf.float32)

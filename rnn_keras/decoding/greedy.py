@@ -37,8 +37,8 @@ def greedy_search(
         max_length: the longest sequence, int32, scalar or `(batch,)`, the end token counted.
         end_id: the id that ends a sequence, such as that of `<eos>`, int32 scalar.
         alpha: the α of the score, which does not affect the choice; scalar or `(batch,)`.
-        padded_length: the length of the returned tokens, an int of at least the largest
-            `max_length`, so that the sizes of a graph do not depend on values; None takes that one.
+        padded_length: the length of the returned tokens, an int that also limits `max_length`, so
+            that the sizes of a graph do not depend on values; None takes the largest `max_length`.
 
     Returns:
         `Hypotheses`, one of each row.
@@ -46,10 +46,9 @@ def greedy_search(
     Raises:
         ValueError: a value is out of range, or the logits have no static vocabulary size.
     """
-    max_length, alpha = check_limits(max_length, alpha)
+    max_length, alpha, length = check_limits(max_length, alpha, padded_length)
     end_id = tf.cast(end_id, tf.int32)
     token = tf.expand_dims(tf.cast(tokens, tf.int32), 1)
-    length = tf.reduce_max(max_length) if padded_length is None else padded_length
     sequence = tf.fill([tf.shape(token)[0], 1, length], end_id)
     state = tf.nest.map_structure(tf.convert_to_tensor, state)
 

@@ -61,19 +61,28 @@ def penalized_score(
     return log_p / tf.pow(tf.cast(length, tf.float32), alpha)
 
 
-def check_limits(max_length, alpha):
-    """The limits of a search as columns: `(batch or 1, 1)` int32 and float32.
+def check_limits(max_length, alpha, padded_length=None):
+    """The limits of a search, and the length of its sequences.
+
+    Returns:
+        `(max_length, alpha, length)`: columns `(batch or 1, 1)` int32 and float32, and
+        `padded_length`, which limits `max_length`; if it is None, the largest `max_length`.
 
     Raises:
-        ValueError: a maximum length below 1 or a negative α, where the value is known.
+        ValueError: a length below 1 or a negative α, where the value is known.
     """
     max_length, alpha = column(max_length, tf.int32), column(alpha, tf.float32)
+    length = padded_length
+    if length is None:
+        length = tf.reduce_max(max_length)
+    else:
+        max_length = tf.minimum(max_length, length)
     lengths, alphas = tf.get_static_value(max_length), tf.get_static_value(alpha)
     if lengths is not None and not (lengths >= 1).all():
         raise ValueError(f"`max_length` must be at least 1, got {lengths.min()}.")
     if alphas is not None and not (alphas >= 0).all():
         raise ValueError(f"`alpha` must be 0 or more, got {alphas.min()}.")
-    return max_length, alpha
+    return max_length, alpha, length
 
 
 def column(value, dtype):

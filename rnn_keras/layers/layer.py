@@ -130,13 +130,17 @@ class RecurrentLayer(keras.layers.RNN):
         run = functools.partial(self._run, plan, training, weights)
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
+        zoneout = self.cell.zoneout_masks(sequences, training)
         mask = _boolean_mask(mask, sequences)
-        arguments = (sequences, list(initial_state), mask, drops, recurrent_drops)
+        arguments = (sequences, list(initial_state), mask, drops, recurrent_drops, zoneout)
         if plan == "fused" and loops.should_split(sequences, weights):
             return loops.run_split(run, arguments)
         return run(*arguments)
 
-    def _run(self, plan, training, weights, sequences, initial_state, mask, drops, recurrent_drops):
+    def _run(
+        self, plan, training, weights,
+        sequences, initial_state, mask, drops, recurrent_drops, zoneout,
+    ):  # fmt: skip
         X = ops.transpose(sequences, (1, 0, 2))
         if self.go_backwards:
             X = ops.flip(X, axis=0)
@@ -146,7 +150,7 @@ class RecurrentLayer(keras.layers.RNN):
         if recurrent_drops is not None:
             pieces, counts = split_by_gate(weights, self.cell.units)
             weights = (*pieces, *recurrent_drops)
-        zoneout = self.cell.zoneout_masks(X, training)
+        zoneout = [ops.transpose(D, (1, 0, 2)) for D in zoneout]
         recurrence = self._recurrence(counts, bool(zoneout))
         arguments = ((*x, *zoneout), state, weights, mask)
         if plan in loops.EXPORTABLE:

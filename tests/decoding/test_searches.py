@@ -80,6 +80,8 @@ def test_a_padded_length_fixes_the_sizes_and_changes_nothing_else(search):
     np.testing.assert_array_equal(padded.tokens[:, :, 3:], END)
     np.testing.assert_array_equal(padded.lengths, found.lengths)
     np.testing.assert_array_equal(padded.scores, found.scores)
+    for one, other in zip(table.search(search, 4, padded_length=2), table.search(search, 2)):
+        np.testing.assert_array_equal(one, other)
 
 
 def textbook_example(tokens, state):

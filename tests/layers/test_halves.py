@@ -62,6 +62,7 @@ DROPOUTS = {
     "mask_per_gate": {"dropout": 0.5, "implementation": 1},
     "one_mask": {"dropout": 0.5, "implementation": 2},
     "recurrent": {"recurrent_dropout": 0.5},
+    "zoneout": {"zoneout": 0.3},
 }
 
 
