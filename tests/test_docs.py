@@ -24,6 +24,7 @@ DOCUMENTS = sorted(
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 APPS = ("char_lm", "ner", "sentiment", "stock", "translation")
+SLOW = ("docs/export.md", "docs/layers.md")  # documents whose examples take long
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 
@@ -32,7 +33,13 @@ def read(document):
     return document.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(path, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for path, name in zip(DOCUMENTS, NAMES)
+    ],
+)
 def test_python_runs(document, tmp_path, monkeypatch):
     """The blocks of a document run one after the other, as a reader would run them."""
     monkeypatch.chdir(tmp_path)

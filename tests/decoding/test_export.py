@@ -103,6 +103,7 @@ def test_litert_with_builtins_only(decoder, functions, examples, tmp_path):
     assert last["lengths"].tolist() == [[1, 1, 1, 0]] * 2
 
 
+@pytest.mark.slow
 def test_saved_model(decoder, functions, examples, tmp_path):
     """`write_saved_model` compares in a fresh process, and refuses what is not core TensorFlow."""
     report = write_saved_model(functions, [decoder], tmp_path / "saved", examples=examples)

@@ -50,6 +50,7 @@ def test_check_keeps_nothing(saved, tmp_path, capsys, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_examples_of_the_users_own(tmp_path, capsys):
     """For a model that random ones are too short for, with causal attention of both kinds."""
     L = keras.layers

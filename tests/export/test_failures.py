@@ -149,6 +149,7 @@ def test_functions_that_are_none(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_saved_model_with_other_values(old_version):
     """What Python computes while tracing is frozen; the model goes on."""
     counter = count()

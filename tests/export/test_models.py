@@ -13,15 +13,7 @@ SHAPES = ((1, 5), (3, 5), (3, 9))
 PIECES = (1, 3, None)  # time steps that `step` is given at a time; None: all that are left
 WEIGHTS = {"none": "FLOAT32", "dynamic": "INT8", "float16": "FLOAT16"}
 
-# The other products are in the slow suite; full int8 has a test of its own (test_runtimes.py).
-QUICK = {("gru", "none")}
-
-
-def products():
-    for kind in cases.KINDS:
-        for quantization in WEIGHTS:
-            marks = [] if (kind, quantization) in QUICK else [pytest.mark.slow]
-            yield pytest.param(kind, quantization, marks=marks)
+# Full int8 has a test of its own (test_runtimes.py).
 
 
 def streamed(model, name, x):
@@ -42,7 +34,9 @@ def streamed(model, name, x):
     return np.concatenate(outputs, axis=1) if outputs[0].ndim == 3 else outputs[-1]
 
 
-@pytest.mark.parametrize("kind, quantization", list(products()))
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", WEIGHTS)
+@pytest.mark.parametrize("kind", cases.KINDS)
 def test_every_form_of_a_layer(kind, quantization, tmp_path):
     """One conversion for all forms, because each takes a process of its own."""
     exports = {

@@ -113,6 +113,7 @@ def test_beside_the_file_is_what_it_takes_and_gives(file):
     assert LiteRTModel(file).vocabulary() == VOCABULARY
 
 
+@pytest.mark.slow
 def test_full_int8_is_judged_by_its_examples(model, tmp_path):
     examples = {"serving_default": [{"ids": random_ids(2, n)} for n in (4, 9, 20)]}
     options = {"examples": examples, "signatures": ("serving_default", "step")}

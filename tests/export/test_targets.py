@@ -94,6 +94,7 @@ def test_the_web_has_fixed_sizes_and_no_booleans(tmp_path, chromium):
     np.testing.assert_allclose(found_4["H"], expected["H"][:, :4], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_keras_model_in_a_browser(tmp_path, chromium):
     model, file = masked_model(), tmp_path / "model.tflite"
     litert(model, file, signatures=("serving_default", "step"), target="web", times=[LENGTH])
@@ -106,6 +107,7 @@ def test_a_keras_model_in_a_browser(tmp_path, chromium):
     np.testing.assert_allclose(step["y"], model(x[:, -1:]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_javascript_of_the_documentation_runs(tmp_path, chromium):
     page = (PROJECT / "docs/export.md").read_text("utf-8")
     script = re.search(r"^```js\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
@@ -144,7 +146,9 @@ def exported(tmp_path_factory):
     return export
 
 
-@pytest.mark.parametrize("name", MICRO)
+@pytest.mark.parametrize(
+    "name", ["lstm", *(pytest.param(name, marks=pytest.mark.slow) for name in [*MICRO][1:])]
+)
 def test_micro_streams_like_the_model(exported, name):
     model, report, micro = exported(name)
     x = random_sequence(model)
@@ -154,7 +158,10 @@ def test_micro_streams_like_the_model(exported, name):
     runtime.Interpreter.from_file(report.file, arena_size=report.arena_bytes)
 
 
-@pytest.mark.parametrize("quantization, tolerance", [("int8", 0.1), ("int16", 0.01)])
+@pytest.mark.parametrize(
+    "quantization, tolerance",
+    [("int8", 0.1), pytest.param("int16", 0.01, marks=pytest.mark.slow)],
+)
 def test_micro_in_integers(exported, quantization, tolerance):
     """Inputs, outputs and states are integers, and no operation computes in floats."""
     model, report, micro = exported("lstm", quantization)
@@ -168,7 +175,7 @@ def test_micro_in_integers(exported, quantization, tolerance):
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
-@pytest.mark.parametrize("quantization", ["none", "int16"])
+@pytest.mark.parametrize("quantization", ["none", pytest.param("int16", marks=pytest.mark.slow)])
 def test_the_header_compiles_and_holds_the_model(exported, quantization):
     _, report, micro = exported("lstm", quantization)
     folder = report.file.parent

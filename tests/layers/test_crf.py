@@ -235,6 +235,7 @@ def test_litert_with_builtins_only(exported, tmp_path):
     assert "WHILE" in found and "CUSTOM" not in found
 
 
+@pytest.mark.slow
 def test_saved_model(exported, tmp_path):
     """`write_saved_model` compares in a process without this package, in core operations."""
     functions, layers, examples = exported

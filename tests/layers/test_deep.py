@@ -73,6 +73,7 @@ def test_stateful_carries_and_resets():
     assert_close(model(X[:, :1]), pieces[0])
 
 
+@pytest.mark.slow
 def test_backwards_is_forwards_over_the_reversed_sequence():
     """In one direction, and as the second one of `Bidirectional`; masks are reversed too."""
     forwards, backwards = mixed(), mixed(go_backwards=True)

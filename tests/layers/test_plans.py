@@ -26,7 +26,7 @@ MASK = np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], bool)
         pytest.param(True, id="backwards"),
     ],
 )
-@parametrise(ALL + VARIANTS + CELLS, quick=ALL + CELLS[:1])
+@parametrise(ALL + VARIANTS + CELLS, quick=ALL)
 def test_the_plans_agree(case, go_backwards):
     layer = case.layer(
         UNITS, return_sequences=True, return_state=True, go_backwards=go_backwards, dtype="float64"
@@ -46,7 +46,9 @@ def test_the_plans_agree(case, go_backwards):
                 np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
 
 
-@parametrise([case for case in ALL + CELLS if case.name not in WITHOUT_RECURRENT_DROPOUT])
+@parametrise(
+    [case for case in ALL + CELLS if case.name not in WITHOUT_RECURRENT_DROPOUT], quick=ALL
+)
 def test_recurrent_dropout_in_the_fast_loop(case):
     """The masks are those of Keras's loop, and so are values and gradients."""
     found = []
@@ -61,7 +63,7 @@ def test_recurrent_dropout_in_the_fast_loop(case):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=ALL[-1:])
 def test_weight_drop(case):
     """One mask for the batch, the same in both loops; without it in inference."""
     found, options = [], {"return_sequences": True, "seed": 3, "dtype": "float64"}

@@ -93,15 +93,15 @@ def layer_of(case, **options):
     return randomise(case.layer(UNITS, dtype="float64", **options), INPUTS)
 
 
-@pytest.mark.parametrize(
-    "case, mode", list(zip(ALL, [*MODES, "graph"])), ids=lambda value: getattr(value, "name", value)
-)
+@pytest.mark.parametrize("mode", ["eager", "graph", pytest.param("xla", marks=pytest.mark.slow)])
+@parametrise(ALL, quick=ALL[1:2])
 def test_gradient_penalty(case, mode):
     layer = layer_of(case, return_sequences=True, return_state=True)
     assert_equals_the_reference(penalty(layer), MODES[mode])
 
 
-@pytest.mark.parametrize("training", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [True, False])
 def test_gradient_penalty_of_stacks_and_both_directions(training):
     options = {"dtype": "float64", "return_sequences": True}
     stack = DeepRNN([LSTM(UNITS), Bidirectional(VanillaRNN(UNITS))], **options)
@@ -118,7 +118,8 @@ def test_gradient_penalty_in_two_halves(monkeypatch):
     assert split
 
 
-@parametrise([ALL[1], ALL[3]], quick=[ALL[3]])
+@pytest.mark.slow
+@parametrise([ALL[1], ALL[3]])
 def test_forward_mode(case):
     assert_equals_the_reference(forward(layer_of(case, return_state=True)))
 

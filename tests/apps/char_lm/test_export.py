@@ -261,6 +261,7 @@ def test_export_writes_its_report(run):
     assert not foreign_operations(run.saved_model / "1")
 
 
+@pytest.mark.slow
 def test_the_web_has_the_same_signatures_in_fixed_sizes(run, graph):
     before = (run.path / "export.json").read_text("utf-8")
     export_command.main([str(run), "--target", "web", "--time", "9"])
@@ -275,10 +276,8 @@ def test_the_web_has_the_same_signatures_in_fixed_sizes(run, graph):
     np.testing.assert_allclose(score["nats_per_character"], keras_nats(graph, "the fox"), rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "quantization, tolerance",
-    [pytest.param("none", 1e-4, marks=pytest.mark.slow), ("int8", 0.1)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization, tolerance", [("none", 1e-4), ("int8", 0.1)])
 def test_a_microcontroller_reads_text_like_the_keras_model(run, graph, quantization, tolerance):
     pytest.importorskip("tflite_micro")
     export_command.main([str(run), "--target", "micro", "--quantization", quantization])

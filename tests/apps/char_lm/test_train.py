@@ -176,6 +176,7 @@ train.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_an_epoch_is_one_line(runs):
     words = [*SMALL, "--data", str(runs / "text.txt"), "--run", "interrupted"]
     process = subprocess.run(

@@ -60,6 +60,7 @@ def event_steps(folder):
     return steps
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(create, capfd):
     whole = create("whole", CONFIG)
     model, history = train(whole, CONFIG)
@@ -167,6 +168,7 @@ class Scripted(keras.callbacks.Callback):
         self.calls.append("train end")
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_best_epoch_also_when_resumed(create):
     config = replace(CONFIG, epochs=6, patience=2, ema=None)
     figures = [3.0, 2.0, 2.0, 5.0, 1.0, 0.5]

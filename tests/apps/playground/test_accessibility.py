@@ -54,7 +54,8 @@ def url(tmp_path_factory):
         blocks.close()
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_each_tab_fits_a_phone_and_can_be_read(url, tmp_path, theme):
     with browser.Browser(tmp_path, (390, 844)) as tab:
         tab.open(f"{url}?__theme={theme}")

@@ -1,6 +1,7 @@
 """The classifier: what is passed over, pooling, adversarial steps, pretraining."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.tokenized import learn_vocabulary
+from apps.common.trained import load_in_float32
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.model import build, in_float32
+from apps.sentiment.model import build
 from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.pretraining import STEPS, WordModel, _rows
 from apps.sentiment.reviews import Reviews
@@ -127,7 +129,8 @@ def test_a_saved_model_comes_back_and_computes_in_float32(tmp_path):
     model.save(tmp_path / "a.keras")
     loaded = keras.saving.load_model(tmp_path / "a.keras", compile=False)
     assert isinstance(loaded, AdversarialModel)
-    exact = in_float32(SMALL, loaded, 9)
+    run = SimpleNamespace(best=tmp_path / "a.keras")
+    exact = load_in_float32(run, lambda: build(SMALL, 9, "float32"))
     assert exact.compute_dtype == "float32"
     np.testing.assert_allclose(logits(exact, [3, 4, 5]), half, rtol=2e-2)
 

@@ -90,6 +90,7 @@ def test_evaluate_again_gives_the_same_scores(run, capsys):
     assert f"accuracy {before['accuracy']:.2%}, 95 % interval" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_resumed_it_trains_on(run, runs, monkeypatch):
     copy = shutil.copytree(run, runs / "sentiment" / "longer")
     monkeypatch.setattr(runner, "export", lambda task, run: None)

@@ -250,6 +250,7 @@ def test_a_saved_model_is_the_same(name, tmp_path):
     np.testing.assert_allclose(loaded(window), made.trained(window), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_every_decoder_is_litert_builtins(tmp_path):
     """For one window and for several; the values are compared when it is written."""
     made = {

@@ -141,6 +141,7 @@ def test_what_cannot_be_told_is_chosen(tmp_path):
         read_table(str(tmp_path / "c.csv"), decimal=".")
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.sampled_from([",", ";", "tab", "|"]),

@@ -228,6 +228,7 @@ def test_the_exports_are_the_keras_model_on_real_windows(run):
         np.testing.assert_allclose(found, wanted[: len(few)], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_microcontroller_forecasts_from_one_row_after_the_other(run):
     pytest.importorskip("tflite_micro")
     export.main([str(run), "--target", "micro"])
