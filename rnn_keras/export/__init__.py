@@ -1,10 +1,10 @@
-"""Export of models to files that do not need this code: SavedModel and LiteRT (builtins only).
+"""Export of models to files that do not need this code: SavedModel, LiteRT (builtins only), ONNX.
 
-`saved_model` and `litert` take a Keras model. `write_saved_model` and `write_litert`, which they
-use, take named functions, the *signatures*: `tf.function`s with an `input_signature` of named
-`TensorSpec`s that return a dictionary of tensors. An export is written to a temporary place,
-compared with the functions themselves on examples, and only then replaces the old one. `load`
-opens both formats.
+`saved_model`, `litert` and `onnx` take a Keras model. `write_saved_model` and `write_litert`, which
+the first two use, take named functions, the *signatures*: `tf.function`s with an `input_signature`
+of named `TensorSpec`s that return a dictionary of tensors. An export is written to a temporary
+place, compared with the model on examples, and only then replaces the old one. `load` opens all
+formats.
 """
 
 import importlib
@@ -20,6 +20,9 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras.export.micro_model import MicroModel as MicroModel
     from rnn_keras.export.models import litert as litert
     from rnn_keras.export.models import saved_model as saved_model
+    from rnn_keras.export.onnx_file import ONNXReport as ONNXReport
+    from rnn_keras.export.onnx_file import onnx as onnx
+    from rnn_keras.export.onnx_model import ONNXModel as ONNXModel
     from rnn_keras.export.saved_model_folder import SavedModelReport as SavedModelReport
     from rnn_keras.export.saved_model_folder import write_saved_model as write_saved_model
     from rnn_keras.export.verify import ExportError as ExportError
@@ -30,11 +33,14 @@ _MODULES = {
     "LiteRTModel": "litert_model",
     "LiteRTReport": "litert_file",
     "MicroModel": "micro_model",
+    "ONNXModel": "onnx_model",
+    "ONNXReport": "onnx_file",
     "SavedModel": "loaded_saved_model",
     "SavedModelReport": "saved_model_folder",
     "Target": "litert_file",
     "litert": "models",
     "load": "exported",
+    "onnx": "onnx_file",
     "random_examples": "verify",
     "saved_model": "models",
     "write_litert": "litert_file",

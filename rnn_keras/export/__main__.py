@@ -1,4 +1,4 @@
-"""`python -m rnn_keras.export MODEL.keras`: a saved Keras model as SavedModel and LiteRT files."""
+"""`python -m rnn_keras.export MODEL.keras`: a saved Keras model as other files."""
 
 import argparse
 import importlib
@@ -25,6 +25,9 @@ def parse(argv=None):
         "--version", type=int, default=1, metavar="N", help="version of the SavedModel"
     )
     parser.add_argument("--litert", type=Path, metavar="FILE", help="write the LiteRT file FILE")
+    parser.add_argument(
+        "--onnx", type=Path, metavar="FILE", help="write the ONNX file FILE, with one signature"
+    )
     parser.add_argument(
         "--quantization",
         choices=("none", "dynamic", "float16", "int8", "int16"),
@@ -59,7 +62,10 @@ def parse(argv=None):
         help="time steps of a sequence for web; with several, a signature for each",
     )
     parser.add_argument(
-        "--vocabulary", type=Path, metavar="FILE", help="vocab.txt to put into the LiteRT file"
+        "--vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="vocab.txt to put into the LiteRT or ONNX file",
     )
     parser.add_argument(
         "--examples",
@@ -81,10 +87,15 @@ def parse(argv=None):
         help="export and compare without keeping files; both formats, unless one is named",
     )
     options = parser.parse_args(argv)
-    if not (options.saved_model or options.litert or options.check):
-        parser.error("nothing to write: give --saved-model DIR, --litert FILE, or --check")
-    if options.vocabulary and not (options.litert or options.check):
-        parser.error("--vocabulary goes into a LiteRT file: give --litert FILE")
+    files = options.litert or options.onnx
+    if not (options.saved_model or files or options.check):
+        parser.error(
+            "nothing to write: give --saved-model DIR, --litert FILE, --onnx FILE, or --check"
+        )
+    if options.vocabulary and not (files or options.check):
+        parser.error("--vocabulary goes into a file: give --litert FILE or --onnx FILE")
+    if options.onnx and len(options.signatures or [""]) > 1:
+        parser.error("an ONNX file holds one signature: give one with --signatures")
     return options
 
 
@@ -133,7 +144,8 @@ def run(options):
     from rnn_keras.text import Vocabulary
 
     examples = load_examples(options.examples) if options.examples else None
-    both = options.check and not (options.saved_model or options.litert)
+    vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
+    both = options.check and not (options.saved_model or options.litert or options.onnx)
     with tempfile.TemporaryDirectory() as folder:
         if options.saved_model or both:
             report = export.saved_model(
@@ -145,7 +157,6 @@ def run(options):
             )
             print_report("SavedModel" if options.check else report.directory, report)
         if options.litert or both:
-            vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
             report = export.litert(
                 model,
                 Path(folder, "model.tflite") if options.check else options.litert,
@@ -158,6 +169,15 @@ def run(options):
                 examples=examples,
             )
             print_report("LiteRT" if options.check else report.file, report)
+        if options.onnx:
+            report = export.onnx(
+                model,
+                Path(folder, "model.onnx") if options.check else options.onnx,
+                *(options.signatures or ["serving_default"]),
+                vocabulary,
+                examples=examples,
+            )
+            print_report("ONNX" if options.check else report.file, report)
 
 
 def print_report(what, report):

@@ -1,4 +1,4 @@
-"""Exported models as functions of NumPy arrays, in either format."""
+"""Exported models as functions of NumPy arrays, in any format."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rnn_keras.text import Vocabulary
 if TYPE_CHECKING:
     from rnn_keras.export.litert_model import LiteRTModel
     from rnn_keras.export.loaded_saved_model import SavedModel
+    from rnn_keras.export.onnx_model import ONNXModel
 
 Inputs = Mapping[str, tuple[tuple[int | None, ...], np.dtype]]
 """The shape and type of each input of a signature; an open dimension is None."""
@@ -24,7 +25,7 @@ EXTRA = "assets.extra"  # TensorFlow's folder in a SavedModel for files that it 
 
 
 class ExportedModel:
-    """The common interface of a SavedModel and a LiteRT file.
+    """The common interface of a SavedModel, a LiteRT file and an ONNX file.
 
     Attributes:
         path: the folder or the file.
@@ -86,19 +87,19 @@ def vocabularies(vocabulary):
     return {VOCABULARY: vocabulary}
 
 
-def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
+def load(path: str | os.PathLike) -> SavedModel | LiteRTModel | ONNXModel:
     """Opens an exported model.
 
     Args:
-        path: a `.tflite` file, a SavedModel, or a folder of versions as in TensorFlow Serving, of
-            which the highest is opened.
+        path: a `.tflite` or `.onnx` file, a SavedModel, or a folder of versions as in TensorFlow
+            Serving, of which the highest is opened.
 
     Returns:
-        A `LiteRTModel` or a `SavedModel`; both have `signatures`, `run` and `vocabulary`.
+        A `LiteRTModel`, `ONNXModel` or `SavedModel`; all have `signatures`, `run`, `vocabulary`.
 
     Raises:
         FileNotFoundError: there is no such file or folder, or no SavedModel in it.
-        ValueError: the file is not a LiteRT model.
+        ValueError: the file is not a LiteRT or ONNX model.
 
     Example:
         >>> from rnn_keras import export
@@ -106,6 +107,10 @@ def load(path: str | os.PathLike) -> SavedModel | LiteRTModel:
         >>> model.run("score", text=["Once upon"])["nats_per_character"]  # doctest: +SKIP
     """
     path = Path(path)
+    if path.is_file() and path.suffix == ".onnx":
+        from rnn_keras.export.onnx_model import ONNXModel
+
+        return ONNXModel(path)
     if path.is_file():
         from rnn_keras.export.litert_model import LiteRTModel
 

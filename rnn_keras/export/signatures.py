@@ -151,17 +151,17 @@ def named_outputs(model, inputs):
     """
     structured = keras.tree.pack_sequence_as(model.input, list(inputs))
     outputs = keras.tree.flatten(model(structured, training=False))
-    return dict(zip(_names(model.output), outputs))
+    return dict(zip(tensor_names(model.output), outputs))
 
 
 def _specs(model, inputs):
     return [
         tf.TensorSpec([None, *x.shape[1:]], x.dtype, name)
-        for x, name in zip(inputs, _names(model.input))
+        for x, name in zip(inputs, tensor_names(model.input))
     ]
 
 
-def _names(structure):
+def tensor_names(structure):
     """For each tensor its key in a dictionary, or the name of the layer that makes it."""
     names = []
     for path, tensor in keras.tree.flatten_with_path(structure):

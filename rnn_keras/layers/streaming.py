@@ -55,14 +55,15 @@ def carry(layer, initial_state, loop):
     stream = _stream.get()
     if stream is None:
         return loop(initial_state)
-    names = _names(layer.name, len(initial_state), stream.final)
+    names = state_names(layer.name, len(initial_state), stream.final)
     initial_state = [stream.given.get(n, state) for n, state in zip(names, initial_state)]
     last_output, outputs, states = loop(initial_state)
     stream.final.update(zip(names, states))
     return last_output, outputs, states
 
 
-def _names(layer, count, taken):
+def state_names(layer, count, taken):
+    """The names of the `count` states of a call of a layer; `taken` are those of other calls."""
     kinds = ["h", "c"] if count == 2 else ["h", *(f"s{i}" for i in range(1, count))]
     call, prefix = 1, layer
     while f"{prefix}_h" in taken:
