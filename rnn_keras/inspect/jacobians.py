@@ -1,6 +1,5 @@
 """Jacobians between the states of a layer: the product that vanishes or explodes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -94,74 +93,68 @@ def jacobian_bounds(model: keras.Layer, inputs: Any, step: int = -1) -> dict[str
     return bounds
 
 
-def pull_back(steps: Steps, last: int, V: tf.Tensor, first: Sequence[int] | tf.Tensor):
-    r"""The products $(\partial S_t / \partial S_k)^\top v$, step by step from t to k.
+def pull_back(steps: Steps, j: int | tf.Tensor, V: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    r"""The product of the transposed Jacobian of one step with vectors.
 
     Args:
         steps: the steps of a layer's call.
-        last: t.
-        V: the vectors v, one for each k, `(k, batch, size)`.
-        first: the k of each.
+        j: the number of the step.
+        V: vectors, `(..., batch, size)`.
 
     Returns:
-        `(directions, log_norms)`: of length 1, `(k, batch, size)`; and `(k, batch)`.
+        `(directions, logs)`: of length 1, in the shape of V; and the logarithms of the lengths,
+        float64.
     """
-
-    def transposed(j, V):
-        state = tf.broadcast_to(steps.states[j], tf.shape(V))
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(state)
-            new_state = _advance(steps, j, state)
-        return tape.gradient(new_state, state, V)
-
-    return _products(transposed, range(last, -1, -1), V, first)
+    state = tf.broadcast_to(steps.states[j], tf.shape(V))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(state)
+        new_state = _advance(steps, j, state)
+    return _normalized(tape.gradient(new_state, state, V))
 
 
-def _push(steps, last, V, first):
-    """The products with the Jacobians, step by step from k to t; otherwise as in `pull_back`."""
-
-    def forward(j, V):
-        state = tf.broadcast_to(steps.states[j], tf.shape(V))
-        with tf.autodiff.ForwardAccumulator(state, V) as accumulator:
-            new_state = _advance(steps, j, state)
-        return accumulator.jvp(new_state)
-
-    return _products(forward, range(last + 1), V, first)
+def _push(steps, j, V):
+    """As `pull_back`, with the Jacobian itself."""
+    state = tf.broadcast_to(steps.states[j], tf.shape(V))
+    with tf.autodiff.ForwardAccumulator(state, V) as accumulator:
+        new_state = _advance(steps, j, state)
+    return _normalized(accumulator.jvp(new_state))
 
 
 def _advance(steps, j, state):
     return steps.advance(tuple(x[j] for x in steps.x), steps.mask[j], state)
 
 
-def _products(product, order, V, first):
-    """Applies `product(j, V)` to the rows of V whose k is before j, and keeps V of length 1."""
-    tiny = np.finfo(V.dtype.as_numpy_dtype).tiny
-    first = tf.convert_to_tensor(first)[:, None, None]
-    order = tf.range(order.start, order.stop, order.step)
+def _normalized(V):
+    length = tf.norm(V, axis=-1, keepdims=True)
+    directions = V / tf.maximum(length, np.finfo(V.dtype.as_numpy_dtype).tiny)
+    return directions, tf.math.log(tf.cast(length[..., 0], "float64"))
 
-    def advance(i, V, logs):
-        j = order[i]
-        V = tf.where(first < j, product(j, V), V)
-        length = tf.norm(V, axis=-1, keepdims=True)
-        V = V / tf.maximum(length, tiny)
-        return i + 1, V, logs + tf.cast(tf.math.log(length[..., 0]), "float64")
 
-    start = (0, V, tf.zeros(tf.shape(V)[:2], "float64"))
-    _, V, logs = tf.while_loop(lambda i, *_: i < tf.size(order), advance, start)
-    return V, logs
+def _products(product, steps, V, order):
+    """Applies `product(steps, j, V)` for each j of `order` to the rows k of V with k < j."""
+    rows = tf.range(tf.shape(V)[0])[:, None]
+
+    def advance(now, j):
+        V, logs = now
+        product_j, logs_j = product(steps, j, V)
+        return (
+            tf.where((rows < j)[..., None], product_j, V),
+            logs + tf.where(rows < j, logs_j, 0.0),
+        )
+
+    return tf.foldl(advance, order, (V, tf.zeros(tf.shape(V)[:2], "float64")))
 
 
 def _power_iteration(steps, last, iterations, tolerance):
     """Logarithms of the norms, `(k, batch)` for k = 0 .. last."""
-    first = tf.range(last + 1)
     _, batch, size = steps.states.shape
     V = tf.random.stateless_normal((last + 1, batch, size), (0, 1), dtype=steps.states.dtype)
     V = V / tf.norm(V, axis=-1, keepdims=True)
 
     @tf.function(autograph=False)
     def iterate(V):
-        V, logs = _push(steps, last, V, first)
-        V, _ = pull_back(steps, last, V, first)
+        V, logs = _products(_push, steps, V, tf.range(1, last + 1))
+        V, _ = _products(pull_back, steps, V, tf.range(last, 0, -1))
         return V, logs
 
     before = np.full((last + 1, batch), np.inf)

@@ -131,8 +131,15 @@ def _constant_sums(addend, operand, W):
 def _gradient_curve(steps):
     """Of n = 0, 1, ... the root mean square over the batch of the gradient n steps back."""
     time, batch, size = steps.states[1:].shape
-    v = np.sign(np.random.default_rng(0).normal(size=(1, batch, size)))
-    V = tf.convert_to_tensor(np.repeat(v, time, axis=0), steps.states.dtype)
-    run = tf.function(lambda V: pull_back(steps, time - 1, V, tf.range(time)), autograph=False)
-    _, logs = run(V)
-    return np.sqrt(np.exp(2 * logs.numpy()).mean(-1))[::-1]
+    signs = np.sign(np.random.default_rng(0).normal(size=(batch, size)))
+    v = tf.convert_to_tensor(signs / np.sqrt(size), steps.states.dtype)
+
+    def back(now, j):
+        return pull_back(steps, j, now[0])
+
+    @tf.function(autograph=False)
+    def run(v):
+        return tf.scan(back, tf.range(time - 1, 0, -1), (v, tf.zeros(batch, "float64")))[1]
+
+    logs = np.cumsum(np.concatenate([np.zeros((1, batch)), run(v)]), axis=0)
+    return np.sqrt(np.exp(2 * logs).mean(-1))

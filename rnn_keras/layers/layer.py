@@ -158,7 +158,7 @@ class RecurrentLayer(keras.layers.RNN):
                 *arguments, sequences=self.return_sequences, buffers=loops.EXPORTABLE[plan]
             )
         else:
-            record = plans.may_train(training)
+            record = plans.may_train(training) or bool(probed)
             H, state = recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
