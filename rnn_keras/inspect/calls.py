@@ -1,7 +1,8 @@
 """The calls of a model's recurrent layers, and their steps one by one."""
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,6 +15,11 @@ from rnn_keras.layers import LayerCall, probe_states
 def affine(addend, operand, W):
     """`addend + operand @ W`."""
     return addend + operand @ W
+
+
+def graph(function: Callable) -> Callable:
+    """`function` as a graph. A partial of it, as TensorFlow warns of many traces of one code."""
+    return tf.function(functools.partial(function), autograph=False)
 
 
 @contextlib.contextmanager
@@ -71,7 +77,7 @@ class Steps:
         self.sizes = [state.shape[-1] for state in call.initial_state]
         self._step = cell.loop_step()
         start = tf.concat(call.initial_state, -1)
-        later = tf.function(self._scan, autograph=False)(start)
+        later = graph(self._scan)(start)
         self.states = tf.concat([start[None], later], 0)
 
     def _scan(self, start):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.inspect.calls import Steps, call_layers
+from rnn_keras.inspect.calls import Steps, call_layers, graph
 
 Loss = Callable[[Any], tf.Tensor]
 
@@ -101,7 +101,7 @@ def _weight_gradient_norms(call, d_states):
         d_weights = tape.gradient(new_state, weights, d_state, unconnected_gradients="zero")
         return tf.stack([tf.norm(d) for d in d_weights])
 
-    @tf.function(autograph=False)
+    @graph
     def norms_over_time(*now):
         return tf.map_fn(norms_of_step, now, fn_output_signature=now[-1].dtype)
 

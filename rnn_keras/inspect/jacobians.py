@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.inspect.calls import Steps, affine, call_layers
+from rnn_keras.inspect.calls import Steps, affine, call_layers, graph
 from rnn_keras.layers import VanillaRNNCell
 
 
@@ -151,7 +151,7 @@ def _power_iteration(steps, last, iterations, tolerance):
     V = tf.random.stateless_normal((last + 1, batch, size), (0, 1), dtype=steps.states.dtype)
     V = V / tf.norm(V, axis=-1, keepdims=True)
 
-    @tf.function(autograph=False)
+    @graph
     def iterate(V):
         V, logs = _products(_push, steps, V, tf.range(1, last + 1))
         V, _ = _products(pull_back, steps, V, tf.range(last, 0, -1))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras.inspect.calls import Steps, affine, call_layers
+from rnn_keras.inspect.calls import Steps, affine, call_layers, graph
 from rnn_keras.inspect.jacobians import pull_back
 
 
@@ -43,26 +43,25 @@ def horizon(curve: np.ndarray, threshold: float = np.exp(-1)) -> int:
 
     Args:
         curve: what is left after 0, 1, 2, ... steps, `(steps,)`.
-        threshold: a fraction of the largest value.
+        threshold: a fraction of the largest value so far, as a memory may first grow.
 
     Returns:
-        The number of steps from the largest value to the first one below `threshold` times it, or
-        to the end if there is none.
+        The first number of steps after which less than that is left; the length of `curve` if there
+        is none.
     """
     curve = np.asarray(curve)
-    peak = int(np.argmax(curve))
-    below = np.flatnonzero(curve[peak:] < threshold * curve[peak])
-    return int(below[0]) if below.size else len(curve) - peak
+    below = np.flatnonzero(curve < threshold * np.maximum.accumulate(curve))
+    return int(below[0]) if below.size else len(curve)
 
 
 def memory_table(model: keras.Layer, inputs: Any) -> list[dict[str, Any]]:
     r"""How many steps each recurrent layer keeps an input, in three ways.
 
-    All count the steps until a curve falls below 1/e of its largest value; the number of time steps
-    if it does not.
+    All count the steps until a curve falls below 1/e of its largest value so far (`horizon`).
 
     - `gates`: the product of the retention (forget gates of an LSTM, update gates of a GRU) of the
-      last n steps, the mean over units and batch; None for a cell that keeps nothing by itself;
+      last n steps, the mean over the batch, of the unit that keeps most; None for a cell that keeps
+      nothing by itself;
     - `gradient`: $\lVert (\partial S_t / \partial S_{t-n})^\top v \rVert$ from the last step t, for
       a random v, root mean square over the batch;
     - `measured`: the first input of each sequence (the last one for a layer that runs backwards) is
@@ -95,7 +94,7 @@ def memory_table(model: keras.Layer, inputs: Any) -> list[dict[str, Any]]:
         steps, others = Steps(call), Steps(changed[call.layer.go_backwards][name])
         kept = [np.asarray(values) for values in _retention(steps)]
         products = [np.cumprod(values[::-1], axis=0) for values in kept if values.any()]
-        by_gates = np.concatenate(products, -1).mean((1, 2)) if products else None
+        by_gates = np.concatenate(products, -1).mean(1).max(-1) if products else None
         difference = np.linalg.norm(others.states[1:] - steps.states[1:], axis=-1)
         measured = np.sqrt((difference.astype("float64") ** 2).mean(-1))
         rows.append(
@@ -137,7 +136,7 @@ def _gradient_curve(steps):
     def back(now, j):
         return pull_back(steps, j, now[0])
 
-    @tf.function(autograph=False)
+    @graph
     def run(v):
         return tf.scan(back, tf.range(time - 1, 0, -1), (v, tf.zeros(batch, "float64")))[1]
 

@@ -28,7 +28,7 @@ def test_retention_is_what_the_textbooks_call_forget_and_update_gate():
 
 def test_horizon_by_hand():
     assert inspect.horizon(0.5 ** np.arange(9)) == 2  # 1/4 is below 1/e, 1/2 is not
-    assert inspect.horizon([0.1, 1.0, 0.9, 0.3, 2.0]) == 1  # from the largest value
+    assert inspect.horizon([0.1, 1.0, 0.9, 0.3, 2.0]) == 3  # of the largest so far
     assert inspect.horizon(np.ones(9)) == 9
 
 
