@@ -97,14 +97,23 @@ print("without a correction:", TOKENS[int(short.tokens[0, 0, 0])])
 
 # %%
 paths = {"greedy": (A, B, C, EOS), "best": (A, C, B, EOS)}
+chances = {name: [TREE[path[:t]][path[t]] for t in range(4)] for name, path in paths.items()}
+prefixes = {name: np.cumprod([1, *found]) for name, found in chances.items()}
+highest = np.maximum(*prefixes.values())
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for (name, path), style, offset in zip(paths.items(), ("ks--", "ko-"), (-14, 7)):
-    chances = [TREE[path[:t]][path[t]] for t in range(4)]
-    axes.plot(range(5), np.cumprod([1, *chances]), style, label=name)
-    for t, chance in enumerate(chances):
-        label, place = f"{TOKENS[path[t]]} {chance}", (t + 1, np.prod(chances[: t + 1]))
+for (name, path), style in zip(paths.items(), ("ks--", "ko-")):
+    axes.plot(range(5), prefixes[name], style, label=name)
+    for t, (token, chance) in enumerate(zip(path, chances[name]), 1):
+        place, offset = (t, prefixes[name][t]), 7 if prefixes[name][t] == highest[t] else -14
+        label = f"{TOKENS[token]} {chance}"
         axes.annotate(label, place, (6, offset), textcoords="offset points", fontsize=9)
-axes.set(xlabel="step", ylabel="probability of the prefix", yscale="log", xlim=(-0.2, 4.8))
+axes.set(
+    xlabel="step",
+    ylabel="probability of the prefix",
+    yscale="log",
+    xlim=(-0.2, 4.8),
+    ylim=(0.03, 1.3),
+)
 axes.set_xticks(range(5))
 axes.legend()
 figure.savefig("docs/figures/lesson_6.png", dpi=120)
