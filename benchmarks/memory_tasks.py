@@ -70,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[Row]:
             "cell": layer,
             **{key: getattr(arguments, key) for key in settings},
             "baseline": task.baseline,
-            "solved": trained["loss"] < task.solved,
+            "solved": trained["loss"] is not None and trained["loss"] < task.solved,
             **trained,
             "before": before,
             "after": lens(task, options, model),
@@ -90,7 +90,7 @@ def tables(rows: list[Row]) -> list[str]:
             "training steps": row["steps"],
             "s": round(row["train_seconds"]),
             "steps clipped": f"{row['share_clipped']:.0%}",
-            "log10 gradient ratio": _change(row, lambda seen: round(seen["ratio"], 1)),
+            "log10 gradient ratio": _change(row, lambda seen: seen["ratio"]),
             **{
                 f"horizon: {way}": _change(row, lambda seen, way=way: seen["horizon"][way])
                 for way in ("gates", "gradient", "measured")

@@ -95,7 +95,7 @@ def build(task: Task, options, dtype: str = "float32") -> keras.Model:
 def lens(task: Task, options, model: keras.Model) -> dict:
     """What the lens says of a network: gradients through time of its loss, and its memory.
 
-    In float64, as float32 ends at 1e-38.
+    In float64, as float32 ends at 1e-38; what is below 1e-308 counts as that.
 
     Returns:
         `log10_gradients`: of the loss of the last step with respect to the state of some steps,
@@ -114,13 +114,12 @@ def lens(task: Task, options, model: keras.Model) -> dict:
 
     norms = inspect.gradient_norms(double, X, of_last_step)["rnn"]
     joint = np.sqrt(sum(norms[symbol] ** 2 for symbol in norms))
-    with np.errstate(divide="ignore"):
-        logs = np.log10(joint.mean(0))
+    logs = np.log10(np.maximum(joint.mean(0), np.finfo("float64").tiny))
     shown = np.unique(np.linspace(0, task.steps - 1, CURVE).astype(int))
     (horizon,) = inspect.memory_table(double, X)
     return {
-        "log10_gradients": {int(k): float(logs[k]) for k in shown},
-        "ratio": float(logs[0] - logs[-1]),
+        "log10_gradients": {int(k): _finite(logs[k]) for k in shown},
+        "ratio": _finite(logs[0] - logs[-1]),
         "horizon": horizon,
     }
 
@@ -168,9 +167,14 @@ def train(task: Task, options, model: keras.Model) -> dict:
         data, epochs=10**6, steps_per_epoch=EVERY, shuffle=False, verbose=0, callbacks=[log, Stop()]
     )
     return {
-        "loss": curve[max(curve)],
-        "curve": curve,
+        "loss": _finite(curve[max(curve)]),
+        "curve": {step: _finite(value) for step, value in curve.items()},
         "steps": max(curve),
         "train_seconds": time.perf_counter() - began,
         "share_clipped": log.share_clipped,
     }
+
+
+def _finite(value):
+    """A float for JSON; None for what is not finite."""
+    return float(value) if np.isfinite(value) else None

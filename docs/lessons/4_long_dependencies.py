@@ -4,7 +4,7 @@
 # The gradient of a late loss with respect to an early state is a product of Jacobians, one per
 # step. For a vanilla RNN with $a_j = X_j W_{xh} + H_{j-1} W_{hh} + b_h$,
 #
-# $$\Big\lVert \frac{\partial H_t}{\partial H_k} \Big\rVert \le
+# $$\left\| \frac{\partial H_t}{\partial H_k} \right\| \le
 #   \prod_{j=k+1}^t \lVert W_{hh} \rVert \, \max_i |\phi'(a_{j,i})|$$
 #
 # If the factors are below 1 the product vanishes: the loss says nothing about early steps. If they

@@ -53,7 +53,7 @@ def jacobian_norms(
 def jacobian_bounds(model: keras.Layer, inputs: Any, step: int = -1) -> dict[str, np.ndarray]:
     r"""The textbook's bound of `jacobian_norms` for vanilla RNNs, from the weights.
 
-    $$\Big\lVert \frac{\partial H_t}{\partial H_k} \Big\rVert \le
+    $$\left\| \frac{\partial H_t}{\partial H_k} \right\| \le
       \prod_{j=k+1}^t \lVert W_{hh} \rVert \max_i |\phi'(a_{j,i})|$$
 
     with $a_j = X_j W_{xh} + H_{j-1} W_{hh} + b_h$.
