@@ -22,7 +22,7 @@ from rnn_keras.layers import use_plan
 APP, TITLE = "inside", "Inside"
 MAKE = "python -m apps.sentiment.train tiny"
 APPS = ("sentiment", "char_lm")
-LONGEST, SMALLEST = 200, 1e-30  # tokens; the end of the scale of gradients
+LONGEST = 200  # tokens
 COLUMNS = {
     "layer": "layer", "units": "units", "gates": "by gates", "gradient": "by gradient",
     "measured": "measured",
@@ -101,7 +101,9 @@ def draw_gradients(path, norms, tokens):
         for layer, states in norms.items()
         for symbol, norm in states.items()
     }
-    values = np.log10(np.maximum(list(rows.values()), SMALLEST))
+    values = np.array(list(rows.values()))
+    smallest = values[values > 0].min(initial=1.0)  # zeros are drawn as it is
+    values = np.log10(np.maximum(values, smallest))
     figure = new_figure(gates.WIDTH, 1.5 + 0.3 * len(rows))
     axes = figure.subplots()
     image = axes.imshow(values[:, -gates.STEPS :], cmap="Greys", aspect="auto")
