@@ -113,7 +113,7 @@ def lens(task: Task, options, model: keras.Model) -> dict:
         return loss(*last, **settings)
 
     norms = inspect.gradient_norms(double, X, of_last_step)["rnn"]
-    joint = np.sqrt(sum(norms[symbol] ** 2 for symbol in norms))
+    joint = np.hypot.reduce(list(norms.values()))  # its squares are no zeros
     logs = np.log10(np.maximum(joint.mean(0), np.finfo("float64").tiny))
     shown = np.unique(np.linspace(0, task.steps - 1, CURVE).astype(int))
     (horizon,) = inspect.memory_table(double, X)

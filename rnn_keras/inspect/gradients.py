@@ -54,7 +54,7 @@ def gradient_norms(model: keras.Layer, inputs: Any, loss: Loss) -> dict[str, dic
     """
     _, gradients = _state_gradients(model, inputs, loss)
     return {
-        name: {symbol: np.linalg.norm(d, axis=-1) for symbol, d in of_layer.items()}
+        name: {symbol: _norm(d, -1).numpy() for symbol, d in of_layer.items()}
         for name, of_layer in gradients.items()
     }
 
@@ -99,7 +99,7 @@ def _weight_gradient_norms(call, d_states):
             pieces = tf.split(state, steps.sizes, axis=-1)
             new_state = tf.concat(cell.call(X, pieces, training=False)[1], -1)
         d_weights = tape.gradient(new_state, weights, d_state, unconnected_gradients="zero")
-        return tf.stack([tf.norm(d) for d in d_weights])
+        return tf.stack([_norm(d) for d in d_weights])
 
     @graph
     def norms_over_time(*now):
@@ -108,6 +108,13 @@ def _weight_gradient_norms(call, d_states):
     X, d_states = map(steps.time_first, (call.sequences, d_states))
     parts = norms_over_time(X, steps.states[:-1], d_states).numpy()
     return parts[::-1] if steps.backwards else parts
+
+
+def _norm(d, axis=None):
+    """The Euclidean norm, also of values whose squares are below the smallest float."""
+    scale = tf.reduce_max(tf.abs(d), axis, keepdims=True)
+    norm = scale * tf.norm(tf.math.divide_no_nan(d, scale), axis=axis, keepdims=True)
+    return tf.squeeze(norm, axis)
 
 
 def _state_gradients(model, inputs, loss):

@@ -12,10 +12,17 @@ from rnn_keras.training import clip_by_global_norm
 X = np.random.default_rng(0).normal(size=(3, 7, 4)).astype("float32")
 
 
+@pytest.fixture(autouse=True)
+def uncompiled():
+    """Compilation would take most of the time of a test."""
+    with use_plan("graph"):
+        yield
+
+
 def test_retention_is_what_the_textbooks_call_forget_and_update_gate():
     lstm, gru, plain = LSTM(5, name="a"), GRU(5, go_backwards=True, name="b"), VanillaRNN(5)
     for layer, symbol, gate in ((lstm, "C", "F"), (gru, "H", "Z")):
-        with use_plan("graph"), record_gates() as seen:
+        with record_gates() as seen:
             layer(X)
         kept = inspect.retention(layer, X)[layer.name]
         np.testing.assert_allclose(kept[symbol], seen[layer.name][gate], atol=1e-6)
