@@ -45,7 +45,12 @@ def call_layers(model: keras.Layer, inputs: Any, watch=lambda probe: None):
 
     Raises:
         ValueError: there is no recurrent layer of `rnn_keras` in it.
+        NotImplementedError: the backend is not TensorFlow.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise NotImplementedError(
+            "rnn_keras.inspect runs on TensorFlow; set KERAS_BACKEND=tensorflow."
+        )
     with keep_states(model), probe_states(watch) as calls:
         outputs = model(inputs, training=False)
     if not calls:

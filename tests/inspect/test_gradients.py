@@ -1,5 +1,7 @@
 """Gradients through time, against brute force in float64."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
@@ -160,7 +162,7 @@ def test_the_bound_is_one_and_the_norm_of_a_long_product_is_not_zero():
     np.testing.assert_allclose(np.log10(parts[0]), -29, rtol=1e-5)
 
 
-def test_every_layer_of_a_model_is_told_and_nothing_changes(uncompiled):
+def test_every_layer_of_a_model_is_inspected_and_nothing_changes(uncompiled):
     carrying = LSTM(UNITS, stateful=True, return_sequences=True, name="carrying")
     model = keras.Sequential(
         [
@@ -198,5 +200,10 @@ def test_refusals():
         inspect.jacobian_norms(keras.layers.LSTM(2), X.astype("float32"))
     with pytest.raises(ValueError, match="`step` must be a time step of 6, got 6"):
         inspect.jacobian_norms(layer("gru"), X, 6)
+    with (
+        pytest.raises(NotImplementedError, match="runs on TensorFlow"),
+        mock.patch("keras.backend.backend", return_value="jax"),
+    ):
+        inspect.memory_table(layer("gru"), X)
     with pytest.raises(ValueError, match="cannot be probed"), use_plan("reference"):
         inspect.jacobian_norms(layer("gru"), X)

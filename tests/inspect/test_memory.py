@@ -6,7 +6,16 @@ import pytest
 import tensorflow as tf
 
 from rnn_keras import inspect
-from rnn_keras.layers import GRU, LSTM, MGU, Bidirectional, VanillaRNN, record_gates, use_plan
+from rnn_keras.layers import (
+    GRU,
+    LSTM,
+    MGU,
+    Bidirectional,
+    DeepRNN,
+    VanillaRNN,
+    record_gates,
+    use_plan,
+)
 from rnn_keras.training import clip_by_global_norm
 
 X = np.random.default_rng(0).normal(size=(3, 7, 4)).astype("float32")
@@ -53,6 +62,10 @@ def test_the_table_of_known_memories():
     assert [forward["gates"], forward["gradient"], forward["measured"]] == [None, 10, 10]
     assert [backward["gates"], backward["gradient"], backward["measured"]] == [None, 2, 2]
     assert lstm["gates"] == 41 and lstm["cell"] == "LSTM" and lstm["units"] == 2
+    deep = DeepRNN([LSTM(2, name="lower"), GRU(3, name="upper")])
+    table = inspect.memory_table(deep, X)
+    assert [(row["layer"], row["units"]) for row in table] == [("lower", 2), ("upper", 3)]
+    assert all(1 <= row[way] <= 8 for row in table for way in ("gates", "gradient", "measured"))
     with pytest.raises(ValueError, match="at least 2 sequences"):
         inspect.memory_table(model, np.zeros((1, 40, 1)))
 
