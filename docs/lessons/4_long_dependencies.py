@@ -58,7 +58,8 @@ left.legend(fontsize=8)
 # In an LSTM, $\partial C_t / \partial C_{t-1}$ contains the forget gate alone, with no weight
 # matrix. A forget gate of σ(1) = 0.73, Keras's initial bias, still vanishes: $0.73^{59}$ is about
 # $10^{-8}$. But the gate can be *learned* to be near 1 for a unit that has to remember, while a
-# vanilla RNN has no such way. A larger initial bias makes the memory long from the beginning.
+# vanilla RNN with tanh has no such way. A larger initial bias makes the memory long from the
+# beginning.
 
 # %%
 

@@ -132,15 +132,24 @@ class RecurrentLayer(keras.layers.RNN):
         run = functools.partial(self._run, plan, training, weights)
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
-        arguments = (
-            sequences, list(initial_state), boolean_mask, drops, recurrent_drops, probed
-        )  # fmt: skip
+        states = list(initial_state)
+        arguments = (sequences, states, boolean_mask, drops, recurrent_drops, probed)
         if plan == "fused" and loops.should_split(sequences, weights):
             return loops.run_split(run, arguments)
         return run(*arguments)
 
-    def _run(self, plan, training, weights, sequences, initial_state, mask, drops, *more):
-        recurrent_drops, probed = more
+    def _run(
+        self,
+        plan,
+        training,
+        weights,
+        sequences,
+        initial_state,
+        mask,
+        drops,
+        recurrent_drops,
+        probed,
+    ):
         X, *probed = (ops.transpose(a, (1, 0, 2)) for a in (sequences, *probed))
         if self.go_backwards:
             X, *probed = (ops.flip(a, axis=0) for a in (X, *probed))
