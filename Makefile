@@ -3,7 +3,7 @@ PYTHON ?= python3
 INSTALLED := .venv/installed
 BIN := .venv/bin
 
-.PHONY: demo demos test test-all lint install lock
+.PHONY: demo demos docs test test-all lint install lock
 
 demo: $(INSTALLED)
 	$(BIN)/python -m apps.demo
@@ -16,6 +16,10 @@ test: $(INSTALLED)
 
 test-all: test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow --durations 10
+
+# The site, into build/site; fails for a link that leads nowhere.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

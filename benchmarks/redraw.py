@@ -3,7 +3,7 @@
 python -m benchmarks.redraw
 """
 
-import importlib
+import importlib.util
 import json
 
 from apps.common.plots import save_figure
@@ -14,7 +14,9 @@ from benchmarks.measure.report import RESULTS, without_errors
 def main() -> None:
     """The command."""
     for file in sorted(RESULTS.glob("*.json")):
-        command = "applications" if file.stem in APPLICATIONS else file.stem.partition("_")[0]
+        command = "applications" if file.stem in APPLICATIONS else file.stem
+        if importlib.util.find_spec(f"benchmarks.{command}") is None:  # such as serving_memory
+            command = command.partition("_")[0]
         module = importlib.import_module(f"benchmarks.{command}")
         if hasattr(module, "plot"):
             rows = json.loads(file.read_text("utf-8"))["rows"]

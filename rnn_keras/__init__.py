@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras import data as data
     from rnn_keras import decoding as decoding
     from rnn_keras import export as export
+    from rnn_keras import inspect as inspect
     from rnn_keras import interop as interop
     from rnn_keras import layers as layers
     from rnn_keras import metrics as metrics
@@ -17,7 +18,9 @@ if TYPE_CHECKING:  # what `__getattr__` finds
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "decoding", "export", "interop", "layers", "metrics", "text", "training")
+_SUBMODULES = (
+    "data", "decoding", "export", "inspect", "interop", "layers", "metrics", "text", "training",
+)  # fmt: skip
 _FUNCTIONS = ("explain", "use_plan")  # of rnn_keras.layers
 
 __all__ = [*_SUBMODULES, *_FUNCTIONS]

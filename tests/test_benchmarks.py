@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from benchmarks import applications, layers, litert, redraw, scaling
+from benchmarks import applications, layers, litert, memory_tasks, redraw, scaling
 from benchmarks.cases.layers import CASES, Shape, flops
 from benchmarks.measure import memory, report, timing
 
@@ -151,7 +151,7 @@ def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
     monkeypatch.setattr(redraw, "RESULTS", tmp_path)
     redraw.main()
     drawn = {path.stem for path in tmp_path.glob("*.png")}
-    without_plot = {"cells", "crf", "decoding", "dropout", "targets"}
+    without_plot = {"cells", "crf", "decoding", "dropout", "inspect", "targets"}
     assert {file.stem for file in files} - drawn == without_plot
 
 
@@ -240,6 +240,36 @@ def test_applications_refuse_unknown_cases(capsys):
     assert "unknown --cases tiny, choose from gru, lstm" in capsys.readouterr().err
 
 
+def test_the_memory_tasks_are_those_of_the_papers():
+    from benchmarks.cases.memory_tasks import COPIED, SYMBOLS, Task
+
+    rng = np.random.default_rng(0)
+    X, y = Task("adding", 30).sample(2000, rng)
+    marks = X[..., 1]
+    assert (marks[:, :15].sum(1) == 1).all() and (marks[:, 15:].sum(1) == 1).all()
+    np.testing.assert_allclose(y[:, 0], (X[..., 0] * marks).sum(1))
+    assert y.var() == pytest.approx(Task("adding", 30).baseline, rel=0.1)
+    X, y = Task("copying", 30).sample(5, rng)
+    assert X.shape == (5, 30 + 2 * COPIED, SYMBOLS + 2) and (X.sum(-1) == 1).all()
+    np.testing.assert_array_equal(X[:, :COPIED].argmax(-1), y)
+    assert (X[:, COPIED:-1, :SYMBOLS] == 0).all() and X[0, :, -1].sum() == 1
+
+
+@pytest.mark.slow
+def test_a_row_of_memory_tasks(tmp_path, monkeypatch, capsys):
+    """The lens shows the forget bias, and leaves the network as it is."""
+    monkeypatch.setattr(report, "prepare", lambda threads: None)
+    options = "--tasks adding copying --cells LSTM --lengths 12 --units 8 --seconds 0"
+    options = f"{options} --forget-bias 20 --results {tmp_path}"
+    assert memory_tasks.main(options.split()) == 0
+    rows = json.loads((tmp_path / "memory_tasks.json").read_text("utf-8"))["rows"]
+    assert [row["steps"] for row in rows] == [100, 100]
+    assert rows[0]["before"]["horizon"]["gates"] == 13 and rows[0]["before"]["ratio"] > -1
+    assert rows[0]["baseline"] == pytest.approx(1 / 6)
+    assert (tmp_path / "memory_tasks.png").exists()
+    assert "| copying | 12 " in capsys.readouterr().out
+
+
 def test_missed_targets_are_printed():
     times = {"char LM none": timings(70e-6, calls=9), "any length none": timings(90e-6, calls=9)}
     streaming = {"streaming": {"units": 256, "vocabulary": 96}, "seconds": times}
@@ -248,7 +278,16 @@ def test_missed_targets_are_printed():
 
 
 @pytest.mark.parametrize(
-    "line", ["applications char_lm", "decoding", "layers", "litert", "scaling", "serving RUN"]
+    "line",
+    [
+        "applications char_lm",
+        "decoding",
+        "layers",
+        "litert",
+        "memory_tasks",
+        "scaling",
+        "serving RUN",
+    ],  # fmt: skip
 )
 def test_options_are_read_before_tensorflow(line):
     name, *words = line.split()

@@ -116,13 +116,14 @@ class Missing:
             raise ModuleNotFoundError(name=name)
 sys.meta_path.insert(0, Missing)
 import rnn_keras.data, rnn_keras.decoding, rnn_keras.export, rnn_keras.interop, rnn_keras.layers
-import rnn_keras.metrics, rnn_keras.serve, rnn_keras.text, rnn_keras.training
+import rnn_keras.inspect, rnn_keras.metrics, rnn_keras.serve, rnn_keras.text, rnn_keras.training
 from rnn_keras.export import saved_model
 for use in (
     lambda: rnn_keras.export.write_litert({{}}, [], "model.tflite"),
     lambda: rnn_keras.metrics.corpus_bleu(["a"], ["a"]),
     lambda: rnn_keras.text.learn_word_pieces(["a"], 9),
     lambda: rnn_keras.serve.create_app,
+    lambda: rnn_keras.inspect.project([[0, 1]] * 3),
 ):
     try:
         use()
@@ -151,6 +152,7 @@ def test_without_extras_all_can_be_imported_and_what_is_missing_is_named():
         "sacrebleu is not installed: pip install 'rnn-keras[text]'",
         "keras_nlp is not installed: pip install 'rnn-keras[text]'",
         "fastapi is not installed: pip install 'rnn-keras[serve]'",
+        "sklearn is not installed: pip install 'rnn-keras[inspect]'",
     ]
 
 

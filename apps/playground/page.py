@@ -6,17 +6,18 @@ from pathlib import Path
 import gradio as gr
 
 from apps.common.errors import InputError
-from apps.playground import char_lm, ner, sentiment, stock, translation
+from apps.playground import char_lm, inside, ner, sentiment, stock, translation
 from apps.playground.runs import Runs
 
-TABS = (sentiment, ner, char_lm, translation, stock)
+TABS = (sentiment, ner, char_lm, translation, stock, inside)
 
 WAITING = 32  # queued requests; further ones are rejected
 UPLOAD = "5mb"
 HOUR = 3600  # seconds after which a visitor's files are deleted
 
 INTRODUCTION = """# rnn_keras playground
-Five applications of recurrent networks. Each tab runs an exported model and shows its gates."""
+Five applications of recurrent networks. Each tab runs an exported model and shows its gates;
+the last one shows gradients and memory."""
 
 # System fonts: nothing is fetched.
 THEME = gr.themes.Soft(
@@ -63,7 +64,8 @@ def build(root: Path) -> gr.Blocks:
         gr.Markdown(INTRODUCTION)
         with gr.Tabs(overflow_behavior="wrap"):
             for app in TABS:
-                _tab(page, app, Runs(app.APP, root), root)
+                runs = inside.TextRuns(root) if app is inside else Runs(app.APP, root)
+                _tab(page, app, runs, root)
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 

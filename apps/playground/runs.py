@@ -40,11 +40,16 @@ class Runs:
         """
         names = self.names()
         if name not in names:
-            raise InputError(
-                f"no exported run {reprlib.repr(name)}; reload the page for those there are: "
-                f"{', '.join(names) or 'none'}"
-            )
+            raise no_such_run(name, names)
         return Run(self._app, self._folder / name)
+
+
+def no_such_run(name: object, names: list[str]) -> InputError:
+    """The error for a name that is not among those there are."""
+    return InputError(
+        f"no exported run {reprlib.repr(name)}; reload the page for those there are: "
+        f"{', '.join(names) or 'none'}"
+    )
 
 
 def cached_by_run(load: Callable[[Run], Loaded]) -> Callable[[Run], Loaded]:

@@ -29,6 +29,7 @@ from rnn_keras.layers.minimal import (
 from rnn_keras.layers.packed import PackedCell
 from rnn_keras.layers.peephole import PeepholeLSTM, PeepholeLSTMCell, peephole_lstm_step
 from rnn_keras.layers.plans import explain, use_plan
+from rnn_keras.layers.probes import LayerCall, probe_states
 from rnn_keras.layers.projected import ProjectedLSTM, ProjectedLSTMCell, projected_lstm_step
 from rnn_keras.layers.slstm import SLSTM, SLSTMCell, slstm_step
 from rnn_keras.layers.streaming import carried_states
@@ -46,6 +47,7 @@ __all__ = [
     "DeepRNN",
     "GRUCell",
     "LSTMCell",
+    "LayerCall",
     "LayerNormGRU",
     "LayerNormGRUCell",
     "LayerNormLSTM",
@@ -79,6 +81,7 @@ __all__ = [
     "min_gru_gates",
     "min_lstm_gates",
     "peephole_lstm_step",
+    "probe_states",
     "projected_lstm_step",
     "rnn_step",
     "slstm_step",

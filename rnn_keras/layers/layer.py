@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
-from rnn_keras.layers import gates, loops, plans
+from rnn_keras.layers import gates, loops, plans, probes
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.dropout import split_by_gate
@@ -120,9 +120,11 @@ class RecurrentLayer(keras.layers.RNN):
 
     def _loop(self, sequences, initial_state, mask, training):
         _check_states(initial_state, self.state_size, sequences)
+        boolean_mask = _boolean_mask(mask, sequences)
         if gates.is_recording():
-            gates.record(self, sequences, initial_state, _boolean_mask(mask, sequences))
+            gates.record(self, sequences, initial_state, boolean_mask)
         plan, _ = plans.choose(self)
+        probed = probes.make_probes(self, sequences, initial_state, boolean_mask, plan)
         if plan == "reference":
             return super().inner_loop(sequences, initial_state, mask, training=training)
 
@@ -130,35 +132,34 @@ class RecurrentLayer(keras.layers.RNN):
         run = functools.partial(self._run, plan, training, weights)
         drops = self.cell.input_dropout_masks(sequences[:, 0], training)
         recurrent_drops = self.cell.recurrent_dropout_masks(initial_state[0], training)
-        zoneout = self.cell.zoneout_masks(sequences, training)
-        mask = _boolean_mask(mask, sequences)
-        arguments = (sequences, list(initial_state), mask, drops, recurrent_drops, zoneout)
+        zoneout, states = self.cell.zoneout_masks(sequences, training), list(initial_state)
+        arguments = (sequences, states, boolean_mask, drops, recurrent_drops, zoneout, probed)
         if plan == "fused" and loops.should_split(sequences, weights):
             return loops.run_split(run, arguments)
         return run(*arguments)
 
     def _run(
         self, plan, training, weights,
-        sequences, initial_state, mask, drops, recurrent_drops, zoneout,
+        sequences, initial_state, mask, drops, recurrent_drops, zoneout, probed,
     ):  # fmt: skip
-        X = ops.transpose(sequences, (1, 0, 2))
+        added = (*zoneout, *probed)  # what each step reads besides its input
+        X, *added = (ops.transpose(a, (1, 0, 2)) for a in (sequences, *added))
         if self.go_backwards:
-            X = ops.flip(X, axis=0)
+            X, *added = (ops.flip(a, axis=0) for a in (X, *added))
             mask = None if mask is None else ops.flip(mask, axis=1)
         x, state = self.cell.project(X, drops), tuple(initial_state)
         counts = None
         if recurrent_drops is not None:
             pieces, counts = split_by_gate(weights, self.cell.units)
             weights = (*pieces, *recurrent_drops)
-        zoneout = [ops.transpose(D, (1, 0, 2)) for D in zoneout]
-        recurrence = self._recurrence(counts, bool(zoneout))
-        arguments = ((*x, *zoneout), state, weights, mask)
+        recurrence = self._recurrence(counts, bool(zoneout), len(probed))
+        arguments = ((*x, *added), state, weights, mask)
         if plan in loops.EXPORTABLE:
             H, state = recurrence.exportable(
                 *arguments, sequences=self.return_sequences, buffers=loops.EXPORTABLE[plan]
             )
         else:
-            record = plans.may_train(training)
+            record = plans.may_train(training) or bool(probed)
             H, state = recurrence(*arguments, sequences=self.return_sequences, record=record)
 
         last_output = state[0]
@@ -170,11 +171,14 @@ class RecurrentLayer(keras.layers.RNN):
                 outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
         return last_output, outputs, list(state)
 
-    def _recurrence(self, counts, zoneout):
+    def _recurrence(self, counts, zoneout, probed):
         """The loop over the cell's step, one for each way to change it."""
-        key = self.cell.step, counts, zoneout  # the step may have been replaced
+        key = self.cell.step, counts, zoneout, probed  # the step may have been replaced
         if key not in self._recurrences:
-            self._recurrences[key] = Recurrence(self.cell.loop_step(counts, zoneout))
+            step = self.cell.loop_step(counts, zoneout)
+            self._recurrences[key] = Recurrence(
+                probes.probed_step(step, probed) if probed else step
+            )
         return self._recurrences[key]
 
     def _shown(self, mask):

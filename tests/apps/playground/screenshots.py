@@ -32,7 +32,7 @@ def ask(browser: Browser, app) -> None:
     browser.wait(f"{tabs}.find(e => e.ariaSelected == 'true').innerText.trim() == '{app.TITLE}'")
     browser.wait(f"{buttons}.length == 1")
     browser.run(f"{buttons}[0].click()")
-    wanted = 1 + (app.APP in ("stock", "translation"))
+    wanted = 1 + (app.APP in ("inside", "stock", "translation"))
     browser.wait(f"{pictures}.length == {wanted} && {pictures}.every(e => e.complete)")
     browser.wait("!document.querySelector('.progress-text')")
 

@@ -136,6 +136,19 @@ def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     assert client.predict("small", blank, "", api_name="/translation_gates") is None
 
 
+@pytest.mark.parametrize(
+    "run, text", [("sentiment/small", "A good story"), ("char_lm/small", "the q")]
+)
+def test_the_inside_of_a_network(client, run, text):
+    table, gradients, chart = client.predict(run, text, api_name="/inside")
+    assert table["headers"][-3:] == ["by gates", "by gradient", "measured"]
+    steps = len(text.split()) if run.startswith("sentiment") else len(text)
+    assert table["data"] and all(1 <= row[3] <= steps for row in table["data"])
+    assert min(*size(gradients), *size(chart)) > 150
+    table, gradients, chart = client.predict(run, "a", api_name="/inside")
+    assert not any(map(any, table["data"])) and gradients is chart is None
+
+
 def test_text_appears_as_it_is_written(client):
     options = {"prompt": "the qu", "temperature": 0, "length": 5, "top_k": 0, "top_p": 1, "seed": 1}
     job = client.submit("small", *options.values(), api_name="/write")
@@ -201,6 +214,8 @@ def test_a_forecast_of_builtin_and_of_uploaded_prices(client, tmp_path):
         ),
         ("/classify", [None, "good"], "no exported run None"),
         ("/classify", [["small"], "good"], "no exported run ['small']"),
+        ("/inside", ["small", "good"], "no exported run 'small'; reload the page"),
+        ("/inside", ["stock/small", "good"], "no exported run 'stock/small'; reload the page"),
         ("/write", ["small", "the", 0.0001, 5, 0, 1, 0], "Temperature must be 0 (greedy), or a"),
         ("/write", ["small", "the", None, 5, 0, 1, 0], "Temperature must be a number from 0 to 2"),
         ("/write", ["small", "the", 1, 1.5, 0, 1, 0], "Characters must be a whole number from 1"),
