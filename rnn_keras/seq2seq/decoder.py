@@ -100,7 +100,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.bridge = dense(sum(self.sizes), given, dtype, activation="tanh")
         self.query_rnn.build((None, None, embedding + features * self.input_feeding))
         query, top = self.sizes[0], state_sizes(self._stack[-1:])[0]
-        self.attention.build((None, None, query), (None, None, features))
+        if not self.attention.built:  # it is, when it comes from a file
+            self.attention.build((None, None, query), (None, None, features))
         if self.recurrent:
             self.recurrent.build((None, None, query + features))
         self.feature_size = top + features + embedding

@@ -44,6 +44,7 @@ class ScheduledSampling(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self._config = {"rate": rate, "passes": passes, "padding_id": padding_id, "seed": seed}
+        self._allow_non_tensor_positional_args = True
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.rate = self.add_weight(
             (), lambda shape, dtype: ops.full(shape, rate, dtype), trainable=False, name="rate"

@@ -87,7 +87,8 @@ class TokenDecoder(keras.layers.Layer):
     ) -> None:
         size, tokens = self._config["embedding"], self._config["tokens"]
         self.embed.build()
-        self.decoder.build((None, None, size), values_shape, states_shape)
+        if not self.decoder.built:  # it is, when it comes from a file
+            self.decoder.build((None, None, size), values_shape, states_shape)
         if self._config["tied"]:
             self.output_bias = self.add_weight((tokens,), "zeros", name="output_bias")
         else:
