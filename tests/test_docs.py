@@ -23,7 +23,7 @@ DOCUMENTS = sorted(
     + [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("saved_models/*.md")]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-APPS = ("char_lm", "ner", "sentiment", "stock", "translation")
+APPS = ("captioning", "char_lm", "ner", "sentiment", "stock", "translation")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 
@@ -139,9 +139,10 @@ def test_commands_are_found_wherever_they_stand():
         "```python\nx = 1\n```\n`python -m apps.APP.evaluate RUN`"
     )
     assert sorted(commands(text)) == [
+        ("apps.captioning.evaluate", ["RUN"]),
         ("apps.char_lm.evaluate", ["RUN"]),
         ("apps.char_lm.train", ["tiny"]),
-        *[(f"apps.{app}.evaluate", ["RUN"]) for app in APPS[1:]],
+        *[(f"apps.{app}.evaluate", ["RUN"]) for app in APPS[2:]],
         ("apps.translation.translate", ["RUN", "A | b"]),
         ("benchmarks.redraw", []),
         ("rnn_keras.serve", ["saved_models", "--port", "9000"]),
