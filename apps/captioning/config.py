@@ -84,8 +84,8 @@ PRESETS = named(
         "tiny": (
             "a small network on drawn pictures, three minutes on 2 cores",
             CaptioningConfig(
-                epochs=14, batch_size=32, learning_rate=3e-3, size=64, min_count=1, max_length=10,
-                filters=24, units=64, embedding=32,
+                epochs=14, batch_size=32, learning_rate=3e-3, size=48, min_count=1, max_length=10,
+                filters=32, units=64, embedding=32,
             ),
         ),
         "base": (

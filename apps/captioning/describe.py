@@ -17,11 +17,7 @@ from apps.common.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeOptions(Checked):
-    """The command line.
-
-    Raises:
-        InputError: there is no image.
-    """
+    """The command line."""
 
     run: RunArgument
 

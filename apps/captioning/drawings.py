@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-SIZES = {"train": 3_000, "validation": 250, "test": 500}
+SIZES = {"train": 4_000, "validation": 250, "test": 500}
 
 COLORS = {
     "red": (214, 48, 49),
@@ -21,7 +21,7 @@ COLORS = {
     "purple": (150, 60, 180),
 }
 SHAPES = ("circle", "square", "triangle", "cross")
-COUNTS = ("two", "three", "four")
+COUNTS = ("two", "three")
 RELATIONS = ("left of", "above")
 SCALE = 4  # drawn larger, then reduced, so that edges are smooth
 
@@ -61,7 +61,7 @@ def generate(seed: int) -> dict[str, list[Picture]]:
 def draw(picture: Picture, size: int) -> np.ndarray:
     """The picture as pixels, uint8 `(size, size, 3)`."""
     canvas = Image.new("RGB", (size * SCALE, size * SCALE), (240, 240, 235))
-    pen, r = ImageDraw.Draw(canvas), 0.1 * size * SCALE
+    pen, r = ImageDraw.Draw(canvas), 0.12 * size * SCALE
     for thing in picture.things:
         x, y, color = thing.x * size * SCALE, thing.y * size * SCALE, COLORS[thing.color]
         if thing.shape == "circle":
@@ -79,16 +79,15 @@ def draw(picture: Picture, size: int) -> np.ndarray:
 def _scenes():
     """All sentences, as `(count or relation, kind, other kind)`, by their form."""
     kinds = [(color, shape) for color in COLORS for shape in SHAPES]
-    related = [(relation, a, b) for relation in RELATIONS for a in kinds for b in kinds]
-    counted = [(count, a, None) for count in COUNTS for a in kinds]
-    both = [(count, a, b) for count in COUNTS[:1] for a in kinds for b in kinds if a != b]
-    return [related, both, counted]
+    pairs = [(a, b) for a in kinds for b in kinds if a != b]
+    forms = RELATIONS, COUNTS
+    return [[(word, a, b) for word in form for a, b in pairs] for form in forms]
 
 
 def _picture(source, scene):
     form, a, b = scene
     if form in RELATIONS:
-        low, high = sorted((source.uniform(0.12, 0.42), source.uniform(0.58, 0.88)))
+        low, high = source.uniform(0.14, 0.38), source.uniform(0.62, 0.86)
         other = source.uniform(0.3, 0.7)
         near = other + source.uniform(-0.12, 0.12)
         first, second = (low, other), (high, near)
@@ -97,19 +96,16 @@ def _picture(source, scene):
         caption = f"a {_name(a)} {form} a {_name(b)}"
         return Picture((Thing(*a, *first), Thing(*b, *second)), caption)
     count = COUNTS.index(form) + 2
-    places = _places(source, count + (b is not None))
-    things = [Thing(*a, *place) for place in places[:count]]
-    caption = f"{form} {_name(a)}{'es' if a[1] == 'cross' else 's'}"
-    if b is not None:
-        things.append(Thing(*b, *places[count]))
-        caption += f" and a {_name(b)}"
-    return Picture(tuple(things), caption)
+    *places, last = _places(source, count + 1)
+    things = (*(Thing(*a, *place) for place in places), Thing(*b, *last))
+    plural = f"{_name(a)}{'es' if a[1] == 'cross' else 's'}"
+    return Picture(things, f"{form} {plural} and a {_name(b)}")
 
 
 def _places(source, count):
     """Centres that are apart: on a grid of nine, moved a little."""
     cells = source.sample([(x, y) for x in range(3) for y in range(3)], count)
-    return [tuple(0.18 + 0.32 * c + source.uniform(-0.05, 0.05) for c in cell) for cell in cells]
+    return [tuple(0.18 + 0.32 * c + source.uniform(-0.04, 0.04) for c in cell) for cell in cells]
 
 
 def _name(kind):

@@ -3,7 +3,10 @@
 import json
 import lzma
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +14,7 @@ from PIL import Image
 
 from apps.captioning import data, describe, drawings, train
 from apps.captioning.config import PRESETS, CaptioningConfig
-from apps.captioning.task import load
+from apps.captioning.task import build, load
 from apps.common.caption_scores import nearest, scores
 from apps.common.captioned import CaptionedImages, png_bytes, read_folder, read_image
 from apps.common.errors import InputError
@@ -121,6 +124,26 @@ def test_presets_are_valid_and_settings_that_cannot_be_are_refused():
             CaptioningConfig(**options)
 
 
+@pytest.mark.slow
+def test_a_pretrained_encoder_is_read_and_not_trained(tmp_path):
+    network = keras.applications.EfficientNetV2B0(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    )
+    network.save_weights(tmp_path / "a.weights.h5")
+    vocabulary = data.Vocabulary.from_tokens(["cat"], specials=data.SPECIALS)
+    assets = SimpleNamespace(assets=SimpleNamespace(vocabulary=vocabulary))
+    config = CaptioningConfig(
+        encoder="efficientnetv2b0", weights=str(tmp_path / "a.weights.h5"), size=64, units=4
+    )
+    model = build(config, assets)
+    np.testing.assert_array_equal(model.network.get_weights()[-1], network.get_weights()[-1])
+    assert not model.network.trainable_weights and model.trainable_weights
+    pixels = np.zeros((1, 64, 64, 3), np.uint8)
+    assert model((pixels, np.array([[data.BOS_ID]]))).shape == (1, 1, 5)
+    with pytest.raises(InputError, match="cannot read --weights nowhere.weights.h5"):
+        build(replace(config, weights="nowhere.weights.h5"), assets)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The preset `tiny`, trained and exported."""
@@ -144,13 +167,13 @@ def test_attention_is_over_the_shape_that_is_written(run):
     pictures = drawings.generate(0)["test"]
     pictures = [p for p in pictures if " left of " in p.caption or " above " in p.caption][:60]
     lite, right = LiteRTModel(run.tflite), []
-    pixels = np.stack([drawings.draw(p, 64) for p in pictures]).astype("float32")
+    pixels = np.stack([drawings.draw(p, 48) for p in pictures]).astype("float32")
     found = lite.run("search", pixels=pixels)
     vocabulary = lite.vocabulary()
     for picture, ids, weights in zip(pictures, found["ids"], found["attention"]):
         words = vocabulary.decode(ids)
-        maps = weights.reshape(-1, 8, 8)
-        y, x = (maps.sum(axis) @ ((np.arange(8) + 0.5) / 8) for axis in (2, 1))
+        maps = weights.reshape(-1, 6, 6)
+        y, x = (maps.sum(axis) @ ((np.arange(6) + 0.5) / 6) for axis in (2, 1))
         first, second = picture.things
         for word, thing, other in ((2, first, second), (words.index("<eos>") - 1, second, first)):
             own, far = (np.hypot(x[word] - t.x, y[word] - t.y) for t in (thing, other))
@@ -170,7 +193,7 @@ def test_both_files_describe_an_image(run, tmp_path, monkeypatch, capsys):
         assert (tmp_path / "example.attention.png").read_bytes().startswith(b"\x89PNG")
     assert said[0] == said[1]
     served = tf.saved_model.load(str(run.saved_model / "1")).signatures["serving_default"]
-    pixels = read_image(example, 64)
+    pixels = read_image(example, 48)
     large = png_bytes(np.kron(pixels, np.ones((2, 2, 1))))  # of another size
     answer = served(image=tf.constant([example.read_bytes(), large]))["caption"].numpy()
     assert answer[0].decode() == said[0].splitlines()[0]
@@ -180,7 +203,7 @@ def test_both_files_describe_an_image(run, tmp_path, monkeypatch, capsys):
     with use_plan("graph"):
         trained = load(run)
         memory, _ = trained.model.encode(pixels[None])
-    assert memory["values"].shape[1] == 64 == trained.model.rows * trained.model.columns
+    assert memory["values"].shape[1] == 36 == trained.model.rows * trained.model.columns
 
 
 def test_captions_become_ids_with_their_images():
