@@ -153,7 +153,8 @@ class TokenDecoder(keras.layers.Layer):
 
     def _logits(self, output):
         if self._config["tied"]:
-            return self.embed(output, reverse=True) + self.output_bias
+            logits = self.embed(output, reverse=True)
+            return logits + ops.cast(self.output_bias, logits.dtype)  # which Keras may have cast
         return self.output_layer(output)
 
     def call(

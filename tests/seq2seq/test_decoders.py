@@ -212,6 +212,19 @@ def test_a_functional_model_is_saved_with_all_its_parts(tmp_path):
     np.testing.assert_array_equal(again([ids, TOKENS[:1]]), expected)
 
 
+@pytest.mark.parametrize("looped", [False, True])
+def test_in_mixed_precision_the_logits_are_float32(looped):
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    attention = seq2seq.AdditiveAttention(6, coverage=looped, dtype=policy)
+    layers = [GRU(5, dtype=policy), GRU(5, dtype=policy)]
+    options = {"input_feeding": looped, "dropout": 0.1, "dtype": policy}
+    inner = seq2seq.AttentionDecoder(layers, attention, 4, **options)
+    whole = seq2seq.TokenDecoder(8, 4, inner, tied=True, copies=2, dtype=policy)
+    inputs = TOKENS, tf.cast(VALUES, "float32"), [tf.cast(STATE, "float32")]
+    logits = whole(*inputs, copy_ids=tf.constant(COPY_IDS), training=True)
+    assert logits.dtype == "float32" and np.isfinite(logits).all()
+
+
 def test_layers_that_cannot_be_are_refused():
     attention = seq2seq.AdditiveAttention(4)
     for layers, options, message in (
