@@ -1,1 +1,1 @@
-"""Five applications: each is trained, compared with baselines, exported and served."""
+"""Six applications: each is trained, compared with baselines, exported and served."""

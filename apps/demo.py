@@ -21,7 +21,7 @@ class Demo:
         summary: what it learns, for the heading.
         flags: what cuts its training short.
         verb: the module of its command.
-        arguments: of that command, after the run.
+        arguments: of that command, after the run; `{run}` is its directory.
         only_full: whether it is shown with `--full` only, unless it is named.
     """
 
@@ -33,6 +33,9 @@ class Demo:
 
 
 DEMOS = {
+    "captioning": Demo(
+        "describes a drawn picture", (), "describe", ("{run}/example.png",), only_full=True
+    ),
     "char_lm": Demo(
         "writes text, a character at a time",
         ("--epochs", "3"),
@@ -82,10 +85,11 @@ def show(app: str, full: bool) -> None:
     )
     config, _ = cli.parse(app, import_module(f"apps.{app}.config").PRESETS, words)
     run = commands.train(app, config)
+    arguments = [argument.format(run=run.path) for argument in demo.arguments]
     verb = import_module(f"apps.{app}.{demo.verb}")
     for source, file in (("saved_model", run.saved_model), ("litert", run.tflite)):
         print(f"\noutput of {file} alone:", flush=True)
-        verb.main([str(run), *demo.arguments, "--from", source])
+        verb.main([str(run), *arguments, "--from", source])
     print(f"\nscores and settings: {run.card}")
 
 

@@ -17,7 +17,8 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
-    "layers", "inspect", "decoding", "data", "text", "training", "metrics", "export", "interop",
+    "layers", "seq2seq", "inspect", "decoding", "data", "text", "training", "metrics", "export",
+    "interop",
 )  # fmt: skip
 PLOTS = "](../benchmarks/results/"
 FORMULA = re.compile(r'<(?:span|div) class="arithmatex">(.*?)</(?:span|div)>', re.DOTALL)

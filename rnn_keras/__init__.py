@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras import interop as interop
     from rnn_keras import layers as layers
     from rnn_keras import metrics as metrics
+    from rnn_keras import seq2seq as seq2seq
     from rnn_keras import text as text
     from rnn_keras import training as training
     from rnn_keras.layers import explain as explain
@@ -19,7 +20,8 @@ if TYPE_CHECKING:  # what `__getattr__` finds
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "data", "decoding", "export", "inspect", "interop", "layers", "metrics", "text", "training",
+    "data", "decoding", "export", "inspect", "interop", "layers", "metrics", "seq2seq", "text",
+    "training",
 )  # fmt: skip
 _FUNCTIONS = ("explain", "use_plan")  # of rnn_keras.layers
 

@@ -23,8 +23,9 @@ DOCUMENTS = sorted(
     + [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("saved_models/*.md")]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-APPS = ("char_lm", "ner", "sentiment", "stock", "translation")
-SLOW = ("docs/export.md", "docs/layers.md")  # documents whose examples take long
+APPS = ("captioning", "char_lm", "ner", "sentiment", "stock", "translation")
+# Documents whose examples take long.
+SLOW = ("docs/export.md", "docs/layers.md", "docs/seq2seq.md")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 
@@ -146,9 +147,10 @@ def test_commands_are_found_wherever_they_stand():
         "```python\nx = 1\n```\n`python -m apps.APP.evaluate RUN`"
     )
     assert sorted(commands(text)) == [
+        ("apps.captioning.evaluate", ["RUN"]),
         ("apps.char_lm.evaluate", ["RUN"]),
         ("apps.char_lm.train", ["tiny"]),
-        *[(f"apps.{app}.evaluate", ["RUN"]) for app in APPS[1:]],
+        *[(f"apps.{app}.evaluate", ["RUN"]) for app in APPS[2:]],
         ("apps.translation.translate", ["RUN", "A | b"]),
         ("benchmarks.redraw", []),
         ("rnn_keras.serve", ["saved_models", "--port", "9000"]),

@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from apps.char_lm.config import MAX_LENGTH, CharLMConfig
 from apps.char_lm.model import build_streaming, state_names
-from apps.common.ids import known_ids
 from rnn_keras import decoding
-from rnn_keras.text import Tokenizer, Vocabulary
+from rnn_keras.text import Tokenizer, Vocabulary, known_ids
 
 
 def start_token(vocabulary: Vocabulary) -> str:

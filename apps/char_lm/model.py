@@ -5,12 +5,12 @@ from keras import ops
 
 from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
-from apps.common.ids import known_ids
 from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_best, load_vocabulary
 from apps.task import Trained
 from rnn_keras.export.lookup import Lookup
+from rnn_keras.text import known_ids
 
 UNKNOWN_ID = 0  # `Vocabulary.from_tokens` puts `<unk>` first
 

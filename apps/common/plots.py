@@ -1,15 +1,18 @@
-"""Plots that applications share: the loss of a run, and a score by length."""
+"""Plots that applications share: the loss of a run, a score by length, attention to images."""
 
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from apps.common.files import atomic_path
 from apps.common.history import best_row, read_history
 from apps.common.run import Run
 
 MARKERS = "os^Dvp*X"  # distinguish lines without colour
+PICTURES_PER_ROW = 8
 
 
 def new_figure(width: float, height: float):
@@ -109,4 +112,36 @@ def plot_by_group(
     axes.set(xlabel=f"{label} (n: {count})", ylabel=score)
     axes.grid(alpha=0.3)
     legend_below(figure, axes, 1)
+    save_figure(figure, path)
+
+
+def attention_pictures(
+    path: Path, maps: Sequence[tuple[np.ndarray, Sequence[str], np.ndarray]]
+) -> None:
+    """Draw each image, then once per word, lit where the word attends.
+
+    Args:
+        path: the PNG file.
+        maps: for each image its pixels `(size, size, 3)`, the words of its caption, and the
+            attention `(time, rows, columns)`.
+    """
+    lines = []
+    for pixels, words, attention in maps:
+        cells = [(pixels, "", None), *((pixels, word, a) for word, a in zip(words, attention))]
+        lines += [cells[i : i + PICTURES_PER_ROW] for i in range(0, len(cells), PICTURES_PER_ROW)]
+    columns = max(map(len, lines))
+    figure = new_figure(1.5 * columns, 1.75 * len(lines))
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for row, cells in zip(grid, lines):
+        for axes in row:
+            axes.axis("off")
+        for axes, (pixels, word, attention) in zip(row, cells):
+            side = pixels.shape[0]
+            axes.imshow(pixels.astype("uint8"), extent=(0, side, side, 0))
+            axes.set_title(word, fontsize=10, parse_math=False)
+            if attention is not None:
+                shade = 1 - attention / attention.max()
+                axes.imshow(
+                    np.zeros((*shade.shape, 3)), alpha=0.75 * shade, extent=(0, side, side, 0)
+                )
     save_figure(figure, path)

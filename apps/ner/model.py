@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from apps.common.ids import known_ids
 from apps.common.recurrent import recurrent_stack
 from apps.ner.config import NERConfig
 from apps.ner.text import PAD_ID, UNKNOWN_ID, Assets
 from rnn_keras.layers import CRF, CharacterCNN, crf_constraints
+from rnn_keras.text import known_ids
 
 
 def build(config: NERConfig, assets: Assets, dtype: str | None = None) -> keras.Model:

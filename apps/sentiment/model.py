@@ -5,7 +5,6 @@ from dataclasses import replace
 import keras
 from keras import ops
 
-from apps.common.ids import known_ids
 from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_in_float32, load_vocabulary
@@ -16,6 +15,7 @@ from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 from apps.task import Trained
 from rnn_keras.layers import DeepRNN
+from rnn_keras.text import known_ids
 
 
 def build(config: SentimentConfig, vocab_size: int, dtype: str | None = None) -> AdversarialModel:

@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 
 from apps.common.errors import InputError
 from apps.common.files import atomic_path
-from apps.common.ids import known_ids
 from apps.common.progress import reports
 from apps.common.run import Run
 from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
+from rnn_keras.text import known_ids
 
 FILE = "ngrams.npz"
 STRENGTH = 40.0  # scikit-learn's C; chosen on training reviews of IMDB

@@ -101,6 +101,10 @@ class TranslationConfig(TrainingConfig):
     attention: Attention = "additive"
     """Score of the decoder's attention; none passes the encoder's final state instead."""
 
+    input_feeding: bool = False
+    """Feed the context into the next step of the decoder (with attention): training is then a loop
+    over the attention, and slower."""
+
     tied: bool = False
     """Tie the weights of the output layer to the target's word vectors (with attention)."""
 
@@ -129,7 +133,9 @@ class TranslationConfig(TrainingConfig):
         """Check what fields demand of each other."""
         super().__post_init__()
         self.check(self.source != self.target, "target", "another language than --source")
-        self.check(self.attention != "none" or not self.tied, "tied", "False with --attention none")
+        for name in ("tied", "input_feeding"):
+            allowed = self.attention != "none" or not getattr(self, name)
+            self.check(allowed, name, "False with --attention none")
 
 
 PRESETS = named(

@@ -17,12 +17,12 @@ from apps.translation import baselines, plots, report
 from apps.translation.batches import TokenizedPairs
 from apps.translation.config import TranslationConfig
 from apps.translation.graph import TranslatorGraph
-from apps.translation.loss import TokenCrossentropy
 from apps.translation.pairs import Pairs
 from apps.translation.scores import TranslationScorer, by_length
 from apps.translation.text import PAD_ID, plain
 from rnn_keras import use_plan
 from rnn_keras.metrics import Perplexity, bleu
+from rnn_keras.seq2seq import TokenCrossentropy
 
 MONITOR = "val_perplexity"
 RESULTS = ("bleu", "bleu_greedy", "sacrebleu", "chrf", "exact", "test_perplexity",

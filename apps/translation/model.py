@@ -4,22 +4,20 @@ import keras
 from keras import ops
 
 from apps.common.errors import InputError
-from apps.common.ids import known_ids
+from apps.common.recurrent import LAYERS, recurrent_stack
 from apps.common.run import Run
-from apps.common.trained import load_best, load_vocabulary
+from apps.common.trained import load_in_float32, load_vocabulary
 from apps.task import Trained
 from apps.translation.config import TranslationConfig
-from apps.translation.decoders import (
-    STATES,
+from apps.translation.text import PAD_ID, UNKNOWN_ID, make_tokenizer
+from rnn_keras.seq2seq import (
+    AdditiveAttention,
     AttentionDecoder,
     ContextDecoder,
-    dense,
-    over_rows,
-    sentence_dropout,
-    stack,
+    MultiplicativeAttention,
+    TokenDecoder,
 )
-from apps.translation.text import PAD_ID, UNKNOWN_ID, make_tokenizer
-from rnn_keras.text import Tokenizer, Vocabulary
+from rnn_keras.text import Tokenizer, Vocabulary, known_ids
 
 VOCABULARIES = "vocab.source.txt", "vocab.target.txt"
 FROM_CONFIG = (
@@ -29,6 +27,7 @@ FROM_CONFIG = (
     "embedding",
     "bidirectional",
     "attention",
+    "input_feeding",
     "tied",
     "embedding_dropout",
     "dropout",
@@ -41,8 +40,8 @@ class Translator(keras.Model):
 
     Args:
         source_tokens, target_tokens: sizes of the vocabularies.
-        cell, layers, units, embedding, bidirectional, attention, tied, embedding_dropout, dropout:
-            as in `TranslationConfig`.
+        cell, layers, units, embedding, bidirectional, attention, input_feeding, tied,
+            embedding_dropout, dropout: as in `TranslationConfig`.
         **options: those of `keras.Model`.
 
     Call arguments:
@@ -65,6 +64,7 @@ class Translator(keras.Model):
         embedding=256,
         bidirectional=True,
         attention="additive",
+        input_feeding=False,
         tied=False,
         embedding_dropout=0.0,
         dropout=0.0,
@@ -74,33 +74,43 @@ class Translator(keras.Model):
         self.options = dict(
             source_tokens=source_tokens, target_tokens=target_tokens, cell=cell, layers=layers,
             units=units, embedding=embedding, bidirectional=bidirectional, attention=attention,
-            tied=tied, embedding_dropout=embedding_dropout, dropout=dropout,
+            input_feeding=input_feeding, tied=tied, embedding_dropout=embedding_dropout,
+            dropout=dropout,
         )  # fmt: skip
         dtype = self.dtype_policy
         both = bidirectional and attention != "none"
-        sizes = (cell, layers, units, embedding, dropout)
 
         self.source_embedding = keras.layers.Embedding(source_tokens, embedding, dtype=dtype)
         self.source_embedding.build()
-        self.target_embedding = keras.layers.ReversibleEmbedding(
-            target_tokens, embedding, reverse_dtype="float32", dtype=dtype
+        self.drop_source = keras.layers.Dropout(
+            embedding_dropout, noise_shape=(None, 1, None), dtype=dtype
         )
-        self.target_embedding.build()
-        self.drop_source = sentence_dropout(embedding_dropout, dtype)
-        self.drop_target = sentence_dropout(embedding_dropout, dtype)
-        self.encoder = stack(*sizes[:3], dropout, dtype, both)
+        self.encoder = recurrent_stack(
+            cell, layers, units, bidirectional=both, dropout=dropout, return_sequences=True,
+            return_state=True, dtype=dtype,
+        )  # fmt: skip
         self.encoder.build((None, None, embedding))
+        states = self.encoder.compute_output_shape((None, None, embedding))[1:]
         if attention == "none":
-            self.decoder = ContextDecoder(*sizes, dtype=dtype)
+            own = [LAYERS[cell](units, dtype=dtype) for _ in range(layers)]
+            decoder, self.given = ContextDecoder(own, dropout, dtype=dtype), len(states)
         else:
-            self.decoder = AttentionDecoder(
-                *sizes, attention, units * (1 + both), units * STATES[cell] * (1 + both),
-                dtype=dtype,
-            )  # fmt: skip
-        if tied:
-            self.output_bias = self.add_weight((target_tokens,), "zeros", name="output_bias")
-        else:
-            self.output_layer = dense(target_tokens, self.decoder.output_size, "float32")
+            own = [LAYERS[cell](units, dtype=dtype) for _ in range(layers + 1)]
+            score = (
+                AdditiveAttention(units, dtype=dtype)
+                if attention == "additive"
+                else MultiplicativeAttention(dtype=dtype)
+            )
+            decoder = AttentionDecoder(
+                own, score, embedding, input_feeding=input_feeding, dropout=dropout, dtype=dtype
+            )
+            self.given = len(states) // layers  # the decoder starts from those of the top layer
+        self.decoder = TokenDecoder(
+            target_tokens, embedding, decoder, tied=tied, unknown_id=UNKNOWN_ID,
+            dropout=embedding_dropout, dtype=dtype,
+        )  # fmt: skip
+        written = (None, None, units * (1 + both))
+        self.decoder.build((None, None), written, states[-self.given :])
         self.built = True
 
     def encode(self, source, training=False):
@@ -118,7 +128,7 @@ class Translator(keras.Model):
         known = known_ids(source, self.options["source_tokens"], UNKNOWN_ID)
         E = self.drop_source(self.source_embedding(known), training=training)
         H, *states = self.encoder(E, mask=mask, training=training)
-        return self.decoder.init_memory(H, mask, states, training=training)
+        return self.decoder.start(H, states[-self.given :], mask, training=training)
 
     def decode(self, tokens, states, memory, training=False):
         """Some steps of the decoder: one in search, the whole sentence in training.
@@ -133,15 +143,7 @@ class Translator(keras.Model):
             `(logits, states, weights)`: float32 `(rows, time, target_tokens)`, the states after,
             and the attention `(rows, time, source)`, or None without attention.
         """
-        known = known_ids(tokens, self.options["target_tokens"], UNKNOWN_ID)
-        E = self.drop_target(self.target_embedding(known), training=training)
-        output, states, weights = self.decoder(E, states, memory, training=training)
-        return over_rows(self._logits, output), states, weights
-
-    def _logits(self, output):
-        if self.options["tied"]:
-            return self.target_embedding(output, reverse=True) + self.output_bias
-        return self.output_layer(output)
+        return self.decoder.decode(tokens, states, memory, training=training)
 
     def call(self, inputs, training=False):
         source, tokens = inputs
@@ -190,11 +192,6 @@ def load(run: Run) -> Trained:
     """
     config = run.read_config(TranslationConfig)
     source, target = load_tokenizers(run, config)
-    model = build(config, len(source.vocabulary), len(target.vocabulary), "float32")
-    best = load_best(run)
-    try:
-        model.set_weights([variable.numpy() for variable in best.weights])
-    except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"cannot read {run.best}: {reason}") from error
+    sizes = len(source.vocabulary), len(target.vocabulary)
+    model = load_in_float32(run, lambda: build(config, *sizes, "float32"))
     return Trained(run, config, model, (source, target))

@@ -10,7 +10,7 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from apps.common.lengths import length_groups
 from apps.translation.text import JOINER, count_words, plain, word_splitter
-from rnn_keras.metrics import bleu, corpus_bleu
+from rnn_keras.metrics import bleu, corpus_bleu, corpus_chrf
 
 # Languages that are written without blanks, where Moses and sacreBLEU would find one long word.
 WITHOUT_BLANKS = frozenset(("zh", "ja", "th", "lo", "km", "my"))
@@ -62,7 +62,7 @@ class TranslationScorer:
         figures = {
             self.anchor_name: anchor,
             "sacreBLEU": detokenised,
-            "chrF": self._chrf(translations),
+            "chrF": corpus_chrf(translations, self._references, lowercase=self._lowercase),
             "mean textbook BLEU, k=2": float(of_sentence[2]),
             "k=4": float(of_sentence[4]),
             "exact": float(np.mean(self.exact(translations))),
@@ -89,12 +89,6 @@ class TranslationScorer:
                 for ours, labels in zip(translations, self._references)
             ]
         )
-
-    def _chrf(self, translations):
-        metric = sacrebleu.CHRF(lowercase=self._lowercase)
-        most = max(map(len, self._references))
-        streams = [[r[i] if i < len(r) else None for r in self._references] for i in range(most)]
-        return metric.corpus_score(list(translations), streams).score
 
     def _tokens(self, texts):
         """Lower-cased tokens between blanks, as the Multi30k task prepares its texts."""

@@ -5,6 +5,7 @@ import tensorflow as tf
 from apps.translation.config import TranslationConfig
 from apps.translation.text import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
 from rnn_keras import decoding
+from rnn_keras.seq2seq import exclude
 from rnn_keras.text import Tokenizer
 
 SPARE = 10  # tokens that a translation may have beyond the ratio
@@ -57,9 +58,7 @@ def search(config: TranslationConfig, step, states, ids, beam: int, alpha, nbest
 
     def masked_step(tokens, states):
         logits, states = step(tokens, states)
-        token = tf.range(logits.shape[1])
-        is_never = tf.reduce_any(tf.expand_dims(token, 1) == never, axis=1)
-        return tf.where(is_never, tf.float32.min, logits), states
+        return exclude(logits, never), states
 
     start = tf.ones_like(words) * BOS_ID
     if beam == 1:

@@ -13,12 +13,12 @@ from apps.translation import data, model
 from apps.translation.batches import TokenizedPairs
 from apps.translation.config import PRESETS, TranslationConfig
 from apps.translation.evaluation import evaluate, monitor
-from apps.translation.loss import TokenCrossentropy
 from apps.translation.model import VOCABULARIES, load_tokenizers, save_vocabularies
 from apps.translation.samples import SampleTranslations
 from apps.translation.signatures import micro, signatures
 from apps.translation.text import PAD_ID, SPECIALS, make_tokenizer, word_splitter
 from rnn_keras.metrics import Perplexity
+from rnn_keras.seq2seq import TokenCrossentropy
 
 
 def load_data(config: TranslationConfig, run: Run | None) -> TokenizedData:

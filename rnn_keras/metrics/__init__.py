@@ -1,6 +1,6 @@
-"""Metrics: perplexity, BLEU, and the F1 of entities."""
+"""Metrics: perplexity, BLEU, chrF, and the F1 of entities."""
 
-from rnn_keras.metrics.bleu import CorpusBLEU, bleu, corpus_bleu
+from rnn_keras.metrics.bleu import CorpusBLEU, bleu, corpus_bleu, corpus_chrf
 from rnn_keras.metrics.entities import (
     SCHEMES,
     Entity,
@@ -19,6 +19,7 @@ __all__ = [
     "Perplexity",
     "bleu",
     "corpus_bleu",
+    "corpus_chrf",
     "entity_scores",
     "find_entities",
     "write_tags",

@@ -90,6 +90,37 @@ def corpus_bleu(
     with needs_extra("text"):
         from sacrebleu.metrics import BLEU
 
+    metric = BLEU(**options)
+    score = metric.corpus_score(list(hypotheses), _streams(hypotheses, references)).score
+    return CorpusBLEU(score, str(metric.get_signature()))
+
+
+def corpus_chrf(
+    hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], **options: Any
+) -> float:
+    """ChrF of a corpus, from 0 to 100, by sacreBLEU: the F-score of n-grams of characters.
+
+    Args:
+        hypotheses, references: as in `corpus_bleu`.
+        **options: of `sacrebleu.metrics.CHRF`, such as `lowercase=True`.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `corpus_bleu`.
+
+    Reference: Popović 2015, *chrF: character n-gram F-score for automatic MT evaluation*.
+    """
+    with needs_extra("text"):
+        from sacrebleu.metrics import CHRF
+
+    return CHRF(**options).corpus_score(list(hypotheses), _streams(hypotheses, references)).score
+
+
+def _streams(hypotheses, references):
+    """References as sacreBLEU takes them: the first of all sentences, the second, ...
+
+    Raises:
+        ValueError: no sentence, lists of different length, or a sentence without a reference.
+    """
     references = [[of_one] if isinstance(of_one, str) else list(of_one) for of_one in references]
     if not hypotheses or len(hypotheses) != len(references):
         raise ValueError(
@@ -100,8 +131,4 @@ def corpus_bleu(
         if not of_one:
             raise ValueError(f"Sentence {i} has no reference.")
     most = max(map(len, references))
-    # sacreBLEU takes the first references of all sentences, then the second, ...; None if missing.
-    streams = [[r[i] if i < len(r) else None for r in references] for i in range(most)]
-    metric = BLEU(**options)
-    score = metric.corpus_score(list(hypotheses), streams).score
-    return CorpusBLEU(score, str(metric.get_signature()))
+    return [[r[i] if i < len(r) else None for r in references] for i in range(most)]

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` finds
+    from rnn_keras.text.ids import known_ids as known_ids
     from rnn_keras.text.matches import find_matches as find_matches
     from rnn_keras.text.matches import find_words as find_words
     from rnn_keras.text.nfc import normalize_nfc as normalize_nfc
@@ -30,6 +31,7 @@ _MODULES = {
     "WordSplitter": "word_splitter",
     "find_matches": "matches",
     "find_words": "matches",
+    "known_ids": "ids",
     "learn_word_pieces": "word_pieces",
     "normalize_nfc": "nfc",
 }

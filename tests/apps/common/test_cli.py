@@ -199,6 +199,7 @@ def test_a_command_returns_and_does_not_hide_defects():
 
 
 COMMANDS = {
+    "captioning": "describe, evaluate, export, train",
     "char_lm": "evaluate, export, generate, train",
     "common": "cli",
     "ner": "evaluate, export, tag, train",

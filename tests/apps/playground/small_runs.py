@@ -6,8 +6,16 @@ The SavedModels are an export's, which would also check itself in a fresh proces
 import json
 from pathlib import Path
 
+import numpy as np
+
+from apps.captioning import model as captioning
+from apps.captioning.config import CaptioningConfig
+from apps.captioning.data import SPECIALS as CAPTION_SPECIALS
+from apps.captioning.data import make_tokenizer as caption_tokenizer
+from apps.captioning.signatures import functions as caption_functions
 from apps.char_lm import model as char_lm
 from apps.char_lm.config import CharLMConfig
+from apps.common.captioned import png_bytes
 from apps.common.examples import write_examples
 from apps.common.run import Run
 from apps.common.tagged import Sentence
@@ -38,7 +46,21 @@ SMALL = {"units": 6, "batch_size": 2, "run": "small"}
 
 def all_of(root: Path) -> None:
     """Make a run named `small` of each application in `root`."""
-    _char_lm(root), _ner(root), _sentiment(root), _translation(root), _stock(root)
+    _captioning(root), _char_lm(root), _ner(root)
+    _sentiment(root), _translation(root), _stock(root)
+
+
+def _captioning(root):
+    config = CaptioningConfig(size=32, filters=2, embedding=4, max_length=5, **SMALL)
+    vocabulary = Vocabulary.from_tokens("a red circle".split(), specials=CAPTION_SPECIALS)
+    run = Run.create("captioning", config, root=root)
+    vocabulary.save(run.vocab)
+    (run.path / "example.png").write_bytes(png_bytes(np.zeros((40, 40, 3))))
+    model = captioning.build(config, len(vocabulary))
+    model.decoder.output_layer.bias.assign([0, 0, 0, -9, 0, 0, 0])  # captions do not end at once
+    model.save(run.best)
+    made = caption_functions(Trained(run, config, model, caption_tokenizer(vocabulary, config)))
+    _export(run, {"search": made["search"]}, [model], {VOCABULARY: vocabulary})
 
 
 def _char_lm(root):

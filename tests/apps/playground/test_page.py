@@ -123,6 +123,16 @@ def test_entities_are_highlighted_with_transitions_and_gates(client):
     assert width > 800 and height > 300
 
 
+def test_an_image_is_described_with_attention_and_gates(client, root):
+    caption, attention = client.predict("small", None, api_name="/describe")  # that of the run
+    assert {*caption.split()} <= {"a", "red", "circle"} and min(size(attention)) > 100
+    assert min(size(client.predict("small", None, caption, api_name="/captioning_gates"))) > 100
+    picture = handle_file(root / "captioning" / "small" / "example.png")
+    assert client.predict("small", picture, api_name="/describe")[0] == caption
+    with pytest.raises(AppError, match="Image must be a file that ends in .jpg"):
+        client.predict("small", handle_file(__file__), api_name="/describe")
+
+
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     label, words, remark = client.predict("small", blank, api_name="/classify")

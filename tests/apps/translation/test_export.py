@@ -76,7 +76,7 @@ def random_run(root, config, ends=0.7):
     rng = np.random.default_rng(0)
     for variable in model.weights:
         variable.assign(1.5 * variable.numpy() + 0.2 * rng.normal(size=variable.shape))
-    bias = model.output_layer.bias
+    bias = model.decoder.output_layer.bias
     bias.assign(bias + ends * tf.one_hot(EOS_ID, len(vocabularies[1])))
     model.save(run.best)
     return run

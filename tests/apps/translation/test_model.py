@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from apps.common.errors import InputError
 from apps.translation.config import TranslationConfig
-from apps.translation.loss import TokenCrossentropy
 from apps.translation.model import Translator, build
 from rnn_keras import use_plan
+from rnn_keras.seq2seq import TokenCrossentropy
 
 SMALL = TranslationConfig(units=5, embedding=4)
 VARIANTS = [
@@ -20,6 +20,7 @@ VARIANTS = [
     {"attention": "additive"},
     {"attention": "additive", "cell": "lstm", "layers": 2, "bidirectional": False},
     {"attention": "multiplicative", "tied": True, "cell": "vanilla", "layers": 2},
+    {"attention": "additive", "input_feeding": True, "layers": 2},
 ]
 SOURCE = np.array([[4, 5, 6, 3, 0], [7, 3, 0, 0, 0]], np.int32)
 TOKENS = np.array([[2, 4, 5, 6], [2, 8, 7, 0]], np.int32)
@@ -114,30 +115,30 @@ def gru(X, H, layer):
 
 def test_without_attention_it_is_the_textbook_encoder_decoder():
     model = translator({"attention": "none"})
-    (encoder,), (decoder,) = model.encoder.layers, model.decoder.recurrent.layers
+    (encoder,), (decoder,) = model.encoder.layers, model.decoder.decoder.recurrent.layers
     source, tokens = SOURCE[1, :2], TOKENS[1]
     c = gru(model.source_embedding.get_weights()[0][source], np.zeros(5), encoder)[-1]
-    X = [np.append(e, c) for e in model.target_embedding.get_weights()[0][tokens]]
-    W, b = model.output_layer.get_weights()
+    X = [np.append(e, c) for e in model.decoder.embed.get_weights()[0][tokens]]
+    W, b = model.decoder.output_layer.get_weights()
     close(model((SOURCE, TOKENS))[1], gru(X, c, decoder) @ W + b)
 
 
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_attention_by_its_equations(attention):
     model = translator({"attention": attention, "tied": True})
-    decoder, bidirectional = model.decoder, model.encoder.layers[0]
+    decoder, bidirectional = model.decoder.decoder, model.encoder.layers[0]
     E = model.source_embedding.get_weights()[0][SOURCE[0, :4]]
     forward = gru(E, np.zeros(5), bidirectional.forward_layer)
     backward = gru(E[::-1], np.zeros(5), bidirectional.backward_layer)
     H = np.concatenate([forward, backward[::-1]], axis=1)
     W, b = decoder.bridge.get_weights()
     start = np.tanh(np.append(forward[-1], backward[-1]) @ W + b)
-    vectors = model.target_embedding.get_weights()[0]
+    vectors = model.decoder.embed.get_weights()[0]
     e = vectors[TOKENS[0]]
     S = gru(e, start[:5], decoder.query_rnn.layers[0])
-    K = H @ decoder.key.get_weights()[0]
+    K = H @ decoder.attention.key.get_weights()[0]
     if attention == "additive":
-        (W, b), (w,) = decoder.query.get_weights(), decoder.score.get_weights()
+        (W, b), w = decoder.attention.query.get_weights(), decoder.attention.scale
         score = np.tanh((S @ W + b)[:, None] + K) @ w
     else:
         score = S @ K.T / np.sqrt(5)
@@ -147,7 +148,7 @@ def test_attention_by_its_equations(attention):
     W, b = decoder.read.get_weights()
     output = np.tanh(np.concatenate([top, c, e], axis=1) @ W + b)
     logits, _, weights = model.decode(TOKENS, *reversed(model.encode(SOURCE)))
-    close(logits[0], output @ vectors.T + model.output_bias.numpy())
+    close(logits[0], output @ vectors.T + model.decoder.output_bias.numpy())
     close(weights[0], np.pad(a, ((0, 0), (0, 1))))  # nothing for the padding
 
 

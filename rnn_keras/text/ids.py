@@ -1,9 +1,11 @@
-"""Token ids as input of the text models."""
+"""Token ids as input of a model."""
+
+from typing import Any
 
 from keras import ops
 
 
-def known_ids(ids, vocab_size: int, unknown_id: int):
+def known_ids(ids: Any, vocab_size: int, unknown_id: int) -> Any:
     """The ids, with those outside `[0, vocab_size)` replaced by `unknown_id`.
 
     Otherwise the result depends on the runtime: an invalid id may count from the end, be clipped

@@ -1,9 +1,9 @@
-"""The loss of the translator: the label-smoothed cross-entropy of each token."""
+"""The loss of a decoder: the label-smoothed cross-entropy of each token."""
+
+from typing import Any
 
 import keras
 from keras import ops
-
-from apps.translation.text import PAD_ID
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
@@ -17,24 +17,34 @@ class TokenCrossentropy(keras.losses.Loss):
 
     Args:
         label_smoothing: ε.
+        ignore_class: the id of padding, which is left out.
         name: name of the loss.
 
     Call arguments:
-        y_true: ids `(batch, time)`; `PAD_ID` is left out.
+        y_true: ids `(batch, time)`.
         y_pred: logits `(batch, time, vocabulary)`.
     """
 
-    def __init__(self, label_smoothing=0.0, name="token_crossentropy"):
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        ignore_class: int = 0,
+        name: str = "token_crossentropy",
+    ) -> None:
         super().__init__(name=name, reduction=None)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.ignore_class = label_smoothing, ignore_class
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y, tokens = ops.cast(y_true, "int32"), y_pred.shape[-1]  # Keras made them floats
         spread = self.label_smoothing / tokens
         target = ops.one_hot(y, tokens, dtype=y_pred.dtype) * (1 - self.label_smoothing) + spread
         loss = ops.categorical_crossentropy(target, y_pred, from_logits=True)
-        counts = ops.cast(ops.not_equal(y, PAD_ID), loss.dtype)
+        counts = ops.cast(ops.not_equal(y, self.ignore_class), loss.dtype)
         return ops.sum(loss * counts) / ops.maximum(ops.sum(counts), 1)
 
-    def get_config(self):
-        return {"label_smoothing": self.label_smoothing, "name": self.name}
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "label_smoothing": self.label_smoothing,
+            "ignore_class": self.ignore_class,
+            "name": self.name,
+        }

@@ -1,0 +1,1 @@
+"""Image captions: a convolution over the picture, and a decoder with attention."""
