@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from apps.common.errors import InputError
 from apps.common.recurrent import LAYERS, recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_in_float32, load_vocabulary
