@@ -17,7 +17,9 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results" / "targets.json"
 PAGE = Path(__file__).parents[1] / "docs" / "export.md"
 BEGIN, END = "<!-- benchmarks.targets -->\n", "<!-- end -->"
-COLUMNS = ("LiteRT", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8")
+COLUMNS = (
+    "LiteRT", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8", "onnxruntime", "OpenVINO",
+)  # fmt: skip
 
 
 def parse(argv=None) -> argparse.Namespace:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -65,6 +66,8 @@ def versions() -> dict[str, str]:
         "LiteRT": importlib.metadata.version("ai-edge-litert"),
         "LiteRT.js": VERSION,
         "TFLite Micro": importlib.metadata.version("tflite-micro"),
+        "onnxruntime": importlib.metadata.version("onnxruntime"),
+        "OpenVINO": importlib.metadata.version("openvino").partition("-")[0],
     }
 
 
@@ -99,7 +102,20 @@ def keras_model(name: str, folder: Path, browser: LiteRTJS) -> dict[str, Callabl
         sizes = {"bytes": report.bytes, "arena_bytes": report.arena_bytes}
         return {"difference": difference([expected], [found]), "milliseconds": ms, **sizes}
 
-    return _cells(litert, web, micro)
+    def onnxruntime():
+        export.onnx(model, folder / "model.onnx")
+        found, ms = timed(partial(export.load(folder / "model.onnx").run, "serving_default", x=x))
+        return {"difference": difference([expected], [found]), "milliseconds": ms}
+
+    def openvino():
+        from openvino import compile_model
+
+        export.onnx(model, folder / "model.onnx")
+        run = compile_model(str(folder / "model.onnx"), "CPU")
+        (y,), ms = timed(lambda: [*run({"x": x}).values()])
+        return {"difference": difference([expected], [{"y": y}]), "milliseconds": ms}
+
+    return _cells(litert, web, micro) | {"onnxruntime": onnxruntime, "OpenVINO": openvino}
 
 
 def stream(micro: export.MicroModel, sequence: dict) -> tuple[dict, float]:
@@ -120,7 +136,7 @@ def stream(micro: export.MicroModel, sequence: dict) -> tuple[dict, float]:
     return outputs, 1e3 * statistics.median(seconds)
 
 
-def timed(call: Callable[[], dict]) -> tuple[dict, float]:
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     """The result, and the median milliseconds of a call."""
     seconds = []
     for _ in range(REPEATS):
