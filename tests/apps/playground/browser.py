@@ -30,7 +30,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 ]
-PATIENCE = 200  # seconds
+PATIENCE = 300  # seconds; a busy machine takes long for a page of several models
 
 
 class Browser:
