@@ -8,11 +8,11 @@ failure goes to stdout, in one line.
 
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 # Quantizations of all values: the set of operations, and the type of the activations.
 FULL = {
@@ -57,9 +57,10 @@ def convert(saved_model, target, quantization, examples, signatures):
 
 def convert_to_integers(*arguments):
     """The same, converted again while some operations compute in floats, up to `ATTEMPTS` times."""
+    interpreter = import_module("ai_edge_litert.interpreter")  # of the extra `litert`
     for _ in range(ATTEMPTS):
         content = convert(*arguments)
-        operations = Interpreter(model_content=content)._get_ops_details()
+        operations = interpreter.Interpreter(model_content=content)._get_ops_details()
         if not any(operation["op_name"] == "DEQUANTIZE" for operation in operations):
             break
     return content

@@ -11,8 +11,7 @@ from rnn_keras.export.onnx_recurrent import (
     convert_deep,
     convert_recurrent,
 )
-from rnn_keras.layers import DeepRNN
-from rnn_keras.layers.layer import RecurrentLayer
+from rnn_keras.layers import DeepRNN, RecurrentLayer
 
 ACTIVATIONS = {
     "elu": "Elu",

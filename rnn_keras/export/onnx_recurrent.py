@@ -9,7 +9,6 @@ import numpy as np
 
 from rnn_keras import layers
 from rnn_keras.export.onnx_graph import TensorProto, Value
-from rnn_keras.layers.streaming import state_names
 
 # The operator, and the positions of its gates among those of the layer's weights.
 OPERATORS = {
@@ -47,7 +46,7 @@ def convert_recurrent(graph, layer, x, initial_state=None, lengths=None):
         ValueError: ONNX has no such layer or activation.
     """
     kinds = 2 if isinstance(layer, layers.LSTM) else 1
-    names = state_names(layer.name, kinds, graph.final_states)
+    names = layers.state_names(layer.name, kinds, graph.final_states)
     carried = [graph.initial_states[name] for name in names if name in graph.initial_states]
     H, (last,), states = _run(
         graph, [layer], x, carried or initial_state, lengths, layer.go_backwards

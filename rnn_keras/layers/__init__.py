@@ -32,7 +32,7 @@ from rnn_keras.layers.plans import explain, use_plan
 from rnn_keras.layers.probes import LayerCall, probe_states
 from rnn_keras.layers.projected import ProjectedLSTM, ProjectedLSTMCell, projected_lstm_step
 from rnn_keras.layers.slstm import SLSTM, SLSTMCell, slstm_step
-from rnn_keras.layers.streaming import carried_states
+from rnn_keras.layers.streaming import carried_states, state_names
 from rnn_keras.layers.vanilla import VanillaRNN, VanillaRNNCell, rnn_step
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "projected_lstm_step",
     "rnn_step",
     "slstm_step",
+    "state_names",
     "use_plan",
     "viterbi",
     "record_gates",

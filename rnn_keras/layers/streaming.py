@@ -2,7 +2,7 @@
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from rnn_keras.layers.types import Tensor
@@ -62,8 +62,14 @@ def carry(layer, initial_state, loop):
     return last_output, outputs, states
 
 
-def state_names(layer, count, taken):
-    """The names of the `count` states of a call of a layer; `taken` are those of other calls."""
+def state_names(layer: str, count: int, taken: Container[str]) -> list[str]:
+    """The names of the states of a call of a layer, as in `carried_states`.
+
+    Args:
+        layer: the layer's name.
+        count: number of its states.
+        taken: the names of the states of other calls.
+    """
     kinds = ["h", "c"] if count == 2 else ["h", *(f"s{i}" for i in range(1, count))]
     call, prefix = 1, layer
     while f"{prefix}_h" in taken:
