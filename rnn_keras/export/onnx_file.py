@@ -134,7 +134,7 @@ def _convert_model(model, graph, inputs):
             if node.is_input:
                 continue
             args, kwargs = node.arguments.fill_in(values)
-            kwargs.pop("training", None)
+            kwargs = {k: x for k, x in kwargs.items() if k != "training" and x is not None}
             layer = node.operation
             if isinstance(layer, keras.Model):
                 results = _convert_model(as_functional(layer), graph, keras.tree.flatten(args))

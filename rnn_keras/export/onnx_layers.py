@@ -1,6 +1,7 @@
 """The ONNX nodes of Keras layers: `convert(layer, graph, x, ...)` for each class of layers."""
 
 import functools
+import math
 
 import keras
 import numpy as np
@@ -157,8 +158,10 @@ def _time_distributed(layer: keras.layers.TimeDistributed, graph, x, mask=None):
 @convert.register
 def _concatenate(layer: keras.layers.Concatenate, graph, xs):
     y = graph.add("Concat", *(x.name for x in xs), axis=layer.axis)
-    width = sum(x.shape[-1] for x in xs) if layer.axis in (-1, len(xs[0].shape) - 1) else None
-    return Value(y, (*xs[0].shape[:-1], width))
+    shape = list(xs[0].shape)
+    sizes = [x.shape[layer.axis] for x in xs]
+    shape[layer.axis] = None if None in sizes else sum(sizes)
+    return Value(y, tuple(shape))
 
 
 @convert.register
@@ -175,7 +178,9 @@ def _mean_pool(layer: keras.layers.GlobalAveragePooling1D, graph, x, mask=None):
 
 @convert.register
 def _flatten(layer: keras.layers.Flatten, graph, x):
-    return Value(graph.add("Reshape", x.name, np.array([0, -1])), (x.shape[0], None))
+    sizes = x.shape[1:]
+    width = None if None in sizes else math.prod(sizes)
+    return Value(graph.add("Reshape", x.name, np.array([0, -1])), (x.shape[0], width))
 
 
 @convert.register

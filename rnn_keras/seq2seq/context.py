@@ -8,11 +8,11 @@ from keras import ops
 
 from rnn_keras.layers import DeepRNN
 from rnn_keras.seq2seq.rows import by_row, by_sentence
-from rnn_keras.seq2seq.stack import layers_config, layers_of, state_sizes
+from rnn_keras.seq2seq.stack import VectorDecoder, layers_config, layers_of, state_sizes
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class ContextDecoder(keras.layers.Layer):
+class ContextDecoder(VectorDecoder):
     r"""The textbook decoder: the context is the encoder's final state.
 
     $$c = H_T^{(L)}, \qquad S_t = \mathrm{RNN}([e_t; c], S_{t-1}), \qquad S_0 = H_T$$
@@ -67,18 +67,6 @@ class ContextDecoder(keras.layers.Layer):
         X = ops.concatenate([vectors, context], axis=-1)
         H, *states = self.recurrent(X, initial_state=list(states), training=training)
         return H, states, None, ops.concatenate([H, context, vectors], axis=-1)
-
-    def call(
-        self,
-        vectors: Any,
-        values: Any,
-        states: Sequence[Any],
-        values_mask: Any = None,
-        training: bool = False,
-    ) -> tuple[Any, None]:
-        memory, states = self.start(values, states, values_mask, training)
-        output, _, weights, _ = self.decode(vectors, states, memory, training)
-        return output, weights
 
     def get_config(self) -> dict[str, Any]:
         layers = layers_config(self.recurrent.layers)

@@ -10,6 +10,7 @@ from keras import ops
 from rnn_keras.layers import DeepRNN
 from rnn_keras.seq2seq.rows import dense, over_rows, sentence_dropout
 from rnn_keras.seq2seq.stack import (
+    VectorDecoder,
     cell_step,
     check_decoder_layers,
     layers_config,
@@ -19,7 +20,7 @@ from rnn_keras.seq2seq.stack import (
 
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
-class AttentionDecoder(keras.layers.Layer):
+class AttentionDecoder(VectorDecoder):
     r"""A conditional recurrent decoder with attention.
 
     $$S^{(0)}_t = \mathrm{RNN}(e_t, S^{(0)}_{t-1}), \qquad
@@ -153,18 +154,6 @@ class AttentionDecoder(keras.layers.Layer):
         features = ops.concatenate([S, context, vectors], axis=-1)
         output = self.drop_output(over_rows(self.read, features), training=training)
         return output, states, weights, features
-
-    def call(
-        self,
-        vectors: Any,
-        values: Any,
-        states: Sequence[Any],
-        values_mask: Any = None,
-        training: bool = False,
-    ) -> tuple[Any, Any]:
-        memory, states = self.start(values, states, values_mask, training)
-        output, _, weights, _ = self.decode(vectors, states, memory, training)
-        return output, weights
 
     def _at_once(self, E, states, memory, training):
         before, above = list(states[: self.first]), list(states[self.first :])

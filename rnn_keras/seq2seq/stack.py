@@ -1,6 +1,25 @@
-"""A stack of recurrent layers: its states, its configuration, and one time step of its cells."""
+"""What decoders share: a stack of recurrent layers, its states, configuration and time step."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+
+
+class VectorDecoder(keras.layers.Layer):
+    """A decoder of token vectors: `start` makes the memory, `decode` runs some time steps."""
+
+    def call(
+        self,
+        vectors: Any,
+        values: Any,
+        states: Sequence[Any],
+        values_mask: Any = None,
+        training: bool = False,
+    ) -> tuple[Any, Any]:
+        memory, states = self.start(values, states, values_mask, training)
+        output, _, weights, _ = self.decode(vectors, states, memory, training)
+        return output, weights
 
 
 def state_sizes(layers):

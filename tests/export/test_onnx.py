@@ -73,7 +73,10 @@ def feedforward_model():
     H = own.VanillaRNN(UNITS, return_sequences=True)(keras.Sequential(inner)(x))
     H = keras.layers.BatchNormalization()(keras.layers.Conv1D(6, 3, padding="causal")(H))
     pooled = [keras.layers.GlobalMaxPooling1D()(H), keras.layers.GlobalAveragePooling1D()(H)]
-    joined = keras.layers.Concatenate()([keras.layers.Add()(pooled), *pooled])
+    merges = keras.layers.Add, keras.layers.Average, keras.layers.Maximum, keras.layers.Minimum
+    repeated = keras.layers.RepeatVector(2)(keras.layers.ReLU()(pooled[0]))
+    joined = [keras.layers.Softmax()(pooled[1]), keras.layers.Flatten()(repeated)]
+    joined = keras.layers.Concatenate()([*joined, *(merge()(pooled) for merge in merges)])
     return random_weights(keras.Model(x, keras.layers.Dense(2, "softmax", name="y")(joined)))
 
 
