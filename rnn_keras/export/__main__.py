@@ -1,4 +1,4 @@
-"""`python -m rnn_keras.export MODEL.keras`: a saved Keras model as other files."""
+"""`python -m rnn_keras.export MODEL`: a saved model of Keras or PyTorch as other files."""
 
 import argparse
 import importlib
@@ -6,7 +6,8 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from zipfile import BadZipFile
+
+STATE_DICTS = ".pt", ".pth", ".npz"  # of PyTorch
 
 
 def parse(argv=None):
@@ -14,10 +15,25 @@ def parse(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m rnn_keras.export",
         description="Export a Keras model with recurrent layers, Keras's own or those of "
-        "rnn_keras. Every file is compared with the model before it replaces an older one.",
+        "rnn_keras, or a PyTorch network of an Embedding, a recurrent layer and a Linear layer. "
+        "Every file is compared with the Keras model before it replaces an older one.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="written by model.save")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="MODEL.keras, written by model.save; or NET.pt, NET.pth or NET.npz: the state_dict of "
+        "a PyTorch network, written by torch.save or numpy.savez",
+    )
+    parser.add_argument(
+        "--nonlinearity", choices=("tanh", "relu"), help="of the nn.RNN in a PyTorch network"
+    )
+    parser.add_argument(
+        "--final-state",
+        action="store_true",
+        help="the Linear layer of the PyTorch network reads the final state only",
+    )
     parser.add_argument(
         "--saved-model", type=Path, metavar="DIR", help="write the SavedModel DIR/VERSION/"
     )
@@ -88,6 +104,8 @@ def parse(argv=None):
     )
     options = parser.parse_args(argv)
     files = options.litert or options.onnx
+    if options.model.suffix not in STATE_DICTS and (options.nonlinearity or options.final_state):
+        parser.error("--nonlinearity and --final-state are for a PyTorch network")
     if not (options.saved_model or files or options.check):
         parser.error(
             "nothing to write: give --saved-model DIR, --litert FILE, --onnx FILE, or --check"
@@ -99,19 +117,33 @@ def parse(argv=None):
     return options
 
 
-def load(file, imports=()):
-    """The model in a `.keras` file, read in Keras's safe mode, which runs no code of the file.
+def load(options):
+    """The model in the file, of which no code is run: Keras reads a `.keras` file in safe mode.
 
     Raises:
-        ValueError: there is no such file, or it cannot be read in safe mode.
+        ValueError: there is no such file, or it cannot be read in this way.
+        ModuleNotFoundError: PyTorch is needed and not installed.
     """
+    file = options.model
+    if file.suffix in STATE_DICTS:
+        from rnn_keras.export.arrays import load_state_dict
+        from rnn_keras.interop import model_from_torch
+
+        return model_from_torch(
+            load_state_dict(file),
+            nonlinearity=options.nonlinearity,
+            final_state=options.final_state,
+        )
     if file.suffix != ".keras" or not file.is_file():
-        raise ValueError(f"{file} must be an existing .keras file, as model.save writes it")
+        raise ValueError(
+            f"{file} must be an existing .keras file, as model.save writes it, or a state_dict of "
+            "PyTorch in a .pt, .pth or .npz file"
+        )
     import keras
 
     import rnn_keras.layers  # noqa: F401  registers them
 
-    for module in imports:
+    for module in options.imports:
         importlib.import_module(module)
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
@@ -120,30 +152,14 @@ def load(file, imports=()):
         raise ValueError(f"cannot read {file}: {words}") from error
 
 
-def load_examples(file):
-    """The arrays of a `.npz` file by name.
-
-    Raises:
-        ValueError: it is not an .npz file.
-    """
-    import numpy as np
-
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile) as error:
-        raise ValueError(
-            f"{file} must be an existing .npz file, as numpy.savez writes it"
-        ) from error
-
-
 def run(options):
     """Exports according to the options, and prints a line per export."""
-    model = load(options.model, options.imports)
+    model = load(options)
     from rnn_keras import export
+    from rnn_keras.export.arrays import load_arrays
     from rnn_keras.text import Vocabulary
 
-    examples = load_examples(options.examples) if options.examples else None
+    examples = load_arrays(options.examples) if options.examples else None
     vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
     both = options.check and not (options.saved_model or options.litert or options.onnx)
     with tempfile.TemporaryDirectory() as folder:

@@ -78,7 +78,7 @@ def from_torch(
         raise ValueError(f"`source` must be a module or a state_dict, got {type(source).__name__}.")
     prefix = _prefix(state, prefix)
     weights = {
-        key.removeprefix(prefix): _array(value)
+        key.removeprefix(prefix): to_array(value)
         for key, value in state.items()
         if key.startswith(prefix) and WEIGHT.fullmatch(key.removeprefix(prefix))
     }
@@ -143,7 +143,7 @@ def _check_nothing_else(state, prefix):
         )
 
 
-def _array(value):
+def to_array(value):
     """A tensor or an array in float64, the NumPy type for every type of PyTorch."""
     is_tensor = hasattr(value, "detach")
     return np.asarray(value.detach().cpu().double().numpy() if is_tensor else value, float)

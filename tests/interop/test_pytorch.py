@@ -92,6 +92,7 @@ def test_equations_of_the_documentation(kind, depth, directions, bias):
         np.testing.assert_allclose(a, b, atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("depth, directions, bias", SHAPES)
 @pytest.mark.parametrize("kind", GATES)
 def test_modules(kind, depth, directions, bias):
