@@ -43,6 +43,7 @@ def test_both_formats(saved, tmp_path, capsys):
     assert record["signatures"]["serving_default"]["max_difference"] < 1e-6
 
 
+@pytest.mark.slow
 def test_check_keeps_nothing(saved, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main([str(saved[0]), "--check", "--litert", "model.tflite", "--signatures", "step"])

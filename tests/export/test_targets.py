@@ -231,6 +231,7 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_operation_that_micro_lacks_is_named(tmp_path):
     pytest.importorskip("tflite_micro")
     spec = [tf.TensorSpec([1, 3], tf.float32, "x")]
@@ -239,6 +240,7 @@ def test_an_operation_that_micro_lacks_is_named(tmp_path):
         write_litert({"step": step}, [], tmp_path / "model.tflite", target="micro")
 
 
+@pytest.mark.slow
 def test_examples_fit_fixed_sizes(tmp_path):
     """They are cut into batches and padded; an example that is larger is an error."""
     model, file = models.build("vanilla"), tmp_path / "web.tflite"

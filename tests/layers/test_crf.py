@@ -98,6 +98,7 @@ def test_gradients_against_finite_differences(mask):
         np.testing.assert_allclose(derived, numeric, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_second_derivatives_against_finite_differences():
     crf, X = layer(3), tf.constant(np.random.default_rng(0).normal(size=(3, 4, 3)))
     y, weight = np.ones((3, 4), int), tf.constant([1.0, -2.0, 0.5], "float64")

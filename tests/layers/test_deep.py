@@ -91,6 +91,7 @@ def test_backwards_is_forwards_over_the_reversed_sequence():
     assert_close(both(X, mask=MASK), expected)
 
 
+@pytest.mark.slow
 def test_dropout_is_between_the_layers_only():
     """A single layer has no place for it."""
     single = deep([GRU(UNITS)], dropout=0.5)
@@ -104,7 +105,7 @@ def test_dropout_is_between_the_layers_only():
 
 
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
-@pytest.mark.parametrize("state", [False, True], ids=["output", "states"])
+@pytest.mark.parametrize("state", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_symbolic_shapes_and_keras_file_round_trip(sequences, state, tmp_path):
     layer = mixed(return_sequences=sequences, return_state=state, dropout=0.1, seed=2)
     inputs = keras.Input((None, INPUTS))

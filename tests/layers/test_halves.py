@@ -66,7 +66,13 @@ DROPOUTS = {
 }
 
 
-@pytest.mark.parametrize("options", DROPOUTS.values(), ids=DROPOUTS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=[pytest.mark.slow] if name != "recurrent" else [])
+        for name, options in DROPOUTS.items()
+    ],
+)
 def test_dropout_has_the_same_masks(options, runs):
     results = []
     for context in (halves.no_split, contextlib.nullcontext):

@@ -130,6 +130,7 @@ def test_forward_mode_inside_a_function_is_refused():
         tf.function(forward(layer_of(ALL[0])))(X)
 
 
+@pytest.mark.slow
 def test_hessian():
     """By a vectorised Jacobian of an eager tape, and by `tf.hessians` in a graph."""
     layer = layer_of(ALL[0])

@@ -136,6 +136,7 @@ def test_more_files_than_a_process_may_have_are_one_line(monkeypatch):
         allow_open_files(5000)
 
 
+@pytest.mark.slow
 def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path):
     """1,200 of them, as in the outage that this is for."""
     port = free_port()

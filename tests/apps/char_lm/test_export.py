@@ -315,6 +315,7 @@ def generate_from_damaged(run):
             run.load(source)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_named(run, tmp_path):
     damaged = Run("char_lm", tmp_path / "empty")
     (damaged.saved_model / "1").mkdir(parents=True)

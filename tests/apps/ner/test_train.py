@@ -20,7 +20,10 @@ from rnn_keras.metrics import write_tags
 from tests.apps.outside_ids import check_outside_ids, signature
 from tests.operations import foreign_operations
 
-SMALL = ["tiny", "--epochs", "4", "--units", "12", "--embedding", "8", "--batch-size", "8"]
+SMALL = (
+    ["tiny", "--epochs", "2", "--units", "12", "--embedding", "8", "--batch-size", "16"]
+    + ["--learning-rate", "0.03"]
+)  # fmt: skip
 
 HARD = {
     "empty": "",

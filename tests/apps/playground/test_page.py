@@ -102,6 +102,7 @@ def size(path):
         return picture.size
 
 
+@pytest.mark.slow
 def test_a_review_is_judged_with_its_words_and_gates(client):
     label, words, remark = client.predict("small", "A good story, qzxv!", api_name="/classify")
     confidences = {each["label"]: each["confidence"] for each in label["confidences"]}
@@ -112,6 +113,7 @@ def test_a_review_is_judged_with_its_words_and_gates(client):
     assert width > 800 and height > 300
 
 
+@pytest.mark.slow
 def test_entities_are_highlighted_with_transitions_and_gates(client):
     text = "Ann met qzxv in Rome."
     words, table = client.predict("small", text, api_name="/tag")
@@ -185,6 +187,7 @@ def test_whoever_comes_to_a_full_queue_is_told_so(client, writer):
     assert all(isinstance(a, QueueError) for a in answers if a != "waitick")
 
 
+@pytest.mark.slow
 def test_a_sentence_is_translated_with_the_beam_and_what_it_looked_at(client):
     best, unknown, beam, looked = client.predict(
         "small", "The cat, qzxv", 3, 1, api_name="/translate"
@@ -276,6 +279,7 @@ def test_the_newest_export_comes_first(root, tmp_path):
     assert Runs("stock", tmp_path).names() == []
 
 
+@pytest.mark.slow
 def test_the_chart_takes_long_sequences_and_many_layers(tmp_path):
     rng = np.random.default_rng(0)
     told = {symbol: rng.normal(size=(1, 90, 40)) for symbol in ("Z", "H")}

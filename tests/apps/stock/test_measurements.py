@@ -38,6 +38,7 @@ def run(tmp_path_factory):
         yield Run.open("stock", "rain")
 
 
+@pytest.mark.slow
 def test_both_exports_forecast_nothing_below_the_minimum(run, tmp_path, capsys):
     for source in ("saved_model", "litert"):
         output = tmp_path / source

@@ -291,6 +291,7 @@ def test_the_other_models(runs, name, monkeypatch):
     assert len(found) == rows and found[column].notna().all()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(run, runs, capsys, monkeypatch):
     whole = batches.train
 

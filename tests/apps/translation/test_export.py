@@ -146,6 +146,7 @@ def test_a_sentence_is_translated_alike_alone_and_among_others(served):
         assert alone["score"].numpy()[0] == pytest.approx(value, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_any_search_around_the_files_is_the_one_inside(served, translators):
     """And both files give the same: the model's, as the export compared them with it."""
     inside = served["nbest"](text=tf.constant(texts()))
@@ -165,6 +166,7 @@ def test_any_search_around_the_files_is_the_one_inside(served, translators):
     assert first == second and len(first[0]) == 6
 
 
+@pytest.mark.slow
 def test_no_words_give_an_empty_translation(served, translators):
     found = served["nbest"](text=tf.constant(["", "\x07"]))
     assert (found["translations"].numpy() == b"").all() and (
@@ -195,6 +197,7 @@ def test_an_id_outside_a_vocabulary_is_unknown(run, loaded, served):
                 check_outside_ids(call, inputs, replaced, len(vocabulary), UNKNOWN_ID)
 
 
+@pytest.mark.slow
 def test_attention_is_over_the_words_of_the_source(translators):
     for translator in translators.values():
         (short, _), (long, _) = translator.translate(["The cat is black.", "Go."], 3, 0.75, 2)
@@ -285,6 +288,7 @@ def test_the_command_prints_a_line_for_each_and_notes_beside(alone, tmp_path, ca
     assert "only the first 12 of 500 tokens were read" in notes
 
 
+@pytest.mark.slow
 def test_the_command_shows_what_was_looked_at(alone, tmp_path, capsys):
     picture = tmp_path / "a.png"
     translate.main([str(alone), "The cat is black.", "--nbest", "2", "--show-attention",
@@ -306,6 +310,7 @@ def test_attention_is_described_and_drawn(tmp_path):
         assert picture.width < 1_600  # wide enough for `plots.LONGEST` tokens, not for 100
 
 
+@pytest.mark.slow
 def test_attention_maps_end_with_the_translation(loaded):
     model, *tokenizers = loaded
     pipeline = TranslatorGraph(CONFIG, model, *tokenizers).pipeline
