@@ -59,8 +59,8 @@ left.legend(fontsize=8)
 # In an LSTM, $\partial C_t / \partial C_{t-1}$ contains the forget gate alone, with no weight
 # matrix. With a forget gate of σ(1) = 0.73, from Keras's initial bias of 1, the product still
 # vanishes: $0.73^{59}$ is about $10^{-8}$. But the gate can be *learned* to be near 1 for a unit
-# that has to remember; a vanilla RNN with tanh has nothing of this kind. A larger initial bias makes
-# the memory long from the beginning.
+# that has to remember; a vanilla RNN with tanh has nothing of this kind. A larger initial bias
+# makes the memory long from the beginning.
 
 # %%
 

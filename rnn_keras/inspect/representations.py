@@ -40,7 +40,7 @@ def nearest(
 def project(vectors: Any, method: Literal["pca", "tsne"] = "pca", seed: int = 0) -> np.ndarray:
     """Vectors in two dimensions, by scikit-learn (`pip install 'rnn-keras[inspect]'`).
 
-    Of the states of a sentence, `record_gates()[LAYER]["H"][0]`, it is their path.
+    The states of a sentence, `record_gates()[LAYER]["H"][0]`, become a path.
 
     Args:
         vectors: `(n, features)`.
@@ -101,7 +101,7 @@ def correlated_units(states: Any, signal: Any, count: int = 5) -> list[tuple[int
 
     Args:
         states: `(..., units)`, such as the `H` or `C` of `record_gates`.
-        signal: one number per state, `(...)`, such as 1 inside of quotation marks, else 0.
+        signal: one number per state, `(...)`, such as 1 inside quotation marks, else 0.
         count: the most units that are returned.
 
     Returns:

@@ -17,7 +17,7 @@ class Entity(NamedTuple):
 
 
 class EntityScores(NamedTuple):
-    """Fractions from 0 to 1, and the numbers of entities they are made of."""
+    """Fractions from 0 to 1, and the numbers of entities from which they are computed."""
 
     precision: float
     recall: float
@@ -32,7 +32,7 @@ def find_entities(tags: Iterable[str]) -> list[Entity]:
 
     An entity begins with `B-`, `S-` or `U-`, and where a tag follows `O`, another type, or the end
     of an entity; it ends with `E-`, `L-`, `S-` or `U-`, and before the next beginning or `O`. So
-    tags of all `SCHEMES` are understood, and tags that break the rules of theirs, too.
+    the function reads tags of all `SCHEMES`, even if they break the rules of their scheme.
 
     Args:
         tags: `O`, or a prefix of the scheme, a hyphen and the type.
