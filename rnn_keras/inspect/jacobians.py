@@ -65,7 +65,7 @@ def jacobian_bounds(model: keras.Layer, inputs: Any, step: int = -1) -> dict[str
         By the name of the layer an array `(batch, time)` in float64.
 
     Raises:
-        ValueError: a layer is not a `VanillaRNN`; the bound holds for that cell only.
+        ValueError: a layer is no `VanillaRNN`, for which alone the bound holds.
     """
     _, calls = call_layers(model, inputs)
     bounds = {}

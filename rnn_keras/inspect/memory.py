@@ -14,7 +14,7 @@ def retention(model: keras.Layer, inputs: Any) -> dict[str, dict[str, np.ndarray
     r"""The part of each state that a step keeps without any weight: F of an LSTM, Z of a GRU.
 
     It is the derivative of the new state with respect to the old one, with everything that passed
-    through a product with a weight matrix held fixed, so it is defined for any cell.
+    through a product with a weight matrix held fixed. So it needs no list of cells.
 
     Args:
         model: a Keras model or layer that calls layers of `rnn_keras.layers`, at any depth.

@@ -101,7 +101,7 @@ def correlated_units(states: Any, signal: Any, count: int = 5) -> list[tuple[int
 
     Args:
         states: `(..., units)`, such as the `H` or `C` of `record_gates`.
-        signal: one number per state, `(...)`, such as 1 inside quotation marks, else 0.
+        signal: one number per state, `(...)`, such as 1 inside of quotation marks, else 0.
         count: the most units that are returned.
 
     Returns:

@@ -17,7 +17,7 @@ class Entity(NamedTuple):
 
 
 class EntityScores(NamedTuple):
-    """Fractions from 0 to 1, and the numbers of entities from which they are computed."""
+    """Fractions from 0 to 1, and the numbers of entities they are made of."""
 
     precision: float
     recall: float
