@@ -1,13 +1,14 @@
 # %% [markdown]
 # # Lesson 1: from n-grams to a recurrent language model
 #
-# A language model gives the next character a probability, from the characters before it:
+# A language model gives each possible next character a probability, from the characters before it:
 # $P(x_t \mid x_1, \ldots, x_{t-1})$. Its score is the **perplexity** on text that it has not seen,
 #
 # $$\exp\Big(-\frac 1n \sum_{t=1}^n \log P(x_t \mid x_1, \ldots, x_{t-1})\Big)$$
 #
 # A perplexity of 5 means that the model is as uncertain as if it chose among 5 equally likely
-# characters at each step. A model that knows nothing has the number of different characters.
+# characters at each step. A model that gives every character the same probability has a perplexity
+# equal to the number of different characters.
 
 # %%
 from collections import Counter, defaultdict
@@ -27,7 +28,7 @@ from rnn_keras.metrics import Perplexity
 keras.utils.set_random_seed(0)
 
 # %% [markdown]
-# The text is part of every Python: the help on its language, in English.
+# The text comes with every Python: the help pages about the language, in English.
 
 # %%
 text = "\n".join(topics.topics[name] for name in sorted(topics.topics))
@@ -86,7 +87,7 @@ print({name: round(p, 2) for name, p in perplexities.items()})
 # %% [markdown]
 # ## A recurrent network
 #
-# It reads one character after the other, and its state has room for what was read before, however
+# It reads one character after the other, and its state can keep what was read before, however
 # long ago. The training text is cut into windows of 50 characters.
 
 # %%
@@ -117,8 +118,8 @@ figure.savefig("docs/figures/lesson_1.png", dpi=120)
 # ## Exercises
 #
 # 1. What is the perplexity of a model that gives each character the same probability?
-# 2. Do the probabilities of all characters after a context sum to 1, also after a context that the
-#    training text does not have?
+# 2. Do the probabilities of all characters after a context sum to 1, even after a context that does
+#    not occur in the training text?
 # 3. A model is right with probability 1/2 for the first character and 1/8 for the second. What is
 #    its perplexity on the two?
 

@@ -35,8 +35,8 @@ assert h == [0, 1, 1.5, 1.75, 1.875]
 #
 # $$\frac{\partial L}{\partial h_k} = w^{4-k}: \qquad 1/8, \; 1/4, \; 1/2, \; 1$$
 #
-# The weight $w$ was used in every step. Step $k$ used it to multiply $h_{k-1}$, so its part of the
-# gradient is $\frac{\partial L}{\partial h_k} h_{k-1}$, and the whole gradient is the sum:
+# The weight $w$ was used in every step. Step $k$ used it to multiply $h_{k-1}$, so that step's part
+# of the gradient is $\frac{\partial L}{\partial h_k} h_{k-1}$, and the whole gradient is the sum:
 #
 # $$\frac{\partial L}{\partial w} = \tfrac18 \cdot 0 + \tfrac14 \cdot 1 + \tfrac12 \cdot 1.5
 #   + 1 \cdot 1.75 = 2.75$$
@@ -51,7 +51,7 @@ print("parts of dL/du:", parts_u, "sum", sum(parts_u))
 assert sum(parts_w) == 2.75 and sum(parts_u) == 1.875
 
 # %% [markdown]
-# ## The layer says the same
+# ## The layer computes the same
 #
 # `VanillaRNN` with a linear activation is this network. `gradient_norms` gives the size of
 # $\partial L / \partial h_k$ at every step, and `weight_gradient_norms` the size of each

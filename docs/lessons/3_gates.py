@@ -8,7 +8,7 @@
 # $$H_t = Z_t \odot H_{t-1} + (1 - Z_t) \odot \tilde H_t$$
 #
 # In an LSTM the forget gate $F$ and the input gate $I$ are separate, and the output gate $O$
-# decides how much of the memory $C$ is shown:
+# decides how much of the memory $C$ is in the output $H$:
 #
 # $$C_t = F_t \odot C_{t-1} + I_t \odot \tilde C_t, \qquad H_t = O_t \odot \tanh(C_t)$$
 
@@ -28,7 +28,7 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A task that needs a gate: hold the last marked value
 #
-# Each step brings a random number, and sometimes a mark. The output is the number at the last mark.
+# Each step has a random number, and sometimes a mark. The output is the number at the last mark.
 # Between two marks, the network has to keep it and to ignore what it reads.
 
 # %%
@@ -89,7 +89,8 @@ figure.savefig("docs/figures/lesson_3.png", dpi=120)
 # `memory_table` reports when it falls below 1/e in the unit that keeps most, and compares this with
 # the gradient and with a measurement: it changes the first input and watches the state. At the
 # beginning, the gates are near 1/2, and the memory is short. Training makes it longer. What is
-# measured lasts longer than the gates say: the candidate can repeat a value too, by the weights.
+# measured lasts longer than the gates predict, because the candidate can also repeat a value,
+# through the weights.
 
 # %%
 fresh = keras.models.clone_model(model)

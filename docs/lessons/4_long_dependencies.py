@@ -29,8 +29,9 @@ X = np.random.default_rng(0).normal(size=(4, TIME, 2))
 # %% [markdown]
 # ## Three sizes of the recurrent weights
 #
-# An orthogonal matrix has the norm 1. Times 0.7 and 1.3, the norm is 0.7 and 1.3. The dotted lines
-# are the bound. The true norm is smaller, as the slope of tanh is below 1 in most units.
+# An orthogonal matrix has the norm 1; multiplied by 0.7 or 1.3, it has the norm 0.7 or 1.3. The
+# dotted lines are the bounds. The true norm is smaller, as the slope of tanh is below 1 in most
+# units.
 
 # %%
 
@@ -56,10 +57,10 @@ left.legend(fontsize=8)
 # ## Gates
 #
 # In an LSTM, $\partial C_t / \partial C_{t-1}$ contains the forget gate alone, with no weight
-# matrix. A forget gate of σ(1) = 0.73, Keras's initial bias, still vanishes: $0.73^{59}$ is about
-# $10^{-8}$. But the gate can be *learned* to be near 1 for a unit that has to remember, while a
-# vanilla RNN with tanh has no such way. A larger initial bias makes the memory long from the
-# beginning.
+# matrix. With a forget gate of σ(1) = 0.73, from Keras's initial bias of 1, the product still
+# vanishes: $0.73^{59}$ is about $10^{-8}$. But the gate can be *learned* to be near 1 for a unit
+# that has to remember; a vanilla RNN with tanh has nothing of this kind. A larger initial bias
+# makes the memory long from the beginning.
 
 # %%
 
@@ -91,7 +92,8 @@ figure.savefig("docs/figures/lesson_4.png", dpi=120)
 # %% [markdown]
 # ![Jacobian norms by time step](../figures/lesson_4.png)
 #
-# The memory in steps, by the gates, by the gradient, and measured by a changed input:
+# The memory in steps, according to the gates, to the gradient, and to a measurement with a changed
+# input:
 
 # %%
 for name, layer in {"VanillaRNN": vanilla(1.0), **gated}.items():
@@ -103,17 +105,17 @@ for name, layer in {"VanillaRNN": vanilla(1.0), **gated}.items():
 #
 # Clipping scales all gradients by the same number, so the *ratio* between early and late steps
 # stays as it is. An exploding step becomes a small one in the same direction; a gradient that has
-# vanished stays away.
+# vanished is not restored.
 #
 # `python -m benchmarks.memory_tasks` trains such layers on tasks that need memory, and shows these
 # curves next to what was learned.
 #
 # ## Exercises
 #
-# 1. What is the bound over 59 steps if $\lVert W_{hh} \rVert = 0.7$, for sigmoid instead of tanh,
-#    whose slope is at most 1/4?
+# 1. What is the bound over 59 steps if $\lVert W_{hh} \rVert = 0.7$, with sigmoid instead of tanh?
+#    The slope of sigmoid is at most 1/4.
 # 2. Two gradients are (3, 0) and (0, 4). What are they after clipping to a global norm of 1?
-# 3. Which forget bias makes 1/e of the memory last for 100 steps?
+# 3. With which forget bias is 1/e of the memory left after 100 steps?
 
 # %%
 assert np.isclose(np.log10((0.7 / 4) ** 59), -44.66, atol=0.01)

@@ -30,8 +30,8 @@ def numbers(count, rng):
 # %% [markdown]
 # ## Teacher forcing
 #
-# In training, the decoder reads the *right* previous token, not its own guess: the target, moved by
-# one step, with a start token in front. So all steps are trained at once.
+# In training, the decoder reads the *right* previous token, not its own guess: its input is the
+# target, moved by one step, with a start token in front. So all steps are trained at once.
 
 # %%
 source, target = numbers(6000, np.random.default_rng(0))
@@ -42,12 +42,12 @@ print("encoder reads", source[0], "decoder reads", shifted[0], "decoder should w
 # ## Attention
 #
 # Without attention, all that the decoder knows of the source is the encoder's last state. With it,
-# the decoder's state is a **query** $q$ that is compared with the encoder's states $H_s$; their
-# mean, weighted by
+# the decoder's state is a **query** $q$ that is compared with the encoder's states $H_s$. The mean
+# of the $H_s$, weighted by
 #
 # $$\alpha_s = \mathrm{softmax}_s(q^\top H_s)$$
 #
-# is the **context** that the output layer gets as well.
+# is the **context**, a second input of the output layer.
 
 # %%
 embedding = keras.layers.Embedding(12, 16)
@@ -124,7 +124,8 @@ figure.savefig("docs/figures/lesson_5.png", dpi=120)
 # 1. Three encoder states are compared with a query, with the scores 0, 0 and ln 2. What are the
 #    weights?
 # 2. What does the decoder read at its third step in training, for the source 3 1 4 1 5 9?
-# 3. One wrong token in ten, independently: how many sequences of 7 tokens are right?
+# 3. If one token in ten is wrong, independently of the others, what fraction of the sequences of 7
+#    tokens is right?
 
 # %%
 scores = np.array([0, 0, np.log(2)])

@@ -35,9 +35,9 @@ TREE = {  # by prefix, the probabilities of A, <eos>, B, C
 }
 
 # %% [markdown]
-# A search takes a step, `logits, state = step(tokens, state)`. The state of this one is what was
-# read so far: the number of tokens, and the tokens themselves. The first token that it reads stands
-# for the beginning, and is not looked at.
+# A search takes a step, `logits, state = step(tokens, state)`. The state of the step below is what
+# was read so far: the number of tokens, and the tokens themselves. The first token that it reads
+# stands for the beginning, and is ignored.
 
 # %%
 

@@ -16,23 +16,23 @@ def bucketed_batches(
 ) -> tf.data.Dataset:
     """Batches of rows of similar length, padded with 0 at the end; every row is in one batch.
 
-    A function compiled for each shape (XLA) is compiled at most once per multiple up to the
-    longest row, and once more: every batch has `batch_size` rows, except the first one of the
-    shortest rows, which has the remainder.
+    There are few shapes, so XLA compiles a function at most once for each multiple up to the
+    longest row, and once for the remainder: every batch has `batch_size` rows, except the first
+    batch of the shortest rows.
 
     Args:
-        sequences: the sides of the rows, such as `(ids,)` or `(targets, sources)`; each has one
-            int32 vector of any length per row. Rows go together by their first side, and among
-            those of the same padded length by the next.
+        sequences: the sequences of the rows, such as `(ids,)` or `(targets, sources)`; each has
+            one int32 vector of any length per row. Rows are sorted by the padded length of the
+            first sequence, then by that of the next.
         batch_size: rows of a batch.
         multiple: divisor of the padded lengths. Rows of the same padded length count as equally
             long: a larger one gives more random batches and more padding.
         seed: shuffles equally long rows, and the batches, such as `(seed, epoch)`; None keeps the
             order of the rows, shortest first.
-        arrays: what else the batches have of each row, such as labels, of shape `(n, ...)`.
+        arrays: further arrays with an entry per row, such as labels, of shape `(n, ...)`.
 
     Returns:
-        Tuples: int32 `(rows, padded length)` of each side, then `(rows, ...)` of each array. The
+        Tuples: int32 `(rows, padded length)` per sequence, then `(rows, ...)` of each array. The
         padded length is positive, and the cardinality is known.
 
     Raises:

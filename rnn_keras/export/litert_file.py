@@ -90,8 +90,8 @@ def write_litert(
             `LiteRTModel.vocabulary`, `zipfile` and `unzip` find it; or several, by file name.
         target: "mobile": open sizes, for LiteRT's Interpreter and CompiledModel. "web": fixed sizes
             and neither booleans nor long integers as inputs and outputs, for LiteRT.js. "micro": as
-            "web" for one function, run by TFLite Micro; quantized, its inputs and outputs are so
-            too. A header and a `main.cc` are written next to it.
+            "web" for one function, run by TFLite Micro; quantization applies to inputs and outputs
+            as well. A header and a `main.cc` are written next to it.
         batch: for the other targets, the size of the first dimension where it is open.
         times: for the other targets, lengths: the sizes of the other open dimensions. With several,
             there is a signature `NAME_LENGTH` for each.

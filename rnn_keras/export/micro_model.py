@@ -68,9 +68,9 @@ class MicroTensor:
 
 
 class MicroModel(ExportedModel):
-    """The one signature of a `.tflite` file by TFLite Micro; see `ExportedModel`.
+    """Runs the one signature of a `.tflite` file by TFLite Micro; see `ExportedModel`.
 
-    Quantized inputs and outputs are floats here.
+    If inputs and outputs are quantized in the file, `run` takes and returns floats.
 
     Args:
         file: the file.

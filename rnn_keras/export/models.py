@@ -115,7 +115,7 @@ def litert(
         target: "mobile": any batch size, and any length where the model leaves it open. "web", for
             LiteRT.js: fixed sizes, and inputs and outputs of float32 and int32. "micro", for TFLite
             Micro: `step` for one time step, with a C++ header and a sketch of a program next to
-            the file; quantized, its inputs, outputs and states are so too.
+            the file; quantization applies to inputs, outputs and states as well.
         batch: for the other targets, the batch size.
         times: for "web", the length of a sequence; with several, there is a signature
             `serving_default_LENGTH` for each. `step` takes one time step.

@@ -60,8 +60,8 @@ def memory_table(model: keras.Layer, inputs: Any) -> list[dict[str, Any]]:
     All count the steps until a curve falls below 1/e of its largest value so far (`horizon`).
 
     - `gates`: the product of the retention (forget gates of an LSTM, update gates of a GRU) of the
-      last n steps, the mean over the batch, of the unit that keeps most; None for a cell that keeps
-      nothing by itself;
+      last n steps, mean over the batch, in the unit that keeps most; None for a cell without such
+      gates, whose retention is 0;
     - `gradient`: $\lVert (\partial S_t / \partial S_{t-n})^\top v \rVert$ from the last step t, for
       a random v, root mean square over the batch;
     - `measured`: the first input of each sequence (the last one for a layer that runs backwards) is

@@ -40,7 +40,7 @@ def nearest(
 def project(vectors: Any, method: Literal["pca", "tsne"] = "pca", seed: int = 0) -> np.ndarray:
     """Vectors in two dimensions, by scikit-learn (`pip install 'rnn-keras[inspect]'`).
 
-    Of the states of a sentence, `record_gates()[LAYER]["H"][0]`, it is their path.
+    The states of a sentence, `record_gates()[LAYER]["H"][0]`, become a path.
 
     Args:
         vectors: `(n, features)`.

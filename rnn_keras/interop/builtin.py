@@ -33,7 +33,7 @@ LAYERS = {keras.layers.RNN, *OUR_LAYERS.values(), *KERAS_LAYERS.values()}
 
 
 def from_keras(model: keras.Layer) -> keras.Layer:
-    """The same model on the layers of this package.
+    """Converts a model to the layers of this package.
 
     `LSTM`, `GRU` (both `reset_after`), `SimpleRNN`, and `RNN` over their cells become `LSTM`,
     `GRU` and `VanillaRNN`; `RNN` over `StackedRNNCells` becomes `DeepRNN`, and Keras's
@@ -46,7 +46,7 @@ def from_keras(model: keras.Layer) -> keras.Layer:
     Returns:
         A model or layer with weights of its own: the same values, layer names, dtype policies,
         shared layers, `trainable` flags and carried states, so the same outputs. It is not
-        compiled, and what was not built is not built here either.
+        compiled, and it is built only if the model was.
 
     Raises:
         ValueError: for a layer that cannot be converted, such as a recurrent layer or a cell of
@@ -63,7 +63,7 @@ def from_keras(model: keras.Layer) -> keras.Layer:
 
 
 def to_keras(model: keras.Layer) -> keras.Layer:
-    """The same model on Keras's own layers, the inverse of `from_keras`.
+    """Converts a model to Keras's own layers, the inverse of `from_keras`.
 
     `DeepRNN` becomes `RNN` over `StackedRNNCells`, the only layer of Keras that takes and returns
     the states of a stack; its dropout between the layers becomes that of the cells' inputs,

@@ -32,7 +32,7 @@ def from_torch(
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
 ) -> keras.Layer:
-    r"""A built recurrent layer with the weights of one of PyTorch, and so with its outputs.
+    r"""A built recurrent layer with the weights, and so the outputs, of one of PyTorch's layers.
 
     PyTorch's equations are those of `VanillaRNN`, `LSTM`, with `proj_size` `ProjectedLSTM`, and
     `GRU(reset_after=True)`:

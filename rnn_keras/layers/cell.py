@@ -38,9 +38,9 @@ class TextbookCell:
         weight_drop: rate of DropConnect on the recurrent weight matrices: in training each weight
             is zero with this probability, one mask for the whole batch and all time steps
             (Merity et al. 2018).
-        zoneout: rate of the units that keep their state in a step of training, drawn for each step;
-            a number, or one for each state (Krueger et al. 2017). In inference a state moves by its
-            expectation.
+        zoneout: probability that a unit keeps its old state in a training step, drawn for each time
+            step; a number, or one for each state (Krueger et al. 2017). In inference the new state
+            is the expected value.
         **options: those of the Keras cell.
 
     Attributes:

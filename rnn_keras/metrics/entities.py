@@ -32,7 +32,7 @@ def find_entities(tags: Iterable[str]) -> list[Entity]:
 
     An entity begins with `B-`, `S-` or `U-`, and where a tag follows `O`, another type, or the end
     of an entity; it ends with `E-`, `L-`, `S-` or `U-`, and before the next beginning or `O`. So
-    tags of all `SCHEMES` are understood, and tags that break the rules of theirs, too.
+    the function reads tags of all `SCHEMES`, even if they break the rules of their scheme.
 
     Args:
         tags: `O`, or a prefix of the scheme, a hyphen and the type.

@@ -1,7 +1,8 @@
 """Sequence to sequence: attention over any memory, decoders, copying and scheduled sampling.
 
-A decoder has `start`, from the encoder's outputs to its memory and its states, and `decode`, which
-runs over whole sequences in training and over one step in each search of `rnn_keras.decoding`.
+A decoder has two methods. `start` computes the memory and the initial states from the encoder's
+outputs. `decode` runs over whole sequences in training, and over one step at a time in the searches
+of `rnn_keras.decoding`.
 """
 
 from rnn_keras.seq2seq.attention import AdditiveAttention, MultiplicativeAttention

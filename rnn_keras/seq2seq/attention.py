@@ -47,7 +47,7 @@ class _Attention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class AdditiveAttention(_Attention):
-    r"""Bahdanau's attention, over values with keys of their own; it returns its weights.
+    r"""Bahdanau's attention, with a projection of the values as keys; it returns its weights.
 
     $$a_{ts} = \mathrm{softmax}_s\, w^\top \tanh(q_t W_q + b + v_s W_k), \qquad
       c_t = \sum_s a_{ts} v_s$$
@@ -56,7 +56,7 @@ class AdditiveAttention(_Attention):
 
     Args:
         units: size of the sum inside the tanh.
-        coverage: whether `read` takes the coverage, the sum of the weights before.
+        coverage: whether `read` takes the coverage, the sum of the weights of earlier steps.
         **options: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -123,7 +123,7 @@ class AdditiveAttention(_Attention):
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class MultiplicativeAttention(_Attention):
-    r"""Luong's general attention, scaled, over values with keys of their own.
+    r"""Luong's general attention, scaled, with a projection of the values as keys.
 
     $$a_{ts} = \mathrm{softmax}_s\, \frac{q_t (v_s W_k)^\top}{\sqrt d}, \qquad
       c_t = \sum_s a_{ts} v_s$$

@@ -94,7 +94,7 @@ def copy_ids(words: Any, ids: Any, tokens: int, copies: int, unknown_id: int = 1
 def copy_targets(
     words: Any, ids: Any, source_words: Any, source_ids: Any, unknown_id: int = 1
 ) -> tf.Tensor:
-    """The ids of target words: unknown ones that the source has are those of their copies.
+    """The ids of target words; an unknown word that occurs in the source has the id of its copy.
 
     Args:
         words: strings `(batch, time)`.
@@ -113,7 +113,7 @@ def copy_targets(
 
 
 def copied_words(ids: Any, source_words: Any, source_ids: Any) -> tf.Tensor:
-    """The words of copies, strings of the shape of `ids`; empty for other ids.
+    """The copied words by id, strings of the shape of `ids`; empty for ids that are no copies.
 
     Args:
         ids: int32 `(batch, time)`, such as a search found.

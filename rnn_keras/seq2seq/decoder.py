@@ -30,8 +30,8 @@ class AttentionDecoder(VectorDecoder):
 
     The lowest layer's output is the query; the layers above read the context. As queries do not
     depend on the context, those of a whole sequence are computed at once, and the only loops are
-    those of the layers. With input feeding, the lowest layer reads $[e_t; c_{t-1}]$, and with
-    coverage the attention depends on the weights before; either makes a loop over the attention.
+    those of the layers. With input feeding, the lowest layer reads $[e_t; c_{t-1}]$; with coverage,
+    the attention depends on its earlier weights. Either needs a loop over the attention.
 
     One function, `decode`, serves teacher forcing over whole sequences and a step of a search.
 
@@ -44,7 +44,7 @@ class AttentionDecoder(VectorDecoder):
         **options: `name`, `dtype`, `trainable`.
 
     Call arguments:
-        vectors: `(batch, time, embedding)`, the vectors of the tokens before.
+        vectors: `(batch, time, embedding)`, the vectors of the previous tokens.
         values: the memory, `(batch, positions, features)`.
         states: a list of tensors `(batch, n)`, such as final states of the encoder: the initial
             states are a dense layer of them.

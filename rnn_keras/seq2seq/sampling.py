@@ -9,9 +9,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class ScheduledSampling(keras.layers.Layer):
-    """Replaces some of the tokens before by samples of the model's own distributions.
+    """Replaces some of the input tokens by samples from the model's own distributions.
 
-    The model runs over the whole sequence, then its samples take the place of tokens, so there is
+    The model runs over the whole sequence, then its samples replace tokens, so there is
     no loop over its steps (parallel scheduled sampling). With n passes, the samples depend on
     samples up to n - 1 steps before.
 
@@ -24,7 +24,7 @@ class ScheduledSampling(keras.layers.Layer):
         **options: `name`, `dtype`, `trainable`.
 
     Call arguments:
-        tokens: int32 `(batch, time)`, the tokens before those that are predicted.
+        tokens: int32 `(batch, time)`, the tokens that precede those to predict.
         decode: `tokens -> logits`, `(batch, time, vocabulary)`: teacher forcing.
         training: whether tokens are replaced.
 

@@ -14,7 +14,7 @@ from rnn_keras.text import known_ids
 
 @keras.saving.register_keras_serializable(package="rnn_keras")
 class TokenDecoder(keras.layers.Layer):
-    """The tokens before to the logits of the next ones, with any decoder of vectors.
+    """Maps the previous tokens to the logits of the next ones, by any decoder of vectors.
 
     Args:
         tokens: size V of the vocabulary.
@@ -24,12 +24,12 @@ class TokenDecoder(keras.layers.Layer):
             `decoder.output_size` must then be `embedding`.
         copies: number K of further ids, from V on, for unknown words that are copied from the
             source (see `CopyMechanism`); None for no copying. 0 copies known words only.
-        unknown_id: the id as which ids outside the vocabulary are read, such as those of copies.
+        unknown_id: the id that replaces ids outside the vocabulary, such as those of copies.
         dropout: dropout rate of the token vectors, with one mask for a whole sequence.
         **options: `name`, `dtype`, `trainable`.
 
     Call arguments:
-        tokens: int32 `(batch, time)`, the tokens before those that are predicted.
+        tokens: int32 `(batch, time)`, the tokens that precede those to predict.
         values, states, values_mask: see `AttentionDecoder`.
         copy_ids: int32 `(batch, positions)`, with `copies`: see `rnn_keras.seq2seq.copy_ids`.
         training: whether dropout applies.

@@ -21,7 +21,7 @@ class TextEntity(NamedTuple):
 
 
 class TextTagger:
-    """From texts to tags, in a graph or eagerly, and to entities.
+    """Tags the words of texts, in a graph or eagerly, and finds the entities.
 
     Args:
         score: function of the ids of words `(batch, time)` and of their characters `(batch, time,
