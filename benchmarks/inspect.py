@@ -1,4 +1,4 @@
-"""What does the lens cost, compared with a training step of the same model?
+"""What does `rnn_keras.inspect` cost, compared with a training step of the same model?
 
 python -m benchmarks.inspect [--seconds 60] [--shape 32,100,128,128]
 """
@@ -16,10 +16,10 @@ LAYERS = ("VanillaRNN", "GRU", "LSTM")
 
 def measure(shape: Shape, seconds: float) -> Iterator[Row]:
     """A row for each layer."""
-    from benchmarks.cases.inspect import lens_calls
+    from benchmarks.cases.inspect import inspection_calls
 
     for name in LAYERS:
-        calls = lens_calls(name, shape)
+        calls = inspection_calls(name, shape)
         first, _ = first_calls(calls)
         timings = interleave(calls, seconds / len(LAYERS))
         step = timings["training step"]["median"]
@@ -35,11 +35,15 @@ def measure(shape: Shape, seconds: float) -> Iterator[Row]:
 def tables(rows: list[Row]) -> list[str]:
     """The rows in Markdown."""
     found = [
-        {"layer": row["layer"], **row["seconds"], "ratio": row["over_training_step"]["lens"]}
+        {
+            "layer": row["layer"],
+            **row["seconds"],
+            "ratio": row["over_training_step"]["gradient_norms"],
+        }
         for row in rows
     ]
     return [
-        f"Milliseconds, median (interquartile range), at {cell_shape(rows)}. The lens is "
+        f"Milliseconds, median (interquartile range), at {cell_shape(rows)}. `gradient_norms` is "
         "`gradient_norms` of the loss of the last step, an eager call with its results in NumPy.",
         markdown(found),
     ]

@@ -54,7 +54,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[Row]:
     """A row for each task, length and cell."""
     import keras
 
-    from benchmarks.cases.memory_tasks import Task, build, lens, train
+    from benchmarks.cases.memory_tasks import Task, build, inspected, train
 
     settings = ("initialisation", "forget_bias", "activation", "clip", "units", "rate", "seed")
     cases = itertools.product(arguments.tasks, arguments.lengths, arguments.cells)
@@ -62,7 +62,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[Row]:
         keras.utils.set_random_seed(arguments.seed)
         task, options = Task(name, length), argparse.Namespace(**vars(arguments), cell=layer)
         model = build(task, options)
-        before = lens(task, options, model)
+        before = inspected(task, options, model)
         trained = train(task, options, model)
         yield {
             "task": name,
@@ -73,12 +73,12 @@ def measure(arguments: argparse.Namespace) -> Iterator[Row]:
             "solved": trained["loss"] is not None and trained["loss"] < task.solved,
             **trained,
             "before": before,
-            "after": lens(task, options, model),
+            "after": inspected(task, options, model),
         }
 
 
 def tables(rows: list[Row]) -> list[str]:
-    """What was learned, next to what the lens says."""
+    """What was learned, next to what `rnn_keras.inspect` says."""
     found = [
         {
             "task": row["task"],

@@ -257,7 +257,7 @@ def test_the_memory_tasks_are_those_of_the_papers():
 
 @pytest.mark.slow
 def test_a_row_of_memory_tasks(tmp_path, monkeypatch, capsys):
-    """The lens shows the forget bias, and leaves the network as it is."""
+    """`gradient_norms` shows the forget bias, and leaves the network as it is."""
     monkeypatch.setattr(report, "prepare", lambda threads: None)
     options = "--tasks adding copying --cells LSTM --lengths 12 --units 8 --seconds 0"
     options = f"{options} --forget-bias 20 --results {tmp_path}"

@@ -36,7 +36,7 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     candidates = {
         name: [caption.text for caption in found],
         "caption of the nearest training image": nearest(train, test),
-        "commonest caption": [Counter(train.texts).most_common(1)[0][0]] * len(test),
+        "most common caption": [Counter(train.texts).most_common(1)[0][0]] * len(test),
     }
     figures = {who: scores(each, test.captions) for who, each in candidates.items()}
     ours, near, common = figures.values()

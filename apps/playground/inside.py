@@ -1,4 +1,4 @@
-"""The tab of the lens: gates, gradients through time and memory of a network for one text."""
+"""The tab Inside: gates, gradients through time and memory of a network for one text."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A training step, and the lens on the same model."""
+"""A training step, and `gradient_norms` of the same model."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from benchmarks.measure.timing import Call
 from rnn_keras import inspect, layers
 
 
-def lens_calls(name: str, shape: Shape) -> dict[str, Call]:
+def inspection_calls(name: str, shape: Shape) -> dict[str, Call]:
     """`Model.train_on_batch` and `gradient_norms` of the last step's loss.
 
     Args:
@@ -24,5 +24,5 @@ def lens_calls(name: str, shape: Shape) -> dict[str, Call]:
     loss = inspect.loss_at(-1, y)
     return {
         "training step": lambda: model.train_on_batch(X, y),
-        "lens": lambda: inspect.gradient_norms(model, X, loss),
+        "gradient_norms": lambda: inspect.gradient_norms(model, X, loss),
     }

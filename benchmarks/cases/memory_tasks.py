@@ -1,4 +1,4 @@
-"""The copying and the adding problem, their networks, and what the lens says of them."""
+"""The copying and the adding problem, their networks, and what `rnn_keras.inspect` says of them."""
 
 import time
 from dataclasses import dataclass
@@ -92,8 +92,8 @@ def build(task: Task, options, dtype: str = "float32") -> keras.Model:
     return keras.Model(inputs, outputs)
 
 
-def lens(task: Task, options, model: keras.Model) -> dict:
-    """What the lens says of a network: gradients through time of its loss, and its memory.
+def inspected(task: Task, options, model: keras.Model) -> dict:
+    """What `rnn_keras.inspect` says of a network: gradients through time, and its memory.
 
     In float64, as float32 ends at 1e-38; what is below 1e-308 counts as that.
 

@@ -43,7 +43,9 @@ def bucketed_batches(
             raise ValueError(f"{name} must be positive, got {value}")
     counts = {len(column) for column in (*sequences, *arrays)}
     if len(counts) != 1:
-        raise ValueError(f"all sides and arrays must have as many rows, got {sorted(counts)}")
+        raise ValueError(
+            f"all sequences and arrays must have the same number of rows, got {sorted(counts)}"
+        )
     lengths = np.array([list(map(len, side)) for side in sequences], np.int64)
     lengths = -(-lengths // multiple) * multiple
     random = None if seed is None else np.random.default_rng(seed)

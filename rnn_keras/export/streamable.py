@@ -35,7 +35,9 @@ def check_streamable(model, below=2):
                 f"({type(layer).__name__}) needs the whole sequence: its output piece by piece "
                 "is another."
             )
-    raise ValueError(f"`{model.name}` cannot stream: its output piece by piece is another.")
+    raise ValueError(
+        f"`{model.name}` cannot stream: its output differs when the sequence comes in pieces."
+    )
 
 
 def stream(model, inputs, sizes=None):
