@@ -32,8 +32,8 @@ def check_streamable(model, below=2):
         if not _can_stream(keras.Model(model.input, layer.output), inputs):
             raise ValueError(
                 f"`{model.name}` cannot stream, because the layer `{layer.name}` "
-                f"({type(layer).__name__}) needs the whole sequence: its output piece by piece "
-                "is another."
+                f"({type(layer).__name__}) needs the whole sequence: its output differs "
+                "when the sequence comes in pieces."
             )
     raise ValueError(
         f"`{model.name}` cannot stream: its output differs when the sequence comes in pieces."

@@ -82,7 +82,7 @@ def test_cardinality_and_shapes_are_known():
     [
         ([[]], (0, 1), "batch_size must be positive, got 0"),
         ([[]], (1, 0), "multiple must be positive, got 0"),
-        ([[], [np.ones(1)]], (1, 1), r"as many rows, got \[0, 1\]"),
+        ([[], [np.ones(1)]], (1, 1), r"same number of rows, got \[0, 1\]"),
     ],
 )
 def test_refused(sides, sizes, words):
