@@ -2,7 +2,7 @@
 
     python -m apps.APP.train [PRESET] [--flags]
     python -m apps.APP.evaluate RUN
-    python -m apps.APP.export RUN [--quantization ...] [--target mobile|web|micro]
+    python -m apps.APP.export RUN [--quantization ...] [--target mobile|web|micro|onnx]
 
 `train`, `evaluate` and `export` are the same from Python.
 """
@@ -37,8 +37,9 @@ class ExportOptions:
     int8 or int16 for all values."""
 
     target: Target = "mobile"
-    """Runtime of the LiteRT file: phones and Python (any sizes), LiteRT.js in a browser (fixed
-    sizes, `web.tflite`), or TFLite Micro (one time step, `micro.tflite`)."""
+    """Runtime: LiteRT on phones and in Python (any sizes), LiteRT.js in a browser (fixed sizes,
+    `web.tflite`), TFLite Micro (one time step, `micro.tflite`), or those of ONNX (the network,
+    `model.onnx`)."""
 
     time: tuple[int, ...] = ()
     """Lengths of a sequence for the web, each with a signature; none for that of the run."""

@@ -147,26 +147,28 @@ def export(
     """Writes `saved_model/1/` and `model.tflite` of a trained run, verified, and `export.json`.
 
     Both are compared with the Keras model on examples, the SavedModel in a fresh process. For
-    another target `web.tflite` or `micro.tflite` is written instead.
+    another target `web.tflite`, `micro.tflite` or `model.onnx` is written instead.
 
     Args:
         task: the application.
         run: a trained run.
         quantization: weights of the LiteRT file: float32 by "none", int8 by "dynamic", or float16;
             for microcontrollers "none", or "int8" or "int16" for all values.
-        target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`.
+        target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`; or "onnx".
         lengths: time steps of the signatures for the web; none for those of the application.
 
     Returns:
-        What `export.json` holds: for `saved_model`, `litert`, and after their export `web` and
-        `micro`, the `file`, its `bytes`, and `max_difference` from the Keras model by signature;
-        the `quantization`; and the application's own entries.
+        What `export.json` holds: for `saved_model`, `litert`, and after their export `web`,
+        `micro` and `onnx`, the `file`, its `bytes`, and `max_difference` from the Keras model by
+        signature; the `quantization`; and the application's own entries.
 
     Raises:
         InputError: the run's files do not fit together, or the export failed.
     """
     if quantization in ("int8", "int16") and target != "micro":
         raise InputError(f"{quantization} is for the target micro; for others there is dynamic")
+    if quantization != "none" and target == "onnx":
+        raise InputError(f"{quantization} is for LiteRT files; an ONNX file has float32 weights")
     if target != "mobile":
         return _export_to(target, task, run, quantization, lengths)
     signatures = task.signatures(task.load(run))
@@ -189,19 +191,24 @@ def _export_to(target, task, run, quantization, lengths):
     """Writes the file of another target and adds its entry to `export.json`."""
     trained = task.load(run)
     try:
-        if target == "micro":
-            arguments = task.micro(trained)
+        if target == "onnx":
+            from rnn_keras.export import onnx  # of an extra that nothing else needs
+
+            written = onnx(file=run.path / "model.onnx", **task.onnx(trained))
         else:
-            signatures = task.signatures(trained)
-            arguments = {**signatures.litert, "times": lengths or signatures.lengths}
-        file = run.path / f"{target}.tflite"
-        lite = write_litert(file=file, quantization=quantization, target=target, **arguments)
+            if target == "micro":
+                arguments = task.micro(trained)
+            else:
+                signatures = task.signatures(trained)
+                arguments = {**signatures.litert, "times": lengths or signatures.lengths}
+            file = run.path / f"{target}.tflite"
+            written = write_litert(file=file, quantization=quantization, target=target, **arguments)
     except (ExportError, ValueError, ModuleNotFoundError) as error:
         raise InputError(f"cannot export {run} for {target}: {error}") from error
     report = run.read_json("export.json") if (run.path / "export.json").exists() else {}
-    report[target] = {**_entry(run, asdict(lite), "file"), "quantization": quantization}
-    if lite.arena_bytes:
-        report[target]["arena_bytes"] = lite.arena_bytes
+    report[target] = {**_entry(run, asdict(written), "file"), "quantization": quantization}
+    if target == "micro":
+        report[target]["arena_bytes"] = written.arena_bytes
     run.write_json("export.json", report)
     return report
 

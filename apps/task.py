@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Quantization = Literal["none", "dynamic", "float16", "int8", "int16"]
 """Weights of a LiteRT file; for TFLite Micro int8 and int16 are those of all values."""
 
-Target = Literal["mobile", "web", "micro"]
-"""Runtime of a LiteRT file: LiteRT, LiteRT.js, or TFLite Micro."""
+Target = Literal["mobile", "web", "micro", "onnx"]
+"""Runtime of the exported file: LiteRT, LiteRT.js, TFLite Micro, or those of ONNX."""
 
 Data = Any
 """An application's own record of its data; it has `sha256`, a digest of what was read."""
@@ -104,6 +104,13 @@ def _no_step(trained: Trained) -> Mapping[str, Any]:
     raise InputError(f"{trained.run.app} has no step for a microcontroller")
 
 
+def _no_network(trained: Trained) -> Mapping[str, Any]:
+    raise InputError(
+        f"{trained.run.app} searches over the steps of a decoder, which is not a single network; "
+        "its LiteRT file and SavedModel hold the search"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """An application.
@@ -128,6 +135,8 @@ class Task:
         callbacks: `(config, data) -> callbacks` of the training.
         micro: `trained -> dict`, arguments of `write_litert` for a microcontroller except file and
             quantization: one function `step`; an `InputError` with the reason if there is none.
+        onnx: `trained -> dict`, arguments of `rnn_keras.export.onnx` except the file; an
+            `InputError` with the reason if there is no single network.
         before_fit: `(model, config, data, run)`, such as pretraining.
         after_fit: `(config, data, run)`, such as fitting a model to the network's outputs.
     """
@@ -149,5 +158,6 @@ class Task:
     notes: Callable[[Data], Sequence[str]] = lambda _: ()
     callbacks: Callable[[Any, Data], Sequence[keras.callbacks.Callback]] = lambda *_: ()
     micro: Callable[[Trained], Mapping[str, Any]] = _no_step
+    onnx: Callable[[Trained], Mapping[str, Any]] = _no_network
     before_fit: Callable[[keras.Model, Any, Data, Run], None] = _nothing
     after_fit: Callable[[Any, Data, Run], None] = _nothing

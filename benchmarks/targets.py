@@ -18,7 +18,8 @@ RESULTS = Path(__file__).parent / "results" / "targets.json"
 PAGE = Path(__file__).parents[1] / "docs" / "export.md"
 BEGIN, END = "<!-- benchmarks.targets -->\n", "<!-- end -->"
 COLUMNS = (
-    "LiteRT", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8", "onnxruntime", "OpenVINO",
+    "LiteRT", "CompiledModel", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8",
+    "onnxruntime", "OpenVINO",
 )  # fmt: skip
 
 

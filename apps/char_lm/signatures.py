@@ -58,3 +58,8 @@ def micro(trained: Trained) -> Mapping[str, Any]:
         "vocabulary": trained.assets,
         "examples": {"step": examples},
     }
+
+
+def onnx(trained: Trained) -> Mapping[str, Any]:
+    """`step`: ids and states to logits and states."""
+    return {"model": trained.model, "signature": "step", "vocabulary": trained.assets}

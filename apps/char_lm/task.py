@@ -7,7 +7,7 @@ from apps.char_lm.config import PRESETS, CharLMConfig
 from apps.char_lm.data import Corpus, load_corpus
 from apps.char_lm.evaluation import evaluate
 from apps.char_lm.samples import SampleText
-from apps.char_lm.signatures import micro, signatures
+from apps.char_lm.signatures import micro, onnx, signatures
 from apps.common.optimizer import adamw
 from apps.task import Task
 
@@ -41,6 +41,7 @@ TASK = Task(
     evaluate=evaluate,
     signatures=signatures,
     micro=micro,
+    onnx=onnx,
     callbacks=lambda config, corpus: [SampleText(config, corpus.vocab)],
     next_command=lambda run: f'python -m apps.char_lm.generate {run} "Once"',
 )

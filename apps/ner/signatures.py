@@ -1,5 +1,8 @@
 """The exported functions of the tagger."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -7,6 +10,13 @@ from apps.common.examples import text_examples
 from apps.task import Signatures, Trained
 from rnn_keras.layers import marginals, viterbi
 from rnn_keras.text import TextTagger, find_words
+
+
+def onnx(trained: Trained) -> Mapping[str, Any]:
+    """Ids of words and characters to the CRF's scores, of which Viterbi's path is best."""
+    exported = signatures(trained).litert
+    examples = {"serving_default": exported["examples"]["score"]}
+    return {"model": trained.model, "vocabulary": exported["vocabulary"], "examples": examples}
 
 
 def signatures(trained: Trained) -> Signatures:

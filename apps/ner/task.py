@@ -13,7 +13,7 @@ from apps.common.trained import load_in_float32
 from apps.ner import grammar, model
 from apps.ner.config import PRESETS, NERConfig
 from apps.ner.evaluation import evaluate
-from apps.ner.signatures import signatures
+from apps.ner.signatures import onnx, signatures
 from apps.ner.text import learn_assets, load_assets
 from apps.task import Task, Trained
 from rnn_keras.layers import crf_loss
@@ -66,6 +66,7 @@ TASK = Task(
     load=load,
     evaluate=evaluate,
     signatures=signatures,
+    onnx=onnx,
     monitor=lambda _: ("val_f1", "max"),
     notes=lambda data: data.splits.notes,
     callbacks=lambda config, data: [Score("val_f1", data.validation.f1)],

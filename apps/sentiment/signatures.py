@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from apps.common.errors import InputError
 from apps.common.examples import read_examples, text_examples
 from apps.sentiment.graph import SentimentGraph
@@ -35,6 +37,18 @@ def signatures(trained: Trained) -> Signatures:
         facts={"reviews": len(read_examples(trained.run))},
         lengths=[trained.config.train_length],
     )
+
+
+def onnx(trained: Trained) -> Mapping[str, Any]:
+    """`score`: the ids of words to the probability of being positive."""
+    ids, logit = trained.model.input, trained.model.output
+    probability = keras.layers.Activation("sigmoid", name="probability")(logit)
+    examples = signatures(trained).litert["examples"]["score"]
+    return {
+        "model": keras.Model(ids, probability, name="sentiment"),
+        "vocabulary": trained.assets,
+        "examples": {"serving_default": examples},
+    }
 
 
 def micro(trained: Trained) -> Mapping[str, Any]:

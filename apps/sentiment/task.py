@@ -12,7 +12,7 @@ from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import PRESETS, SentimentConfig
 from apps.sentiment.evaluation import MONITOR, evaluate
 from apps.sentiment.pretraining import pretrain
-from apps.sentiment.signatures import micro, signatures
+from apps.sentiment.signatures import micro, onnx, signatures
 from apps.sentiment.text import SPECIALS, WORDS
 from apps.task import Task
 
@@ -77,6 +77,7 @@ TASK = Task(
     evaluate=evaluate,
     signatures=signatures,
     micro=micro,
+    onnx=onnx,
     monitor=lambda _: MONITOR,
     before_fit=_pretrain,
     after_fit=_fit_ngrams,

@@ -168,7 +168,6 @@ class Segments(keras.layers.Layer):
         segment, horizon = self.options["segment"], self.options["horizon"]
         units, outputs = self.options["units"], self.options["outputs"]
         (_, rows, columns), pieces = x.shape, self.position.shape[0]
-        batch = ops.shape(x)[0]
         own = ops.reshape(ops.transpose(x, (0, 2, 1)), (-1, rows // segment, segment))
         H = self.gru(self.project(own), training=training)
 
@@ -176,8 +175,9 @@ class Segments(keras.layers.Layer):
         where = ops.tile(self.position, (columns, 1))
         if self.options["column_embedding"]:
             where = ops.concatenate([where, ops.repeat(self.column, pieces, axis=0)], axis=-1)
-        H = ops.reshape(ops.repeat(H, pieces, axis=0), (-1, units))
-        H, _ = self.gru.cell(ops.tile(where, (batch, 1)), [H], training=training)
+        H = ops.reshape(ops.repeat(H, pieces, axis=0), (-1, columns * pieces, units))
+        where = ops.reshape(where + ops.zeros_like(H), (-1, units))
+        H, _ = self.gru.cell(where, [ops.reshape(H, (-1, units))], training=training)
         y = self.head(self.drop(H, training=training))
         y = ops.reshape(y, (-1, columns, pieces * segment, outputs))[:, :, :horizon]
         if self.linear is not None:

@@ -98,11 +98,16 @@ class ForecasterGraph:
         spec = tf.TensorSpec([None, config.lookback, columns], tf.float32, "window")
         self.forecast = tf.function(self._forecast, input_signature=[spec], autograph=False)
 
+    def network(self) -> keras.Model:
+        """`forecast` as a functional model."""
+        window = keras.Input(self.trained.input_shape[1:], name="window")
+        return keras.Model(window, self._forecast(window), name="stock")
+
     def _forecast(self, window):
         z = self.trained(window, training=False)
         quantiles = self._scaling.unscale(window, z)
         if self._scaling.targets == 1:
-            quantiles = tf.squeeze(quantiles, 2)
+            quantiles = ops.squeeze(quantiles, 2)
         return {"quantiles": quantiles}
 
 

@@ -77,6 +77,13 @@ def micro(trained: Trained) -> Mapping[str, Any]:
     }
 
 
+def onnx(trained: Trained) -> Mapping[str, Any]:
+    """`ForecasterGraph.forecast`: raw windows to quantiles in the units of the data."""
+    windows = _read_examples(trained.run)
+    network = ForecasterGraph(trained.config, trained.model).network()
+    return {"model": network, "examples": {"window": windows}}
+
+
 def _read_examples(run):
     path = run.path / FILE
     try:

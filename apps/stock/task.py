@@ -8,7 +8,7 @@ from apps.stock import batches, data, model
 from apps.stock.config import PRESETS, StockConfig
 from apps.stock.data import Data, minimum_notes
 from apps.stock.evaluation import evaluate
-from apps.stock.signatures import micro, signatures, write_examples
+from apps.stock.signatures import micro, onnx, signatures, write_examples
 from apps.task import Task
 
 
@@ -62,6 +62,7 @@ TASK = Task(
     evaluate=evaluate,
     signatures=signatures,
     micro=micro,
+    onnx=onnx,
     next_command=lambda run: (
         f"python -m apps.stock.forecast {run} --data {run.read_config(StockConfig).data}"
     ),

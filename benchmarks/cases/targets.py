@@ -1,13 +1,10 @@
 """The cells of `benchmarks.targets`: each exports a file, runs it and compares."""
 
 import importlib.metadata
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,13 +13,22 @@ from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.model import Pinball
 from apps.task import Trained
+from benchmarks.cases.runtimes import (
+    REPEATS,
+    compiled_model,
+    onnxruntime,
+    openvino,
+    stream,
+    timed,
+)
 from rnn_keras import export, layers
 from rnn_keras.export.fixed_sizes import fix_sizes
+from rnn_keras.export.models import Export
 from rnn_keras.export.verify import expected_outputs
 from tests.export.litert_js import VERSION, LiteRTJS
 
 INPUTS, UNITS, LENGTH, TOKENS = 16, 64, 64, 50
-REPEATS, EXAMPLES = 30, 2
+EXAMPLES = 2
 L = keras.layers
 
 
@@ -63,7 +69,8 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
 def versions() -> dict[str, str]:
     """The version of each runtime."""
     return {
-        "LiteRT": importlib.metadata.version("ai-edge-litert"),
+        "LiteRT": (litert := importlib.metadata.version("ai-edge-litert")),
+        "CompiledModel": litert,
         "LiteRT.js": VERSION,
         "TFLite Micro": importlib.metadata.version("tflite-micro"),
         "onnxruntime": importlib.metadata.version("onnxruntime"),
@@ -86,6 +93,11 @@ def keras_model(name: str, folder: Path, browser: LiteRTJS) -> dict[str, Callabl
         found, ms = timed(partial(lite.run, "serving_default", x=x))
         return {"difference": difference([expected], [found]), "milliseconds": ms}
 
+    def compiled():
+        export.litert(model, folder / "model.tflite")
+        found, ms = compiled_model(folder / "model.tflite", "serving_default", {"x": x}, expected)
+        return {"difference": difference([expected], [found]), "milliseconds": ms}
+
     def web():
         file = folder / "web.tflite"
         export.litert(model, file, target="web", times=[LENGTH])
@@ -102,48 +114,12 @@ def keras_model(name: str, folder: Path, browser: LiteRTJS) -> dict[str, Callabl
         sizes = {"bytes": report.bytes, "arena_bytes": report.arena_bytes}
         return {"difference": difference([expected], [found]), "milliseconds": ms, **sizes}
 
-    def onnxruntime():
+    def onnx(run):
         export.onnx(model, folder / "model.onnx")
-        found, ms = timed(partial(export.load(folder / "model.onnx").run, "serving_default", x=x))
+        found, ms = run(folder / "model.onnx", {"x": x})
         return {"difference": difference([expected], [found]), "milliseconds": ms}
 
-    def openvino():
-        from openvino import compile_model
-
-        export.onnx(model, folder / "model.onnx")
-        run = compile_model(str(folder / "model.onnx"), "CPU")
-        (y,), ms = timed(lambda: [*run({"x": x}).values()])
-        return {"difference": difference([expected], [{"y": y}]), "milliseconds": ms}
-
-    return _cells(litert, web, micro) | {"onnxruntime": onnxruntime, "OpenVINO": openvino}
-
-
-def stream(micro: export.MicroModel, sequence: dict) -> tuple[dict, float]:
-    """The outputs after the last step from zero states, and the median milliseconds of a step."""
-    states = {
-        name: np.zeros(shape, "float32")
-        for name, (shape, _) in micro.signatures["step"].items()
-        if name not in sequence
-    }
-    (length,) = {x.shape[1] for x in sequence.values()}
-    seconds = []
-    for t in range(length):
-        piece = {name: x[:, t : t + 1] for name, x in sequence.items()}
-        began = time.perf_counter()
-        outputs = micro.run("step", **piece, **states)
-        seconds.append(time.perf_counter() - began)
-        states = {name: outputs[name] for name in states}
-    return outputs, 1e3 * statistics.median(seconds)
-
-
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """The result, and the median milliseconds of a call."""
-    seconds = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        result = call()
-        seconds.append(time.perf_counter() - began)
-    return result, 1e3 * statistics.median(seconds)
+    return _cells(litert, compiled, web, micro, onnx)
 
 
 def difference(expected: list[dict], found: list[dict]) -> float:
@@ -177,6 +153,16 @@ def application(path: Path, folder: Path, browser: LiteRTJS) -> dict[str, Callab
         _, ms = timed(partial(lite.run, main, **examples[main][0]))
         return {"difference": _worst(wanted, found), "milliseconds": ms, "bytes": report.bytes}
 
+    def compiled():
+        file = export.write_litert(file=folder / "model.tflite", **given).file
+        wanted = expected_outputs(given["functions"], given["examples"])
+        found, milliseconds = {}, {}
+        for name, outputs in wanted.items():
+            pairs = zip(given["examples"][name], outputs)
+            runs = [compiled_model(file, name, inputs, want) for inputs, want in pairs]
+            found[name], milliseconds[name] = [each for each, _ in runs], runs[0][1]
+        return {"difference": _worst(wanted, found), "milliseconds": milliseconds[main]}
+
     def web():
         report = export.write_litert(
             file=folder / "web.tflite", target="web", times=signatures.lengths, **given
@@ -201,7 +187,25 @@ def application(path: Path, folder: Path, browser: LiteRTJS) -> dict[str, Callab
             "loss": LOSSES[run.app](task, trained, model),
         }
 
-    return _cells(litert, web, micro)
+    def onnx(run):
+        arguments = task.onnx(trained)
+        export.onnx(file=folder / "model.onnx", **arguments)
+        exported = Export(
+            arguments["model"],
+            (arguments.get("signature", "serving_default"),),
+            arguments.get("examples"),
+        )
+        ((_, inputs),) = exported.examples.items()
+        (wanted,) = expected_outputs(
+            exported.functions, exported.examples, exported.expected
+        ).values()
+        runs = [run(folder / "model.onnx", each) for each in inputs]
+        return {
+            "difference": difference(wanted, [found for found, _ in runs]),
+            "milliseconds": runs[0][1],
+        }
+
+    return _cells(litert, compiled, web, micro, onnx)
 
 
 def _worst(expected, found):
@@ -237,10 +241,20 @@ def stock_loss(task, trained: Trained, micro: export.MicroModel) -> str:
 
 
 # The signature that is timed.
-MAIN = {"char_lm": "score", "sentiment": "score", "stock": "forecast", "translation": "beam"}
+MAIN = {
+    "captioning": "search", "char_lm": "score", "ner": "score", "sentiment": "score",
+    "stock": "forecast", "translation": "beam",
+}  # fmt: skip
 LOSSES = {"char_lm": char_lm_loss, "stock": stock_loss}
 
 
-def _cells(litert, web, micro):
-    cells = litert, web, partial(micro, "none"), partial(micro, "int8")
-    return dict(zip(("LiteRT", "LiteRT.js", "TFLite Micro, float", "TFLite Micro, int8"), cells))
+def _cells(litert, compiled, web, micro, onnx):
+    return {
+        "LiteRT": litert,
+        "CompiledModel": compiled,
+        "LiteRT.js": web,
+        "TFLite Micro, float": partial(micro, "none"),
+        "TFLite Micro, int8": partial(micro, "int8"),
+        "onnxruntime": partial(onnx, onnxruntime),
+        "OpenVINO": partial(onnx, openvino),
+    }

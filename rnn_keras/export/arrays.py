@@ -8,6 +8,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from rnn_keras.extras import needs_extra
+
 
 def load_arrays(file: Path) -> dict[str, np.ndarray]:
     """The arrays of a `.npz` file by name.
@@ -38,14 +40,8 @@ def load_state_dict(file: Path) -> Mapping[str, Any]:
         return load_arrays(file)
     if not file.is_file():
         raise ValueError(f"{file} does not exist")
-    try:
+    with needs_extra("torch"):
         import torch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{file} can be read by PyTorch only: pip install torch, or write the arrays of "
-            "net.state_dict() into an .npz file by numpy.savez",
-            name="torch",
-        ) from error
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:

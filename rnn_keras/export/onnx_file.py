@@ -8,11 +8,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from rnn_keras.export.exported import VOCABULARY
-from rnn_keras.export.inference import as_functional
+from rnn_keras.export.exported import vocabularies
 from rnn_keras.export.models import Export
 from rnn_keras.export.onnx_graph import Graph
-from rnn_keras.export.onnx_layers import convert
+from rnn_keras.export.onnx_layers import convert_model
 from rnn_keras.export.onnx_model import NEXT, SIGNATURE, ONNXModel
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.signatures import tensor_names
@@ -48,7 +47,7 @@ def onnx(
     model: keras.Model,
     file: str | os.PathLike,
     signature: str = "serving_default",
-    vocabulary: Vocabulary | None = None,
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     *,
     examples: Examples | Inputs | None = None,
     tolerance: float = TOLERANCE,
@@ -66,7 +65,8 @@ def onnx(
         signature: "serving_default", the model over the whole sequence, or "step", for streaming;
             see `Export`. A file holds one. The new states of `step` are called `next_LAYER_h`, as
             ONNX has no output with the name of an input; `ONNXModel` gives them as `LAYER_h`.
-        vocabulary: an `rnn_keras.text.Vocabulary` to put into the file, as metadata.
+        vocabulary: an `rnn_keras.text.Vocabulary` to put into the file, as metadata `vocab.txt`;
+            or several, by name.
         examples: as in `litert`; padded at the end.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
 
@@ -86,11 +86,11 @@ def onnx(
     expected = expected_outputs(export.functions, export.examples, export.expected)
     file = Path(file)
     with workspace(file) as folder:
-        new, text = folder / file.name, None
-        if vocabulary is not None:
-            vocabulary.save(folder / VOCABULARY)
-            text = (folder / VOCABULARY).read_text("utf-8")
-        new.write_bytes(_content(export, signature, text))
+        new, texts = folder / file.name, {}
+        for name, each in vocabularies(vocabulary).items():
+            each.save(folder / name)
+            texts[name] = (folder / name).read_text("utf-8")
+        new.write_bytes(_content(export, signature, texts))
         found = ONNXModel(new)
         actual = {
             name: [found.run(name, **example) for example in examples_of]
@@ -107,42 +107,21 @@ def onnx(
     return ONNXReport(file, size, differences)
 
 
-def _content(export, signature, vocabulary):
-    """The bytes of the file; a vocabulary is text, as `Vocabulary.save` writes it."""
+def _content(export, signature, texts):
+    """The bytes of the file; `texts` are metadata by name."""
     graph, function = Graph(), export.functions[signature]
     values = [graph.add_input(spec) for spec in function.input_signature]
     inputs, states = values[: len(export.model.inputs)], values[len(export.model.inputs) :]
     graph.initial_states = {value.name: value.name for value in states}
-    outputs = _convert_model(export.model, graph, inputs)
+    outputs = convert_model(export.model, graph, inputs)
     names = {name: y.name for name, y in zip(tensor_names(export.model.output), outputs)}
     for name, tensor in function.get_concrete_function().structured_outputs.items():
         value, output = names.get(name), name
         if value is None:
             value, output = graph.final_states[name], NEXT + name
         graph.add_output(output, value, tensor.dtype.name, tensor.shape)
-    metadata = {SIGNATURE: signature}
-    if vocabulary is not None:
-        metadata[VOCABULARY] = vocabulary
+    metadata = {SIGNATURE: signature, **texts}
     return graph.model(export.model.name, metadata).SerializeToString()
-
-
-def _convert_model(model, graph, inputs):
-    """The outputs of a functional model, in a list, for its inputs."""
-    values = {id(x): value for x, value in zip(model.inputs, inputs)}
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            args, kwargs = node.arguments.fill_in(values)
-            kwargs = {k: x for k, x in kwargs.items() if k != "training" and x is not None}
-            layer = node.operation
-            if isinstance(layer, keras.Model):
-                results = _convert_model(as_functional(layer), graph, keras.tree.flatten(args))
-            else:
-                results = convert(layer, graph, *args, **kwargs)
-            results = keras.tree.flatten(results)
-            values |= {id(x): value for x, value in zip(node.outputs, results)}
-    return [values[id(x)] for x in model.outputs]
 
 
 def _pad_at_the_end(example):

@@ -1,6 +1,6 @@
 """Builds an ONNX graph node by node."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from rnn_keras.extras import needs_extra
 
 with needs_extra("onnx"):
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 OPSET = 17  # the first with LayerNormalization; onnxruntime 1.12, OpenVINO 2022.2 and later
 IR_VERSION = 8  # that of ONNX 1.12, with which this opset came
@@ -59,11 +59,21 @@ class Graph:
         Returns:
             The name of the output, or a list of several.
         """
-        names = ["" if x is None else x if isinstance(x, str) else self._add(x) for x in inputs]
-        results = [f"{operator}_{len(self.nodes)}_{i}" for i in range(outputs)]
         attributes = {name: value for name, value in attributes.items() if value != []}
-        self.nodes.append(helper.make_node(operator, names, results, **attributes))
+        node = helper.make_node(operator, [], [""] * outputs, **attributes)
+        results = self.add_node(node, inputs)
         return results[0] if outputs == 1 else results
+
+    def add_node(self, node, inputs):
+        """Adds a node with other inputs, as in `add`; returns the new names of its outputs."""
+        names = ["" if x is None else x if isinstance(x, str) else self._add(x) for x in inputs]
+        results = [f"{node.op_type}_{len(self.nodes)}_{i}" for i in range(len(node.output))]
+        copied = NodeProto()
+        copied.CopyFrom(node)
+        copied.ClearField("name")  # which must be unique
+        copied.input[:], copied.output[:] = names, results
+        self.nodes.append(copied)
+        return results
 
     def _add(self, array):
         array = np.ascontiguousarray(array)
@@ -109,8 +119,3 @@ def _info(name, dtype, shape):
         for i, size in enumerate(shape)
     ]
     return helper.make_tensor_value_info(name, TYPES[dtype], sizes)
-
-
-def same(value, name):
-    """A `Value` of the same shape and type."""
-    return replace(value, name=name)

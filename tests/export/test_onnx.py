@@ -49,6 +49,33 @@ def test_every_form_of_a_layer(kind, form, tmp_path):
     np.testing.assert_allclose(streamed, expected, atol=1e-5)
 
 
+class Doubling(keras.layers.Layer):
+    """A layer with a loop of its own."""
+
+    def call(self, x):
+        return keras.ops.fori_loop(0, 2, lambda _, y: 2 * y, x)
+
+
+class Encoder(keras.layers.Layer):
+    """A layer that holds a recurrent one, and reads its final states."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.rnn = own.LSTM(UNITS, return_state=True)
+        self.cell = own.GRUCell(UNITS)
+
+    def build(self, shape):
+        self.rnn.build(shape)
+        self.cell.build((None, UNITS))
+
+    def call(self, x, mask=None):
+        h, _, c = self.rnn(x, mask=mask)
+        return self.cell(h, [keras.ops.tanh(c)])[0]
+
+    def get_config(self):
+        return super().get_config()
+
+
 def masked_model():
     """A mask through both directions, a state from outside, a layer that runs backwards."""
     x = keras.Input((None, INPUTS), name="x")
@@ -97,8 +124,17 @@ def test_masks_and_states_from_outside(tmp_path):
 def test_other_layers_and_a_vocabulary(tmp_path):
     vocabulary = Vocabulary.from_tokens("ab\n\\é😀")
     file = tmp_path / "model.onnx"
-    export.onnx(feedforward_model(), file, vocabulary=vocabulary)
+    report = export.onnx(feedforward_model(), file, vocabulary=vocabulary)
+    assert report.differences["serving_default"] < 1e-5
     assert export.load(file).vocabulary().tokens == vocabulary.tokens
+
+
+def test_attention_and_layers_that_hold_others(tmp_path):
+    x = keras.Input((None, INPUTS), name="x")
+    H = keras.layers.MultiHeadAttention(2, 4)(H := own.LSTM(6, return_sequences=True)(x), H)
+    model = random_weights(keras.Model(x, Encoder(name="y")(H)))
+    report = export.onnx(model, tmp_path / "model.onnx")
+    assert report.differences["serving_default"] < 1e-5
 
 
 def test_openvino_reads_the_file(tmp_path):
@@ -116,7 +152,7 @@ def test_openvino_reads_the_file(tmp_path):
         (own.LayerNormLSTM(UNITS, name="r"), "`r` .LayerNormLSTM. has no ONNX operator"),
         (own.GRU(UNITS, zoneout=0.1, name="r"), "`r` has zoneout"),
         (own.LSTM(UNITS, activation="mish", name="r"), "`r` has the activation mish"),
-        (keras.layers.UpSampling1D(2, name="r"), "`r` .UpSampling1D. has no conversion"),
+        (Doubling(name="r"), "`r` .Doubling. needs"),
     ],
 )
 def test_what_onnx_lacks_is_named(layer, words, tmp_path):

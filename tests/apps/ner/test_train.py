@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from apps.common.results import read_results
 from apps.common.run import Run
-from apps.ner import evaluate, grammar, tag, train
+from apps.ner import evaluate, export, grammar, tag, train
 from apps.ner.config import PRESETS, NERConfig
 from apps.ner.tag import TagOptions
 from apps.ner.task import load
@@ -187,3 +187,11 @@ def test_the_tiny_preset_tags_names_that_it_has_not_seen(runs):
 def test_presets_are_valid_and_json_gives_them_back():
     for _, config in PRESETS.values():
         assert NERConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.slow
+def test_the_network_as_onnx(run, capsys):
+    export.main([str(run), "--target", "onnx"])
+    assert f"{run / 'model.onnx'}: " in capsys.readouterr().out
+    entry = json.loads((run / "export.json").read_text())["onnx"]
+    assert max(entry["max_difference"].values()) < 1e-4

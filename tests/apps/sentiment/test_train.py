@@ -255,3 +255,11 @@ def test_presets_are_valid_and_json_gives_them_back():
 
     for _, config in PRESETS.values():
         assert SentimentConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.slow
+def test_the_network_as_onnx(run, capsys):
+    export.main([str(run), "--target", "onnx"])
+    assert f"{run / 'model.onnx'}: " in capsys.readouterr().out
+    entry = json.loads((run / "export.json").read_text())["onnx"]
+    assert max(entry["max_difference"].values()) < 1e-4

@@ -337,3 +337,10 @@ def test_a_bad_flag_is_named(runs, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert sorted((runs / "stock").glob("*")) == before
+
+
+def test_the_network_as_onnx(run, capsys):
+    export.main([str(run), "--target", "onnx"])
+    assert f"{run / 'model.onnx'}: " in capsys.readouterr().out
+    entry = json.loads((run / "export.json").read_text())["onnx"]
+    assert max(entry["max_difference"].values()) < 1e-3  # prices are about 100
