@@ -99,7 +99,7 @@ TYPES = {
     "int32": "std::int32_t",
 }
 # Where the method of the resolver is not the operator's name in capitals, as in AddFullyConnected.
-METHODS = {"BATCH_MATMUL": "AddBatchMatMul"}
+METHODS = {"BATCH_MATMUL": "AddBatchMatMul", "CUMSUM": "AddCumSum", "PADV2": "AddPadV2"}
 
 
 def write_micro_sources(model, content, arena, folder):

@@ -190,7 +190,44 @@ def test_the_header_compiles_and_holds_the_model(exported, quantization):
     assert 0 < printed["bytes"] < report.bytes  # without the vocabulary
     assert printed["carried"] == before.quantize(after.dequantize(np.array(5, after.dtype)))
     main = (folder / "model_main.cc").read_text("utf-8")
-    assert all(f"resolver.Add{n}();" in main for n in ("FullyConnected", "StridedSlice", "Add"))
+    methods = set(re.findall(r"resolver\.(\w+)\(\)", main))
+    assert methods >= {"AddFullyConnected", "AddStridedSlice", "AddAdd"}
+
+    # The sketch, against declarations of what it uses of TFLite Micro, which are not the library's.
+    include = folder / "include" / "tensorflow" / "lite"
+    for name in ("micro/micro_interpreter", "micro/micro_mutable_op_resolver"):
+        (include / name).parent.mkdir(parents=True, exist_ok=True)
+        adding = "".join(f"  TfLiteStatus {method}();\n" for method in methods)
+        (include / f"{name}.h").write_text(TFLITE_MICRO.replace("METHODS", adding))
+    (include / "schema").mkdir(exist_ok=True)
+    (include / "schema" / "schema_generated.h").write_text("")
+    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Iinclude"]
+    subprocess.run(["g++", *options, "model_main.cc"], cwd=folder, check=True)
+
+
+TFLITE_MICRO = """
+#ifndef TFLITE_MICRO
+#define TFLITE_MICRO
+#include <cstddef>
+#include <cstdint>
+enum TfLiteStatus { kTfLiteOk, kTfLiteError };
+namespace tflite {
+struct Model;
+const Model* GetModel(const void* buffer);
+struct MicroOpResolver {};
+template <unsigned int count>
+struct MicroMutableOpResolver : MicroOpResolver {
+METHODS};
+struct MicroInterpreter {
+  MicroInterpreter(const Model*, const MicroOpResolver&, std::uint8_t*, std::size_t);
+  TfLiteStatus AllocateTensors();
+  TfLiteStatus Invoke();
+  template <class T> T* typed_input_tensor(int);
+  template <class T> T* typed_output_tensor(int);
+};
+}  // namespace tflite
+#endif
+"""
 
 
 PRINT = """
