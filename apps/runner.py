@@ -189,16 +189,19 @@ def _export_to(target, task, run, quantization, lengths):
     """Writes the file of another target and adds its entry to `export.json`."""
     trained = task.load(run)
     try:
+        facts = {}
         if target == "micro":
             arguments = task.micro(trained)
         else:
             signatures = task.signatures(trained)
+            facts = signatures.facts
             arguments = {**signatures.litert, "times": lengths or signatures.lengths}
         file = run.path / f"{target}.tflite"
         lite = write_litert(file=file, quantization=quantization, target=target, **arguments)
     except (ExportError, ValueError, ModuleNotFoundError) as error:
         raise InputError(f"cannot export {run} for {target}: {error}") from error
     report = run.read_json("export.json") if (run.path / "export.json").exists() else {}
+    report |= facts
     report[target] = {**_entry(run, asdict(lite), "file"), "quantization": quantization}
     if lite.arena_bytes:
         report[target]["arena_bytes"] = lite.arena_bytes

@@ -1,12 +1,8 @@
 """What the page has to know of a run besides its model: vocabularies, splitting, examples."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from apps.char_lm.graph import start_token
 from apps.common.examples import read_examples
@@ -15,6 +11,7 @@ from apps.ner.config import NERConfig
 from apps.ner.text import FILES
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.text import WORDS
+from apps.stock.signatures import read_examples as read_windows
 from apps.translation.config import TranslationConfig
 from apps.translation.model import VOCABULARIES
 from apps.translation.text import word_splitter
@@ -85,12 +82,10 @@ def _ner(run, model):
 
 def _stock(run, model):
     facts = run.read_json("export.json")
-    with np.load(run.path / "examples.npz") as examples:
-        window = examples["window"][0].tolist()
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([facts["columns"], *window])
+    window = read_windows(run)[0].astype("float32").astype(str)  # the shortest form of each
+    rows = [",".join(row) for row in (facts["columns"], *window)]
     names = ("columns", "targets", "lookback", "horizon", "levels")
-    return {name: facts[name] for name in names} | {"example": table.getvalue()}
+    return {name: facts[name] for name in names} | {"example": "\n".join(rows)}
 
 
 def _middle_example(run):

@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from apps.common.errors import InputError
+from apps.common.exported import one_line_export_errors
 from apps.common.files import to_json
 from apps.common.run import Run
 from apps.web import litertjs
@@ -42,7 +43,8 @@ def write_folder(runs: Sequence[Run], out: Path, packages: Path) -> None:
             (new / folder).mkdir(parents=True)
             model = run.path / "web.tflite"
             shutil.copyfile(model, new / folder / "model.tflite")
-            facts = json.dumps(run_facts(run, LiteRTModel(model)), ensure_ascii=False)
+            with one_line_export_errors(run, model):
+                facts = json.dumps(run_facts(run, LiteRTModel(model)), ensure_ascii=False)
             (new / folder / "run.json").write_text(facts, "utf-8")
             entries.append({"application": run.app, "name": run.name, "folder": folder})
         (new / MANIFEST).write_text(to_json({"runs": entries}), "utf-8")

@@ -12,7 +12,7 @@ CORE = "node_modules/@litertjs/core"
 FILES = (
     f"{CORE}/dist/index.js",
     "node_modules/@litertjs/wasm-utils/dist/index.js",
-    # With relaxed SIMD, and for browsers without it; one thread, so the page needs no COOP and COEP.
+    # With relaxed SIMD and without; of one thread, so that no COOP and COEP are needed.
     *(f"{CORE}/wasm/litert_wasm_{kind}.{suffix}" for kind in ("internal", "compat_internal")
       for suffix in ("js", "wasm")),
 )  # fmt: skip

@@ -16,10 +16,11 @@ from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.model import Pinball
 from apps.task import Trained
+from apps.web.litertjs import VERSION
 from rnn_keras import export, layers
 from rnn_keras.export.fixed_sizes import fix_sizes
 from rnn_keras.export.verify import expected_outputs
-from tests.export.litert_js import VERSION, LiteRTJS
+from tests.export.litert_js import LiteRTJS
 
 INPUTS, UNITS, LENGTH, TOKENS = 16, 64, 64, 50
 REPEATS, EXAMPLES = 30, 2

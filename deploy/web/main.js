@@ -9,10 +9,10 @@ const sections = new Map();
 // module has `prepare(run, form)` and `answer(run, form, output, signal)`.
 async function section({application, folder}) {
   const app = await import(`./${application}.js`), run = await Run.open(folder);
-  const made = element('section');
+  const made = element('section', {'data-run': folder});
   made.append(document.getElementById(application).content.cloneNode(true));
   const form = made.querySelector('form'), {stop} = form.elements;
-  const status = element('p', {role: 'status'}), output = element('output', {});
+  const status = element('p', {role: 'status'}), output = element('output');
   made.append(status, output);
   app.prepare(run, form);
   const submit = form.querySelector('button:not([name])');
@@ -45,7 +45,8 @@ async function show(runs) {
     link.toggleAttribute('aria-current', link.hash === `#${chosen.folder}`);
   }
   if (!sections.has(chosen)) sections.set(chosen, section(chosen));
-  main.replaceChildren(await sections.get(chosen));
+  const made = await sections.get(chosen);
+  if (nav.querySelector('[aria-current]').hash === `#${chosen.folder}`) main.replaceChildren(made);
 }
 
 try {

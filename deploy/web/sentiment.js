@@ -36,7 +36,7 @@ export async function* effects(run, {read, ids}, logit) {
   }
 }
 
-export async function answer(run, form, output, signal) {
+export async function answer(run, form, output) {
   const reading = tokenize(run, form.elements.text.value), {read, ids, length} = reading;
   if (!read.length) throw new RangeError('There is no word in this text.');
   const {logit, probability} = await score(run, ids);
@@ -47,7 +47,6 @@ export async function answer(run, form, output, signal) {
   for await (const part of effects(run, reading, logit)) {
     parts.push(part);
     await breathe();
-    if (signal.aborted) return '';
   }
   const bySize = parts.toSorted((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
   const signed = effect => (effect < 0 ? '−' : '+') + Math.abs(effect).toFixed(2);

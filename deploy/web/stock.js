@@ -2,13 +2,14 @@
 
 import {element} from './runtime.js';
 
+const DIGITS = {minimumSignificantDigits: 5, maximumSignificantDigits: 5, useGrouping: false};
 const HEIGHT = 260, MARGIN = {left: 56, right: 8, top: 8, bottom: 28};
 
 export function prepare(run, form) {
   const {columns, lookback, horizon, example} = run.facts;
   form.elements.text.value = example;
   form.querySelector('.hint').textContent =
-    `The columns ${columns.join(', ')}; the last ${lookback} rows are read, the next ${horizon} are forecast.`;
+    `Columns: ${columns.join(', ')}. The last ${lookback} rows are read, the next ${horizon} forecast.`;
 }
 
 // The last rows of a table, `[lookback][columns]`; other columns are ignored.
@@ -86,7 +87,7 @@ function table(fan, levels) {
   return element('table', {},
     element('thead', {}, cells('th', ['row', ...levels.map(level => `${Number((100 * level).toFixed(2))} %`)])),
     element('tbody', {}, ...fan.map((row, i) => cells('td', [
-      `+${i + 1}`, ...row.map(value => element('data', {value}, String(Number(value.toPrecision(5)))))]))));
+      `+${i + 1}`, ...row.map(value => element('data', {value}, value.toLocaleString('en', DIGITS)))]))));
 }
 
 export async function answer(run, form, output) {
@@ -101,5 +102,5 @@ export async function answer(run, form, output) {
     chart(columns[i], window.map(row => row[i]), fan, levels, width),
     element('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Quantiles of ${columns[i]}`},
       table(fan, levels))));
-  return `Line: median; bands: ${levels.map(level => `${Number((100 * level).toFixed(2))} %`).join(', ')} quantiles.`;
+  return levels.length > 1 ? 'The line is the median, the bands are between the other quantiles of the table.' : '';
 }
