@@ -4,7 +4,10 @@ from tests.apps.playground.screenshots import visible
 
 # Texts whose contrast with what is behind them is below 4.5, the limit of WCAG 2 (AA).
 PALE = """(() => {
-  const rgb = color => color.match(/[\\d.]+/g).map(Number)
+  const rgb = color => {
+    const numbers = color.match(/[\\d.]+/g).map(Number)  // those of color(srgb ...) are up to 1
+    return color.startsWith('color') ? numbers.map((v, i) => i < 3 ? 255 * v : v) : numbers
+  }
   const light = color => {
     const [r, g, b] = color.map(v => v / 255).map(
       v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
