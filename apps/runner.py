@@ -143,6 +143,8 @@ def export(
     quantization: Quantization = "none",
     target: Target = "mobile",
     lengths: Sequence[int] = (),
+    author: str | None = None,
+    license: str | None = None,
 ) -> dict[str, Any]:
     """Writes `saved_model/1/` and `model.tflite` of a trained run, verified, and `export.json`.
 
@@ -156,6 +158,8 @@ def export(
             for microcontrollers "none", or "int8" or "int16" for all values.
         target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`.
         lengths: time steps of the signatures for the web; none for those of the application.
+        author, license: for the metadata of the files, which also have a description from the
+            model card.
 
     Returns:
         What `export.json` holds: for `saved_model`, `litert`, and after their export `web` and
@@ -168,11 +172,16 @@ def export(
     if quantization in ("int8", "int16") and target != "micro":
         raise InputError(f"{quantization} is for the target micro; for others there is dynamic")
     if target != "mobile":
-        return _export_to(target, task, run, quantization, lengths)
+        return _export_to(target, task, run, quantization, lengths, author, license)
     signatures = task.signatures(task.load(run))
+    metadata = _metadata(run, signatures.labels, author, license)
     try:
-        served = write_saved_model(directory=run.saved_model, **signatures.saved_model)
-        lite = write_litert(file=run.tflite, quantization=quantization, **signatures.litert)
+        served = write_saved_model(
+            directory=run.saved_model, metadata=metadata, **signatures.saved_model
+        )
+        lite = write_litert(
+            file=run.tflite, quantization=quantization, metadata=metadata, **signatures.litert
+        )
     except ExportError as error:
         raise InputError(f"cannot export {run}: {error}") from error
     report = {
@@ -185,7 +194,7 @@ def export(
     return report
 
 
-def _export_to(target, task, run, quantization, lengths):
+def _export_to(target, task, run, quantization, lengths, author, license):
     """Writes the file of another target and adds its entry to `export.json`."""
     trained = task.load(run)
     try:
@@ -195,7 +204,11 @@ def _export_to(target, task, run, quantization, lengths):
         else:
             signatures = task.signatures(trained)
             facts = signatures.facts
-            arguments = {**signatures.litert, "times": lengths or signatures.lengths}
+            arguments = {
+                **signatures.litert,
+                "times": lengths or signatures.lengths,
+                "metadata": _metadata(run, signatures.labels, author, license),
+            }
         file = run.path / f"{target}.tflite"
         lite = write_litert(file=file, quantization=quantization, target=target, **arguments)
     except (ExportError, ValueError, ModuleNotFoundError) as error:
@@ -207,6 +220,21 @@ def _export_to(target, task, run, quantization, lengths):
         report[target]["arena_bytes"] = lite.arena_bytes
     run.write_json("export.json", report)
     return report
+
+
+def _metadata(run, labels, author, license):
+    """Name, description, author, license and labels, where they are known."""
+    # The paragraph below the heading of the model card; there is none before the evaluation.
+    paragraphs = run.card.read_text("utf-8").split("\n\n") if run.card.is_file() else []
+    description = " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+    entries = {
+        "name": f"{run.app} {run.name}",
+        "description": description.replace("*", "").replace("`", ""),  # no Markdown
+        "author": author,
+        "license": license,
+        "labels": [*labels],
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:

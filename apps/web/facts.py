@@ -33,7 +33,9 @@ def run_facts(run: Run, model: LiteRTModel) -> dict[str, Any]:
         name: {key: {"shape": shape, "dtype": dtype.name} for key, (shape, dtype) in inputs.items()}
         for name, inputs in model.signatures.items()
     }
-    return {"signatures": signatures, **APPLICATIONS[run.app](run, model)}
+    description = model.metadata.get("description", "")
+    more = APPLICATIONS[run.app](run, model)
+    return {"description": description, "signatures": signatures, **more}
 
 
 def _char_lm(run, model):

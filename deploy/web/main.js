@@ -11,6 +11,9 @@ async function section({application, folder}) {
   const app = await import(`./${application}.js`), run = await Run.open(folder);
   const made = element('section', {'data-run': folder});
   made.append(document.getElementById(application).content.cloneNode(true));
+  if (run.facts.description) {
+    made.querySelector('h2').after(element('p', {class: 'hint'}, run.facts.description));
+  }
   const form = made.querySelector('form'), {stop} = form.elements;
   const status = element('p', {role: 'status'}), output = element('output');
   made.append(status, output);

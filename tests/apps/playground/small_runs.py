@@ -111,6 +111,8 @@ def _translation(root):
     translation.save_vocabularies(run, *vocabularies)
     write_examples(run, ["The black cat is black."])
     model = translation.build(config, *map(len, vocabularies))
+    # Translations are not empty, and of unknown words, which those of the source replace.
+    model.decoder.output_layer.bias.assign([0, 1, 0, -3] + [0] * (len(vocabularies[1]) - 4))
     model.save(run.best)
     tokenizers = [translation_text.make_tokenizer(each, config) for each in vocabularies]
     graph = TranslatorGraph(config, model, *tokenizers)

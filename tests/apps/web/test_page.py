@@ -13,7 +13,7 @@ from apps.char_lm.task import TASK as CHAR_LM
 from apps.common.run import Run
 from apps.sentiment import explain
 from apps.sentiment.text import WORDS
-from apps.translation.text import word_splitter
+from apps.translation.text import SPECIALS, word_splitter
 from apps.web import litertjs
 from apps.web.__main__ import APPLICATIONS, main
 from apps.web.facts import APPLICATIONS as WITH_FACTS
@@ -51,7 +51,7 @@ def runs(tmp_path_factory):
 def page(runs, tmp_path_factory):
     out, profile = tmp_path_factory.mktemp("web"), tmp_path_factory.mktemp("profile")
     # Short lengths take less time.
-    for app, lengths in (("sentiment", (8, 24)), ("translation", (16,))):
+    for app, lengths in (("sentiment", (8, 24)), ("translation", (24,))):
         commands.export(app, runs[app], target="web", lengths=lengths)
     main([*(str(run.path) for run in runs.values()), "--out", str(out), "--no-serve"])
     with server(out, "127.0.0.1", 0) as http, Browser(profile, (390, 844)) as tab:
@@ -155,19 +155,25 @@ def test_entities(page, runs):
 def test_a_translation(page, runs):
     text = "The black Zanzibar is black!"
     ((expected,),) = runs["translation"].load().translate([text])
+    assert expected.text and "<unk>" not in expected.text
     answer(page, "translation", text=text)
     assert page.run("document.querySelector('output').textContent") == expected.text
     (score,) = values(page, "p", "data-score")
     assert abs(float(score) - expected.score) < 1e-4
 
 
-def test_an_unknown_word_becomes_the_word_it_attends_to(page, runs):
-    facts = page.run("fetch('models/translation/small/run.json').then(r => r.json())")
-    assert facts["replaces_unknown"]
-    unknown, end = (facts["target"].index(token) for token in ("<unk>", "<eos>"))
-    run = f"{{facts: {json.dumps(facts)}}}"
-    decoded = f"m.decode({run}, [{unknown}, {unknown}, {end}, {unknown}], ['Ann'])"
-    assert module(page, "translation", decoded) == "Ann <unk>"
+def test_the_text_of_ids(page):
+    """Words with joiners or pieces, unknown ones replaced, and nothing behind the end."""
+    tokens = [*SPECIALS, "l", "￭'￭", "homme", "##s", "￭.", "##"]
+    ids = [4, 5, 6, 7, 1, 2, 0, 1, 8, 3, 6]
+    unknown = ["Ann"] * len(ids)
+    for pieces in (False, True):
+        splitter = word_splitter(True)
+        tokenizer = Tokenizer(Vocabulary(tokens), splitter, pieces, SPECIALS)
+        expected = tokenizer.decode(tf.constant(ids), tf.constant(unknown)).numpy().decode()
+        facts = {"target": tokens, "word_pieces": pieces, "splitter": vars(splitter)}
+        arguments = ", ".join(map(json.dumps, ({"facts": facts}, ids, unknown)))
+        assert module(page, "translation", f"m.decode({arguments})") == expected
 
 
 def test_a_forecast(page, runs):
