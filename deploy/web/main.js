@@ -45,7 +45,8 @@ async function show(runs) {
   const name = decodeURIComponent(location.hash.slice(1));
   const chosen = runs.find(run => run.folder === name) ?? runs[0];
   for (const link of nav.children) {
-    link.toggleAttribute('aria-current', link.hash === `#${chosen.folder}`);
+    if (link.hash === `#${chosen.folder}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
   if (!sections.has(chosen)) sections.set(chosen, section(chosen));
   const made = await sections.get(chosen);
