@@ -1,5 +1,6 @@
 """Exported models in the browser: `python -m apps.web RUN... [--out FOLDER] [--no-serve]`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,10 @@ def find_run(name: str) -> Run:
                 raise InputError(
                     f"{path} is a run of {app}; the page has {', '.join(APPLICATIONS)}"
                 )
-            return Run.open(app, path.absolute())
+            path = path.resolve()
+            if not re.fullmatch(r"[\w.-]+", path.name):  # it is part of an address
+                raise InputError(f"{path} must be named by letters, digits, '.', '_' and '-' only")
+            return Run.open(app, path)
     raise InputError(f"no run {name!r}: give APPLICATION/NAME in {runs_root()}, or a path")
 
 

@@ -1,6 +1,6 @@
 // Continues a text, one character at a time, by the signature `step`.
 
-import {breathe} from './runtime.js';
+import {letDraw} from './runtime.js';
 
 export function prepare() {}
 
@@ -42,7 +42,7 @@ export async function answer(run, form, output, signal) {
   for await (const character of generate(run, text.value, options)) {
     output.append(character);
     count++;
-    await breathe();
+    await letDraw();
     if (signal.aborted) break;
   }
   return `${count} characters, ${(1000 * count / (performance.now() - began)).toFixed(0)} per second`;

@@ -41,16 +41,18 @@ async function section({application, folder}) {
   return made;
 }
 
+// The folder of a run, in the address of its section.
+const linked = ({hash}) => decodeURIComponent(hash.slice(1));
+
 async function show(runs) {
-  const name = decodeURIComponent(location.hash.slice(1));
-  const chosen = runs.find(run => run.folder === name) ?? runs[0];
+  const chosen = runs.find(run => run.folder === linked(location)) ?? runs[0];
   for (const link of nav.children) {
-    if (link.hash === `#${chosen.folder}`) link.setAttribute('aria-current', 'page');
+    if (linked(link) === chosen.folder) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   if (!sections.has(chosen)) sections.set(chosen, section(chosen));
   const made = await sections.get(chosen);
-  if (nav.querySelector('[aria-current]').hash === `#${chosen.folder}`) main.replaceChildren(made);
+  if (linked(nav.querySelector('[aria-current]')) === chosen.folder) main.replaceChildren(made);
 }
 
 try {

@@ -1,7 +1,7 @@
 // Marks the named entities of a text.
 
 import {element} from './runtime.js';
-import {findWords, numbered} from './text.js';
+import {findWords, tokenIds} from './text.js';
 
 export function prepare(run, form) {
   form.elements.text.value = run.facts.example;
@@ -33,7 +33,7 @@ export async function tag(run, text) {
   const found = findWords(text, run.facts);
   const signature = run.signature('score', 'words', found.length);
   const [, time, room] = run.shape(signature, 'characters'), read = found.slice(0, time);
-  const [wordIds, characterIds] = [numbered(words), numbered(characters)];
+  const [wordIds, characterIds] = [tokenIds(words), tokenIds(characters)];
   const inputs = {words: [], characters: new Int32Array(time * room)};
   read.forEach(({word}, i) => {
     inputs.words.push(wordIds.get(word.toLowerCase().replace(/\p{N}/gu, '0')) ?? wordIds.get('<unk>'));

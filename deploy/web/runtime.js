@@ -61,7 +61,7 @@ export class Run {
 
 // Lets the browser draw, at most every 30 ms of work.
 let drawn = 0;
-export async function breathe() {
+export async function letDraw() {
   if (performance.now() - drawn < 30) return;
   await new Promise(resolve => setTimeout(resolve));
   drawn = performance.now();

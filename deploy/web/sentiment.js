@@ -1,7 +1,7 @@
 // Classifies a review, and colours its words by the effect of leaving each one out.
 
-import {breathe, element} from './runtime.js';
-import {numbered, splitPieces, splitWords} from './text.js';
+import {letDraw, element} from './runtime.js';
+import {tokenIds, splitPieces, splitWords} from './text.js';
 
 const MOST = 128;  // parts of a text that are left out, one at a time
 const NAMED = 6;  // words that are listed
@@ -12,7 +12,7 @@ export function prepare(run, form) {
 
 // The tokens that are read, their ids, and the number of all tokens; of a long text both ends are read.
 export function tokenize(run, text) {
-  const {tokens, splitter, word_pieces, max_length} = run.facts, ids = numbered(tokens);
+  const {tokens, splitter, word_pieces, max_length} = run.facts, ids = tokenIds(tokens);
   const words = splitWords(text, splitter);
   const all = word_pieces ? splitPieces(words, ids) : words;
   const longest = run.shape(run.signature('score', 'ids', Infinity), 'ids')[1];
@@ -46,7 +46,7 @@ export async function answer(run, form, output) {
   const parts = [];
   for await (const part of effects(run, reading, logit)) {
     parts.push(part);
-    await breathe();
+    await letDraw();
   }
   const bySize = parts.toSorted((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
   const signed = effect => (effect < 0 ? '−' : '+') + Math.abs(effect).toFixed(2);

@@ -7,12 +7,12 @@ function regex(pattern) {
 }
 
 // Control characters and halves of surrogate pairs as blanks; typographic apostrophes as plain ones.
-const cleaned = text => text.replace(/[\0-\x1f\p{Cs}]/gu, ' ');
+const withoutControls = text => text.replace(/[\0-\x1f\p{Cs}]/gu, ' ');
 const withPlainApostrophes = text => text.replace(/[’ʼ]/g, "'");
 
 // The words and marks of a text: `WordSplitter.split`.
 export function splitWords(text, {lowercase, nfc, separate, blank, joiner}) {
-  text = cleaned(text);
+  text = withoutControls(text);
   if (lowercase) text = text.toLowerCase();
   if (nfc) text = text.normalize('NFC');
   text = withPlainApostrophes(text).replace(regex(joiner ? `${joiner}|${blank}` : blank), ' ');
@@ -25,7 +25,7 @@ export function splitWords(text, {lowercase, nfc, separate, blank, joiner}) {
 }
 
 // The ids of tokens.
-export const numbered = tokens => new Map(tokens.map((token, id) => [token, id]));
+export const tokenIds = tokens => new Map(tokens.map((token, id) => [token, id]));
 
 // The pieces of words, the longest match first: `split_into_pieces`.
 export function splitPieces(words, ids) {
@@ -44,7 +44,7 @@ export function splitPieces(words, ids) {
 
 // The words and marks of a text, and where they start in it: `find_words`.
 export function findWords(text, {pattern, endings}) {
-  const cut = withPlainApostrophes(cleaned(text)).replace(regex(endings), '\x03$&');
+  const cut = withPlainApostrophes(withoutControls(text)).replace(regex(endings), '\x03$&');
   const words = [];
   for (const {0: word, index} of cut.matchAll(regex(pattern))) {
     const cuts = cut.slice(0, index).split('\x03').length - 1;

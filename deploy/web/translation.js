@@ -1,7 +1,7 @@
 // Translates a sentence by the signature `beam`, whose graph holds the whole search.
 
 import {element} from './runtime.js';
-import {numbered, splitPieces, splitWords} from './text.js';
+import {tokenIds, splitPieces, splitWords} from './text.js';
 
 const SILENT = new Set(['<pad>', '<bos>']);
 
@@ -11,7 +11,7 @@ export function prepare(run, form) {
 
 // The tokens of a sentence that are read, their ids with <eos> behind them, and the number of tokens.
 export function tokenize(run, text) {
-  const {source, splitter, word_pieces, max_length} = run.facts, ids = numbered(source);
+  const {source, splitter, word_pieces, max_length} = run.facts, ids = tokenIds(source);
   const words = splitWords(text, splitter), all = word_pieces ? splitPieces(words, ids) : words;
   const [, longest] = run.shape(run.signature('beam', 'ids', all.length + 1), 'ids');
   const read = all.slice(0, Math.min(max_length, longest - 1));

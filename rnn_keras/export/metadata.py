@@ -51,7 +51,7 @@ def metadata_json(
         files: the names of the vocabularies.
     """
     signatures = {
-        name: f"{name}({_listed(function.input_signature)}) -> "
+        name: f"{name}({_inputs(function.input_signature)}) -> "
         + ", ".join(f"{key}: {dtype_name(value)}" for key, value in outputs[name][0].items())
         for name, function in functions.items()
     }
@@ -103,7 +103,7 @@ def _model_metadata(builder, metadata, files):
     return bytes(builder.Output())
 
 
-def _listed(specs):
+def _inputs(specs):
     return ", ".join(
         f"{spec.name}: {spec.dtype.name}{[n if n else '?' for n in spec.shape]}".replace("'", "")
         for spec in specs

@@ -27,6 +27,7 @@ def make_run(root, app, name="small"):
         ("char_lm/other", "no run 'char_lm/other': give APPLICATION/NAME in runs, or a path"),
         ("captioning/small", "is a run of captioning; the page has char_lm, sentiment, ner,"),
         ("runs/char_lm/small --port 70000", "--port must be from 0 to 65535, got 70000"),
+        ("char_lm/a#b", "a#b must be named by letters, digits"),
         ("char_lm/small runs/char_lm/small", "have the same name"),
         ("char_lm/small --litertjs empty", "empty holds no node_modules/@litertjs/core/dist"),
         ("char_lm/small", "npm is not installed; give --litertjs FOLDER"),
@@ -40,6 +41,7 @@ def test_bad_input_is_one_line(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     for app in ("char_lm", "captioning"):
         make_run(tmp_path / "runs", app)
+    make_run(tmp_path / "runs", "char_lm", "a#b")
     for file in litertjs.FILES:
         (tmp_path / "packages" / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "packages" / file).touch()

@@ -219,7 +219,7 @@ def test_words_and_ids_are_those_of_python(page):
     texts = ["unaffable aff unaffab xüxa " + "x" * 101, "ÜÜ xx"]
     expected = tokenizer.split(tf.constant(texts)).to_list()
     split = f"m.splitPieces(m.splitWords(t, {json.dumps(vars(WORDS))}), ids)"
-    ids = f"(ids => {json.dumps(texts)}.map(t => {split}))(m.numbered({json.dumps(pieces)}))"
+    ids = f"(ids => {json.dumps(texts)}.map(t => {split}))(m.tokenIds({json.dumps(pieces)}))"
     assert module(page, "text", ids) == [[t.decode() for t in row] for row in expected]
 
 
