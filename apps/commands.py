@@ -44,6 +44,12 @@ class ExportOptions:
     time: tuple[int, ...] = ()
     """Lengths of a sequence for the web, each with a signature; none for that of the run."""
 
+    author: str | None = None
+    """Author, for the metadata of the files."""
+
+    license: str | None = None
+    """License of the model, for the metadata of the files, such as Apache-2.0."""
+
 
 def train(app: str, config: TrainingConfig, run: Run | None = None) -> Run:
     """Trains, evaluates and exports; see `runner.train`."""
@@ -63,10 +69,12 @@ def export(
     quantization: Quantization = "none",
     target: Target = "mobile",
     lengths: Sequence[int] = (),
+    author: str | None = None,
+    license: str | None = None,
 ) -> dict[str, Any]:
     """Exports a trained run; see `runner.export`."""
     runner, task = _load(app)
-    return runner.export(task, run, quantization, target, lengths)
+    return runner.export(task, run, quantization, target, lengths, author, license)
 
 
 @cli.command
@@ -100,7 +108,10 @@ def export_command(app: str, argv: Sequence[str] | None = None) -> None:
         description="Export a trained run to a SavedModel and a LiteRT file.",
     )
     run = Run.open(app, options.run)
-    report = export(app, run, options.quantization, options.target, options.time)
+    report = export(
+        app, run, options.quantization, options.target, options.time, options.author,
+        options.license,
+    )  # fmt: skip
     for name in ("saved_model", "litert") if options.target == "mobile" else (options.target,):
         entry = report[name]
         differences = ", ".join(f"{k} {d:.1e}" for k, d in entry["max_difference"].items())

@@ -143,6 +143,8 @@ def export(
     quantization: Quantization = "none",
     target: Target = "mobile",
     lengths: Sequence[int] = (),
+    author: str | None = None,
+    license: str | None = None,
 ) -> dict[str, Any]:
     """Writes `saved_model/1/` and `model.tflite` of a trained run, verified, and `export.json`.
 
@@ -156,6 +158,8 @@ def export(
             for microcontrollers "none", or "int8" or "int16" for all values.
         target: "mobile", "web" or "micro": see `rnn_keras.export.write_litert`; or "onnx".
         lengths: time steps of the signatures for the web; none for those of the application.
+        author, license: for the metadata of the files, which also have a description from the
+            model card.
 
     Returns:
         What `export.json` holds: for `saved_model`, `litert`, and after their export `web`,
@@ -170,11 +174,16 @@ def export(
     if quantization != "none" and target == "onnx":
         raise InputError(f"{quantization} is for LiteRT files; an ONNX file has float32 weights")
     if target != "mobile":
-        return _export_to(target, task, run, quantization, lengths)
+        return _export_to(target, task, run, quantization, lengths, author, license)
     signatures = task.signatures(task.load(run))
+    metadata = _metadata(run, signatures.labels, author, license)
     try:
-        served = write_saved_model(directory=run.saved_model, **signatures.saved_model)
-        lite = write_litert(file=run.tflite, quantization=quantization, **signatures.litert)
+        served = write_saved_model(
+            directory=run.saved_model, metadata=metadata, **signatures.saved_model
+        )
+        lite = write_litert(
+            file=run.tflite, quantization=quantization, metadata=metadata, **signatures.litert
+        )
     except ExportError as error:
         raise InputError(f"cannot export {run}: {error}") from error
     report = {
@@ -187,30 +196,52 @@ def export(
     return report
 
 
-def _export_to(target, task, run, quantization, lengths):
+def _export_to(target, task, run, quantization, lengths, author, license):
     """Writes the file of another target and adds its entry to `export.json`."""
-    trained = task.load(run)
+    trained, facts = task.load(run), {}
     try:
         if target == "onnx":
             from rnn_keras.export import onnx  # of an extra that nothing else needs
 
             written = onnx(file=run.path / "model.onnx", **task.onnx(trained))
-        else:
-            if target == "micro":
-                arguments = task.micro(trained)
-            else:
-                signatures = task.signatures(trained)
-                arguments = {**signatures.litert, "times": lengths or signatures.lengths}
-            file = run.path / f"{target}.tflite"
+        elif target == "micro":
+            file, arguments = run.path / "micro.tflite", task.micro(trained)
             written = write_litert(file=file, quantization=quantization, target=target, **arguments)
+        else:
+            signatures = task.signatures(trained)
+            facts = signatures.facts
+            written = write_litert(
+                file=run.path / "web.tflite",
+                quantization=quantization,
+                target=target,
+                times=lengths or signatures.lengths,
+                metadata=_metadata(run, signatures.labels, author, license),
+                **signatures.litert,
+            )
     except (ExportError, ValueError, ModuleNotFoundError) as error:
         raise InputError(f"cannot export {run} for {target}: {error}") from error
     report = run.read_json("export.json") if (run.path / "export.json").exists() else {}
+    report |= facts
     report[target] = {**_entry(run, asdict(written), "file"), "quantization": quantization}
     if target == "micro":
         report[target]["arena_bytes"] = written.arena_bytes
     run.write_json("export.json", report)
     return report
+
+
+def _metadata(run, labels, author, license):
+    """Name, description, author, license and labels, where they are known."""
+    # The paragraph below the heading of the model card; there is none before the evaluation.
+    paragraphs = run.card.read_text("utf-8").split("\n\n") if run.card.is_file() else []
+    description = " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+    entries = {
+        "name": f"{run.app} {run.name}",
+        "description": description.replace("*", "").replace("`", ""),  # no Markdown
+        "author": author,
+        "license": license,
+        "labels": [*labels],
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def _entry(run: Run, report: dict[str, Any], place: str) -> dict[str, Any]:

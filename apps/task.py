@@ -88,12 +88,14 @@ class Signatures:
         litert: arguments of `rnn_keras.export.write_litert` except file and quantization.
         facts: further entries of `export.json`.
         lengths: time steps of the signatures for the web, which have fixed sizes.
+        labels: what the classes or tags of the outputs are called, in the order of their ids.
     """
 
     saved_model: Mapping[str, Any]
     litert: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
     lengths: Sequence[int] = ()
+    labels: Sequence[str] = ()
 
 
 def _nothing(*_: Any) -> None:

@@ -134,7 +134,7 @@ for use in (
 
 def optional_modules():
     optional = {canonicalize_name(r.name) for r in [*extra("playground"), *extra("serve")]}
-    optional.remove("protobuf")  # TensorFlow needs it
+    optional -= {"flatbuffers", "protobuf"}  # TensorFlow needs them
     return sorted(m for m, own in OWNERS.items() if optional & set(map(canonicalize_name, own)))
 
 

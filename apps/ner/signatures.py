@@ -47,4 +47,6 @@ def signatures(trained: Trained) -> Signatures:
     whole = {"functions": functions, "examples": {"tag": texts, "score": as_ids}}
     shared = {"trackables": [model, *lookup.tables], "vocabulary": files}
     facts = {"sentences": len(texts) - 1}
-    return Signatures(saved_model=whole | shared, litert=part | shared, facts=facts, lengths=[32])
+    return Signatures(
+        saved_model=whole | shared, litert=part | shared, facts=facts, lengths=[32], labels=tags
+    )

@@ -35,6 +35,7 @@ def signatures(trained: Trained) -> Signatures:
             "examples": {"score": examples["score"]},
         },
         facts={"reviews": len(read_examples(trained.run))},
+        labels=["negative", "positive"],
         lengths=[trained.config.train_length],
     )
 

@@ -34,7 +34,7 @@ def signatures(trained: Trained) -> Signatures:
     Raises:
         InputError: the examples of the run are missing or damaged.
     """
-    config, windows = trained.config, _read_examples(trained.run)
+    config, windows = trained.config, read_examples(trained.run)
     forecaster = ForecasterGraph(config, trained.model)
     exported = {
         "functions": {"forecast": forecaster.forecast},
@@ -66,7 +66,7 @@ def micro(trained: Trained) -> Mapping[str, Any]:
     scaling, network, quantiles = map(trained.model.get_layer, ("scaling", "network", "quantiles"))
     if scaling.kind == "window" or (scaling.kind == "train" and scaling.residual):
         raise InputError(f"the scaling {scaling.kind} needs the whole window before its first row")
-    rows = scaling(_read_examples(trained.run))
+    rows = scaling(read_examples(trained.run))
     x = keras.Input((None, rows.shape[-1]), name="x")
     model = keras.Model(x, {"gaps": quantiles.gaps(network(x))}, name="forecaster")
     export = Export(model, ("step",), {"x": rows.numpy()}, "micro")
@@ -79,12 +79,17 @@ def micro(trained: Trained) -> Mapping[str, Any]:
 
 def onnx(trained: Trained) -> Mapping[str, Any]:
     """`ForecasterGraph.forecast`: raw windows to quantiles in the units of the data."""
-    windows = _read_examples(trained.run)
+    windows = read_examples(trained.run)
     network = ForecasterGraph(trained.config, trained.model).network()
     return {"model": network, "examples": {"window": windows}}
 
 
-def _read_examples(run):
+def read_examples(run: Run) -> np.ndarray:
+    """The windows of `write_examples`, float32 `(windows, lookback, columns)`.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
     path = run.path / FILE
     try:
         with np.load(path) as saved:

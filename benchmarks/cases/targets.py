@@ -13,6 +13,7 @@ from apps.common.run import Run
 from apps.stock.backtest import arrays
 from apps.stock.model import Pinball
 from apps.task import Trained
+from apps.web.litertjs import VERSION
 from benchmarks.cases.runtimes import (
     REPEATS,
     compiled_model,
@@ -25,7 +26,7 @@ from rnn_keras import export, layers
 from rnn_keras.export.fixed_sizes import fix_sizes
 from rnn_keras.export.models import Export
 from rnn_keras.export.verify import expected_outputs
-from tests.export.litert_js import VERSION, LiteRTJS
+from tests.export.litert_js import LiteRTJS
 
 INPUTS, UNITS, LENGTH, TOKENS = 16, 64, 64, 50
 EXAMPLES = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,14 @@ class ExportedModel:
             ValueError: there is none of that name.
         """
         raise NotImplementedError
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The `metadata` it was exported with, its `vocabularies` and `signatures`; or nothing.
+
+        `vocabularies` are their file names, `signatures` a line about each, by name.
+        """
+        return {}
 
     def _call(self, signature, inputs):
         raise NotImplementedError

@@ -13,6 +13,13 @@ from rnn_keras.export import convert
 from rnn_keras.export.exported import vocabularies
 from rnn_keras.export.fixed_sizes import fix_sizes
 from rnn_keras.export.litert_model import LiteRTModel, interpreter_class
+from rnn_keras.export.metadata import (
+    METADATA,
+    Metadata,
+    add_model_metadata,
+    check_metadata,
+    metadata_json,
+)
 from rnn_keras.export.micro_model import MicroModel, arena_bytes, micro_runtime
 from rnn_keras.export.micro_sources import write_micro_sources
 from rnn_keras.export.record import NAME, record
@@ -70,6 +77,7 @@ def write_litert(
     expected: Examples | None = None,
     tolerance: float | None = None,
     searches: Sequence[str] = (),
+    metadata: Metadata | None = None,
 ) -> LiteRTReport:
     """Writes functions as the signatures of a LiteRT file, with shared weights.
 
@@ -104,6 +112,9 @@ def write_litert(
         searches: names of functions that choose one token after the other. With rounded weights a
             close choice may differ, and all tokens after it; so these functions are called but
             not compared in a quantized file.
+        metadata: texts about the model by name (name, description, version, author, license), and
+            the `labels` of its outputs; not for "micro". They are put into the file, as its
+            `metadata.json` and as TFLite Model Metadata, with a line about each signature.
 
     Returns:
         A `LiteRTReport`.
@@ -118,6 +129,7 @@ def write_litert(
     check_functions(functions)
     check_no_strings([spec for function in functions.values() for spec in function.input_signature])
     check_quantization(quantization, functions, examples, target)
+    check_metadata(metadata or {})
     if tolerance is None:
         tolerance = (MICRO_TOLERANCES if target == "micro" else TOLERANCES)[quantization]
     if target != "mobile":
@@ -142,11 +154,17 @@ def write_litert(
             model = MicroModel(new)
             sources = write_micro_sources(model, new.read_bytes(), facts["arena_bytes"], folder)
         else:
+            if metadata:
+                names = vocabularies(vocabulary)
+                new.write_bytes(add_model_metadata(new.read_bytes(), metadata, names))
             model, sources = LiteRTModel(new), ()
         for name, each in vocabularies(vocabulary).items():
             each.save(folder / name)
             append_file(new, name, (folder / name).read_bytes())
         expected = expected_outputs(functions, examples, expected)
+        if metadata and target != "micro":
+            text = metadata_json(metadata, functions, expected, vocabularies(vocabulary))
+            append_file(new, METADATA, text.encode())
         actual = _outputs(model, examples)
         if target == "micro":  # an int8 value is exact to a fraction of all values of its tensor
             expected, actual = _stacked(expected), _stacked(actual)

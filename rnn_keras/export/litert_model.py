@@ -1,13 +1,16 @@
 """Runs a LiteRT file with NumPy arrays."""
 
+import json
 import os
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rnn_keras.export.exported import VOCABULARY, ExportedModel
+from rnn_keras.export.metadata import METADATA
 from rnn_keras.extras import needs_extra
 from rnn_keras.text import Vocabulary
 
@@ -80,6 +83,15 @@ class LiteRTModel(ExportedModel):
                 return Vocabulary.load(archive.extract(name, folder))
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{self.path} holds no {name}") from error
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata in the file."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return json.loads(archive.read(METADATA))
+        except (zipfile.BadZipFile, KeyError):
+            return {}
 
     def _call(self, signature, inputs):
         sizes = np.array([n for x in inputs.values() for n in x.shape], int)

@@ -1,11 +1,14 @@
 """Runs a SavedModel with NumPy arrays."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from rnn_keras.export.exported import EXTRA, VOCABULARY, ExportedModel
+from rnn_keras.export.metadata import METADATA
 from rnn_keras.text import Vocabulary
 
 
@@ -46,6 +49,12 @@ class SavedModel(ExportedModel):
         if not file.is_file():
             raise ValueError(f"{self.path} holds no {name}")
         return Vocabulary.load(file)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata in `assets.extra`."""
+        file = self.path / EXTRA / METADATA
+        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
 
     def _call(self, signature, inputs):
         outputs = self._model.signatures[signature](

@@ -22,6 +22,7 @@ from rnn_keras.export.litert_file import (
     check_quantization,
     write_litert,
 )
+from rnn_keras.export.metadata import Metadata
 from rnn_keras.export.reference import original_outputs
 from rnn_keras.export.saved_model_folder import SavedModelReport, write_saved_model
 from rnn_keras.export.signatures import serving_default, state_inputs, step
@@ -53,6 +54,7 @@ def saved_model(
     version: int = 1,
     examples: Examples | Inputs | None = None,
     tolerance: float = 1e-4,
+    metadata: Metadata | None = None,
 ) -> SavedModelReport:
     """Writes a Keras model as the SavedModel `<directory>/<version>/`.
 
@@ -69,6 +71,7 @@ def saved_model(
             signatures, but `step` gets pieces of those of `serving_default`. Or one dictionary
             of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
+        metadata: texts about the model: see `write_saved_model`.
 
     Returns:
         A `SavedModelReport`.
@@ -80,7 +83,7 @@ def saved_model(
     export = Export(model, signatures, examples)
     return write_saved_model(
         export.functions, [export.model], directory, version=version, tolerance=tolerance,
-        examples=export.examples, expected=export.expected,
+        examples=export.examples, expected=export.expected, metadata=metadata,
     )  # fmt: skip
 
 
@@ -96,6 +99,7 @@ def litert(
     times: Sequence[int] = (),
     examples: Examples | Inputs | None = None,
     tolerance: float | None = None,
+    metadata: Metadata | None = None,
 ) -> LiteRTReport:
     """Writes a Keras model as a LiteRT file.
 
@@ -124,6 +128,7 @@ def litert(
             of arrays by input name, an example of `serving_default`.
         tolerance: largest difference allowed, relative to the largest value where that is above
             1; None takes that of the quantization.
+        metadata: texts about the model: see `write_litert`.
 
     Returns:
         A `LiteRTReport`.

@@ -24,7 +24,7 @@ def record(functions, outputs, differences, **facts):
                 spec.name: {"shape": list(spec.shape), "dtype": spec.dtype.name}
                 for spec in function.input_signature
             },
-            "outputs": {name: _type(value) for name, value in outputs[name][0].items()},
+            "outputs": {name: dtype_name(value) for name, value in outputs[name][0].items()},
             "max_difference": differences.get(name),
         }
         for name, function in functions.items()
@@ -32,5 +32,6 @@ def record(functions, outputs, differences, **facts):
     return json.dumps({**facts, "signatures": signatures}, indent=1) + "\n"
 
 
-def _type(array):
+def dtype_name(array):
+    """The type of an output, NumPy's name or `string`."""
     return "string" if array.dtype.kind == "S" else array.dtype.name

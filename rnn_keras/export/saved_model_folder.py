@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from rnn_keras.export import replay
 from rnn_keras.export.exported import EXTRA, vocabularies
+from rnn_keras.export.metadata import METADATA, Metadata, check_metadata, metadata_json
 from rnn_keras.export.record import NAME, record
 from rnn_keras.export.subprocess_runner import run_script
 from rnn_keras.export.tracing import check_functions, save_traced
@@ -47,6 +48,7 @@ def write_saved_model(
     examples: Examples | None = None,
     expected: Examples | None = None,
     tolerance: float = 1e-4,
+    metadata: Metadata | None = None,
 ) -> SavedModelReport:
     """Writes functions as the signatures of `<directory>/<version>/`.
 
@@ -69,6 +71,9 @@ def write_saved_model(
         expected: by function name, a list of the right outputs for its examples, dictionaries of
             arrays; the outputs of the function itself for the other functions.
         tolerance: largest difference allowed, relative to the largest value where that is above 1.
+        metadata: texts about the model by name (name, description, version, author, license), and
+            the `labels` of its outputs; for `assets.extra/metadata.json`, with a line about each
+            signature.
 
     Returns:
         A `SavedModelReport`.
@@ -80,6 +85,7 @@ def write_saved_model(
     check_functions(functions)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ValueError(f"`version` must be a positive integer, got {version!r}.")
+    check_metadata(metadata or {})
     examples = with_random_examples(functions, examples)
     target = Path(directory) / str(version)
     with workspace(target) as folder:
@@ -92,6 +98,9 @@ def write_saved_model(
         (new / EXTRA).mkdir()
         for name, each in vocabularies(vocabulary).items():
             each.save(new / EXTRA / name)
+        if metadata:
+            text = metadata_json(metadata, functions, expected, vocabularies(vocabulary))
+            (new / EXTRA / METADATA).write_text(text, "utf-8")
         facts = record(functions, expected, differences, tolerance=tolerance)
         (new / EXTRA / NAME).write_text(facts, "utf-8")
         replace_folder(new, target, folder)

@@ -6,9 +6,9 @@ _START, _END, _CUT = "\x01", "\x02", "\x03"  # in a text they count as blanks
 
 # The endings of contractions stand apart ("did n't"); initials and U.S. keep their stops; numbers,
 # dates, hyphenated words, dashes and dots stay whole.
-_ENDINGS = r"(?:n't|'(?:[sS]|re|ve|ll|d|m))\b"
-_WORDS = (
-    rf"(?:\p{{Lu}}\.)+|{_ENDINGS}|[\p{{L}}\p{{M}}\p{{N}}]+(?:[-.,:/'&_@][\p{{L}}\p{{M}}\p{{N}}]+)*"
+ENDINGS = r"(?:n't|'(?:[sS]|re|ve|ll|d|m))\b"
+WORDS_AND_MARKS = (
+    rf"(?:\p{{Lu}}\.)+|{ENDINGS}|[\p{{L}}\p{{M}}\p{{N}}]+(?:[-.,:/'&_@][\p{{L}}\p{{M}}\p{{N}}]+)*"
     r"|[.+]\p{N}+|--+|\.\.+|[\p{P}\p{S}]"
 )
 
@@ -18,7 +18,7 @@ def find_words(text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.Ra
 
     Typographic apostrophes are plain ones. Everything else is as in `find_matches`.
     """
-    return find_matches(tf.strings.regex_replace(text, "[’ʼ]", "'"), _WORDS, _ENDINGS)
+    return find_matches(tf.strings.regex_replace(text, "[’ʼ]", "'"), WORDS_AND_MARKS, ENDINGS)
 
 
 def find_matches(

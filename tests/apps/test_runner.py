@@ -50,6 +50,7 @@ def test_both_exports_answer_like_the_model(run):
         assert model.signatures["classify"]["bits"][0] == (None, toy.TIME, 1)
         found = model.run("classify", bits=bits)["probability"]
         np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert model.metadata["description"] == "Tells whether most bits are ones."
 
 
 def test_other_data_are_refused_and_more_epochs_continue(run, monkeypatch):

@@ -5,18 +5,16 @@ The npm package is installed once, into the user's cache.
 
 import functools
 import json
-import os
-import shutil
-import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 
+from apps.common.errors import InputError
+from apps.web import litertjs
 from tests.apps.playground.browser import EXECUTABLE, Browser
 
-VERSION = "2.5.3"
 PAGE = """<!doctype html><title>LiteRT.js</title><link rel="icon" href="data:,">
 <script type="importmap">{"imports": {
   "@litertjs/core": "/node_modules/@litertjs/core/dist/index.js",
@@ -58,19 +56,11 @@ def missing() -> str | None:
     """Why LiteRT.js cannot run here, or None; installs the npm package."""
     if EXECUTABLE is None:
         return "there is no Chromium"
-    if shutil.which("npm") is None:
-        return "there is no npm"
-    if (_cache() / "node_modules/@litertjs/core/dist/index.js").is_file():
-        return None
-    _cache().mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--prefix", _cache(), "--no-audit", "--no-fund"]
-    npm = subprocess.run([*command, f"@litertjs/core@{VERSION}"], capture_output=True, text=True)
-    return f"npm cannot install @litertjs/core: {npm.stderr[-200:]}" if npm.returncode else None
-
-
-def _cache():
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "rnn_keras" / f"litertjs-{VERSION}"
+    try:
+        litertjs.install()
+    except InputError as error:
+        return str(error)
+    return None
 
 
 class LiteRTJS:
@@ -134,7 +124,7 @@ class _Handler(SimpleHTTPRequestHandler):
         name = path.partition("?")[0].lstrip("/")
         if name.startswith("wasm/"):
             name = f"node_modules/@litertjs/core/{name}"
-        return str((_cache() if name.startswith("node_modules/") else self._files) / name)
+        return str((litertjs.install() if name.startswith("node_modules/") else self._files) / name)
 
     def do_GET(self):
         if self.path != "/":

@@ -8,13 +8,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from rnn_keras.export import LiteRTModel, write_litert, write_saved_model
+from rnn_keras.export import LiteRTModel, load, write_litert, write_saved_model
 from rnn_keras.export.saved_model_folder import replay_outputs
 from rnn_keras.layers import use_plan
 from rnn_keras.text import Vocabulary
-from tests.export import models
+from tests.export import flatbuffer, models
 
 VOCABULARY = Vocabulary.from_tokens("ab\n\\é😀")
+METADATA = {"name": "all", "description": "Every layer, é.", "license": "MIT", "labels": ["a", "b"]}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,12 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     every = {name: models.build(name) for name in models.LAYERS}
     functions = {name: models.function(model) for name, model in every.items()}
-    saved_model = write_saved_model(functions, every.values(), folder / "saved_model")
-    litert = write_litert(functions, every.values(), folder / "model.tflite", "none", VOCABULARY)
+    saved_model = write_saved_model(
+        functions, every.values(), folder / "saved_model", metadata=METADATA
+    )
+    litert = write_litert(
+        functions, every.values(), folder / "model.tflite", "none", VOCABULARY, metadata=METADATA
+    )
     return every, saved_model, litert
 
 
@@ -140,3 +145,30 @@ def test_litert_model_says_what_it_takes(exported):
         model.run("gru", **{**example, "mask": example["x"]})
     with pytest.raises(FileNotFoundError, match="nothing.tflite not found"):
         LiteRTModel(report.file.with_name("nothing.tflite"))
+
+
+def test_the_metadata_are_in_both_files(exported):
+    every, saved_model, litert = exported
+    for path, files in ((saved_model.directory, []), (litert.file, ["vocab.txt"])):
+        metadata = load(path).metadata
+        signatures = metadata.pop("signatures")
+        assert metadata == {**METADATA, "vocabularies": files}
+        assert signatures.keys() == every.keys()
+        for name, line in signatures.items():
+            assert line.startswith(f"{name}(") and ") -> " in line and "float32" in line
+    standard = flatbuffer.model_metadata(litert.file)
+    assert standard == {
+        "name": "all", "description": "Every layer, é.", "license": "MIT",
+        "files": {"vocab.txt": 5, "metadata.json": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [({"licence": "MIT"}, "got 'licence'"), ({"labels": "ab"}, "a list of texts as labels")],
+)
+def test_unknown_metadata_are_refused(metadata, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_saved_model(
+            {"gru": models.function(models.build("gru"))}, [], tmp_path, metadata=metadata
+        )

@@ -111,6 +111,11 @@ class Browser:
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
 
+    def emulate(self, scheme: str) -> None:
+        """Prefer the colour scheme `light` or `dark`."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._send("Emulation.setEmulatedMedia", features=features)
+
     def screenshot(self) -> bytes:
         """The window as PNG."""
         return base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"])

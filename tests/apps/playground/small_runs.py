@@ -31,6 +31,7 @@ from apps.sentiment.text import SPECIALS, WORDS, make_tokenizer
 from apps.stock import data
 from apps.stock import model as stock
 from apps.stock.config import StockConfig
+from apps.stock.task import TASK as STOCK
 from apps.task import Trained
 from apps.translation import model as translation
 from apps.translation import text as translation_text
@@ -92,6 +93,7 @@ def _sentiment(root):
     vocabulary = learn_vocabulary(config, WORDS, SPECIALS, ["a good story , a bad one ."])
     run = Run.create("sentiment", config, root=root)
     vocabulary.save(run.vocab)
+    write_examples(run, ["A good story, a bad one."])
     model = sentiment.build(config, len(vocabulary))
     model.save(run.best)
     graph = SentimentGraph(model, make_tokenizer(vocabulary, config))
@@ -107,7 +109,10 @@ def _translation(root):
     ]
     run = Run.create("translation", config, root=root)
     translation.save_vocabularies(run, *vocabularies)
+    write_examples(run, ["The black cat is black."])
     model = translation.build(config, *map(len, vocabularies))
+    # Translations are not empty, and of unknown words, which those of the source replace.
+    model.decoder.output_layer.bias.assign([0, 1, 0, -3] + [0] * (len(vocabularies[1]) - 4))
     model.save(run.best)
     tokenizers = [translation_text.make_tokenizer(each, config) for each in vocabularies]
     graph = TranslatorGraph(config, model, *tokenizers)
@@ -123,6 +128,7 @@ def _stock(root):
     run = Run.create("stock", config, root=root)
     model = stock.build(config, len(panel.columns), panel.targets, found.statistics)
     model.save(run.best)
+    STOCK.save_assets(run, config, found)
     facts = {"columns": list(panel.columns), "lookback": 10, "horizon": 3, "levels": config.levels}
     (run.path / "export.json").write_text(json.dumps(facts), "utf-8")
     _export(run, {"forecast": stock.ForecasterGraph(config, model).forecast}, [model])
