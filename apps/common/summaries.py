@@ -148,9 +148,14 @@ def _from_tfds(name, text, summary):
     usual = _TFDS.get(name.partition(":")[0].partition("/")[0], ("document", "summary"))
     columns = text or usual[0], summary or usual[1]
     builder = tfds_builder(name, columns)
-    return [
-        (split, *(row[column].decode("utf-8", "replace") for column in columns))
-        for split in SPLITS
-        if split in builder.info.splits
-        for row in builder.as_dataset(split=split).as_numpy_iterator()
-    ]
+    rows = []
+    for split in SPLITS:
+        try:
+            examples = builder.as_dataset(split=split).as_numpy_iterator()
+        except (KeyError, ValueError):
+            continue  # it has no such split
+        rows += [
+            (split, *(row[column].decode("utf-8", "replace") for column in columns))
+            for row in examples
+        ]
+    return rows

@@ -1,6 +1,6 @@
 """ROUGE of summaries, and the baselines: the lead, the central sentences, and an oracle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import networkx
 import numpy as np
@@ -37,14 +37,6 @@ def rouge(candidates: Sequence[str], references: Sequence[str]) -> dict[str, np.
         name: 100 * np.array([getattr(found[key], end).fmeasure for end in ("low", "mid", "high")])
         for key, name in ROUGE.items()
     }
-
-
-def rows_of(scores: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, str]]:
-    """Rows of a table of `rouge` by model, such as `64.5 [63.3, 65.7]`."""
-    return [
-        {"model": who, **{n: f"{m:.1f} [{a:.1f}, {b:.1f}]" for n, (a, m, b) in each.items()}}
-        for who, each in scores.items()
-    ]
 
 
 def extract(sentences: Sequence[str], order: Sequence[int], budget: int) -> str:

@@ -3,15 +3,18 @@
 from functools import partial
 
 from apps.common.examples import write_examples
+from apps.common.extractor import selection_loss
 from apps.common.optimizer import adamw
 from apps.common.run import Run
+from apps.common.summaries import read_summaries
+from apps.common.summarizers import SPECIALS, WORDS
+from apps.common.summary_batches import TokenizedSummaries
 from apps.common.tokenized import TokenizedData, learn_vocabulary
 from apps.common.trained import load_in_float32, load_vocabulary
-from apps.summarization import data, model
+from apps.summarization import grammar, model
 from apps.summarization.config import PRESETS, SummarizationConfig
 from apps.summarization.evaluation import evaluate
 from apps.summarization.signatures import signatures
-from apps.summarization.text import SPECIALS, WORDS
 from apps.task import Task, Trained
 from rnn_keras.seq2seq import TokenCrossentropy
 
@@ -21,14 +24,26 @@ DEMO = (
 
 
 def load_data(config: SummarizationConfig, run: Run | None) -> TokenizedData:
-    """The texts, with the vocabulary of the run, or else of the training texts."""
-    corpus = data.load(config)
+    """The texts, with the vocabulary of the run, or else of the training texts.
+
+    Raises:
+        InputError: they cannot be read, or are too few.
+    """
+    corpus = read_summaries(
+        config.data,
+        partial(grammar.generate, config.split_seed),
+        text=config.text,
+        summary=config.summary,
+        split=config.split,
+        fractions=(config.validation_fraction, config.test_fraction),
+        seed=config.split_seed,
+    )
     if run is not None and run.vocab.exists():
         vocabulary = load_vocabulary(run)
     else:
         texts = corpus.train.texts + corpus.train.summaries * (config.model == "abstractive")
         vocabulary = learn_vocabulary(config, WORDS, SPECIALS, texts)
-    return TokenizedData(corpus, vocabulary, partial(data.TokenizedSummaries, config, vocabulary))
+    return TokenizedData(corpus, vocabulary, partial(TokenizedSummaries, config, vocabulary))
 
 
 def load(run: Run) -> Trained:
@@ -51,7 +66,7 @@ def _compile(network, config, batches_per_epoch):
     is_extractive = config.model == "extractive"
     network.compile(
         adamw(config, batches_per_epoch, config.weight_decay),
-        loss=model.selection_loss if is_extractive else TokenCrossentropy(),
+        loss=selection_loss if is_extractive else TokenCrossentropy(),
     )
 
 

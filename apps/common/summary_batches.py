@@ -1,17 +1,15 @@
-"""Texts and summaries as batches of ids."""
+"""Texts and summaries as batches of ids, bucketed by length."""
 
-from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from apps.common.progress import chunks
-from apps.common.summaries import Summaries, SummaryCorpus, read_summaries
+from apps.common.summaries import Summaries
+from apps.common.summarizers import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
 from apps.common.summary_scores import oracle
 from apps.common.tokenized import tokens_before
-from apps.summarization import grammar
-from apps.summarization.config import SummarizationConfig
-from apps.summarization.text import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
 from rnn_keras.data import bucketed_batches
 from rnn_keras.seq2seq import copy_targets
 from rnn_keras.text import Vocabulary
@@ -21,33 +19,17 @@ CHUNK = 64  # texts at a time
 SKIPPED, CHOSEN = 1, 2  # labels of sentences; 0 is padding
 
 
-def load(config: SummarizationConfig) -> SummaryCorpus:
-    """The texts of `config.data` with their summaries.
-
-    Raises:
-        InputError: they cannot be read, or are too few.
-    """
-    return read_summaries(
-        config.data,
-        partial(grammar.generate, config.split_seed),
-        text=config.text,
-        summary=config.summary,
-        split=config.split,
-        fractions=(config.validation_fraction, config.test_fraction),
-        seed=config.split_seed,
-    )
-
-
 class TokenizedSummaries:
     """Texts and summaries as ids, or as sentences and which of them to choose.
 
     Args:
-        config: the configuration.
+        config: a configuration with `model`, `batch_size`, `seed`, `summary_length`, and what the
+            summarizer needs.
         vocabulary: of the words.
         pairs: the texts and summaries of a split.
     """
 
-    def __init__(self, config: SummarizationConfig, vocabulary: Vocabulary, pairs: Summaries):
+    def __init__(self, config: Any, vocabulary: Vocabulary, pairs: Summaries):
         self._config, self.sources, self.targets = config, [], []
         reader = KINDS[config.model](config, vocabulary)
         add = self._add_labels if config.model == "extractive" else self._add_words

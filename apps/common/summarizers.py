@@ -1,10 +1,10 @@
-"""What stands before and behind the networks: from texts to ids, and to summaries."""
+"""Summarizers of texts: what stands before and behind a network that chooses or writes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
-from apps.summarization.config import SummarizationConfig
 from rnn_keras.seq2seq import copied_words, copy_ids
 from rnn_keras.text import UNKNOWN, Tokenizer, Vocabulary, WordSplitter, find_sentences
 
@@ -18,15 +18,13 @@ class _Summarizer:
     """Reads texts and makes summaries, in a graph or eagerly.
 
     Args:
-        config: the configuration.
+        config: a configuration with `max_length`, and `max_sentences` and `ratio` or `copies`.
         vocabulary: of the words.
         run: function of ids, see `read`, that returns a dictionary of tensors: a model, or one that
             was exported. None for reading alone.
     """
 
-    def __init__(
-        self, config: SummarizationConfig, vocabulary: Vocabulary, run: Callable | None = None
-    ):
+    def __init__(self, config: Any, vocabulary: Vocabulary, run: Callable | None = None):
         self._config, self._run = config, run
         self.tokenizer = Tokenizer(
             vocabulary, WORDS, specials=SPECIALS, max_length=config.max_length
