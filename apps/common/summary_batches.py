@@ -14,7 +14,7 @@ from rnn_keras.data import bucketed_batches
 from rnn_keras.seq2seq import copy_targets
 from rnn_keras.text import Vocabulary
 
-BUCKETS = {"extractive": 8, "abstractive": 4}  # multiple of sentences, of words
+BUCKETS = {"extractive": 16, "abstractive": 4}  # multiple of sentences, of words
 CHUNK = 64  # texts at a time
 SKIPPED, CHOSEN = 1, 2  # labels of sentences; 0 is padding
 
