@@ -10,7 +10,7 @@ from apps.common.card import escape_markdown
 from apps.common.progress import chunks
 from apps.common.summaries import Summaries
 from apps.common.summarizers import Abstraction, Extraction
-from apps.common.summary_scores import central_order, extract, oracle, rouge, words
+from apps.common.summary_scores import TextRank, extract, oracle, rouge, words
 from apps.common.tokenized import by_chunks
 from rnn_keras import use_plan
 from rnn_keras.text import find_sentences
@@ -34,7 +34,7 @@ class SummaryReport(NamedTuple):
 
 
 def report_summaries(
-    test: Summaries, summarizer: Extraction | Abstraction, name: str
+    train: Summaries, test: Summaries, summarizer: Extraction | Abstraction, name: str
 ) -> SummaryReport:
     """Compares the summaries of a model with the references, and with those of baselines.
 
@@ -42,6 +42,7 @@ def report_summaries(
     taken in the order of their scores, and the last one is cut.
 
     Args:
+        train: of their texts TextRank counts the words.
         test: the texts and the references.
         summarizer: the model.
         name: its name in the table.
@@ -57,7 +58,8 @@ def report_summaries(
     def extracts(orders):
         return [extract(*each) for each in zip(sentences, orders, sizes)]
 
-    leads, central = [range(len(row)) for row in sentences], map(central_order, sentences)
+    leads = [range(len(row)) for row in sentences]
+    central = map(TextRank(train.texts).order, sentences)
     if isinstance(summarizer, Extraction):
         rows = [row for each in outputs for row in each["probability"].numpy()]
         candidates = {

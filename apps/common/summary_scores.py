@@ -25,8 +25,9 @@ def rouge(candidates: Sequence[str], references: Sequence[str]) -> dict[str, np.
         of the texts, the same ones in every call for as many texts.
     """
     scorer, aggregator = RougeScorer(list(ROUGE)), BootstrapAggregator()
-    for candidate, reference in zip(candidates, references, strict=True):
-        aggregator.add_scores(scorer.score(reference, candidate))
+    scores = [scorer.score(*pair) for pair in zip(references, candidates, strict=True)]
+    for each in scores:
+        aggregator.add_scores(each)
     state = np.random.get_state()
     np.random.seed(0)  # the aggregator has no generator of its own
     try:
@@ -34,8 +35,10 @@ def rouge(candidates: Sequence[str], references: Sequence[str]) -> dict[str, np.
     finally:
         np.random.set_state(state)
     return {
-        name: 100 * np.array([getattr(found[key], end).fmeasure for end in ("low", "mid", "high")])
+        name: 100
+        * np.array([low.fmeasure, np.mean([s[key].fmeasure for s in scores]), high.fmeasure])
         for key, name in ROUGE.items()
+        for low, _, high in [found[key]]
     }
 
 
@@ -54,19 +57,25 @@ def extract(sentences: Sequence[str], order: Sequence[int], budget: int) -> str:
     return " ".join(word for i in sorted(taken) for word in taken[i])
 
 
-def central_order(sentences: Sequence[str]) -> list[int]:
-    """The sentences by their PageRank, the most central first (TextRank, Mihalcea & Tarau 2004).
+class TextRank:
+    """Orders sentences by their PageRank, the most central first (Mihalcea & Tarau 2004).
 
     The weight of two sentences is the cosine of their tf-idf vectors.
+
+    Args:
+        texts: the texts whose document frequencies count, such as those of the training.
     """
-    if len(sentences) < 2:
-        return list(range(len(sentences)))
-    weigh = TfidfVectorizer(analyzer=lambda text: words(text) or [text])
-    vectors = weigh.fit_transform(sentences)
-    similar = (vectors @ vectors.T).toarray()
-    np.fill_diagonal(similar, 0)
-    rank = networkx.pagerank(networkx.from_numpy_array(similar))
-    return sorted(rank, key=rank.get, reverse=True)
+
+    def __init__(self, texts: Sequence[str]):
+        self._weigh = TfidfVectorizer(analyzer=words).fit([*texts, "a"])  # at least one word
+
+    def order(self, sentences: Sequence[str]) -> list[int]:
+        """The numbers of the sentences of a text."""
+        vectors = self._weigh.transform(sentences)
+        similar = (vectors @ vectors.T).toarray()
+        np.fill_diagonal(similar, 0)
+        rank = networkx.pagerank(networkx.from_numpy_array(similar))
+        return sorted(rank, key=rank.get, reverse=True)
 
 
 def oracle(sentences: Sequence[str], reference: str) -> list[int]:

@@ -98,7 +98,10 @@ PRESETS = named(
         ),
         "base": (
             "chooses sentences of articles, for thousands of them and 2 cores",
-            SummarizationConfig(epochs=6, batch_size=16, learning_rate=2e-3, units=64, ema=0.99),
+            SummarizationConfig(
+                epochs=4, batch_size=16, learning_rate=3e-3, units=32, embedding=64, dropout=0.5,
+                ema=0.99,
+            ),
         ),
         "headlines": (
             "writes headlines of articles, for thousands of them and 2 cores",

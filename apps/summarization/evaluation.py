@@ -16,7 +16,7 @@ def evaluate(trained: Trained, data: TokenizedData) -> Evaluation:
     """Scores the summaries of the test texts, and those of baselines."""
     config, corpus = trained.config, data.splits
     name = f"{config.model} {config.cell} {config.units}"
-    report = report_summaries(corpus.test, make_summarizer(trained)[0], name)
+    report = report_summaries(corpus.train, corpus.test, make_summarizer(trained)[0], name)
     best = best_row(read_history(trained.run.history), "val_loss", "min")
     results = {**report.results, "validation_loss": best["val_loss"]}
     words, texts = len(trained.assets), len(corpus.test)

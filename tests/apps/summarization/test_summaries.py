@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
+from rouge_score.rouge_scorer import RougeScorer
 
 from apps.common.errors import InputError
 from apps.common.extractor import SentenceScorer, selection_loss
@@ -17,7 +18,7 @@ from apps.common.run import Run
 from apps.common.summaries import Summaries, read_summaries
 from apps.common.summarizers import SPECIALS, Abstraction, Extraction
 from apps.common.summary_batches import CHOSEN, SKIPPED, TokenizedSummaries
-from apps.common.summary_scores import central_order, extract, oracle, rouge
+from apps.common.summary_scores import TextRank, extract, oracle, rouge
 from apps.summarization import evaluate, grammar, summarize, train
 from apps.summarization.config import PRESETS, SummarizationConfig
 from apps.summarization.task import load
@@ -139,7 +140,7 @@ def test_rouge_by_hand():
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], 100 * value)
     low, mean, high = rouge(["a b", "a", "x y"] * 4, ["a b", "b", "x z"] * 4)["ROUGE-1"]
-    assert low < mean == pytest.approx(50) < high
+    assert mean == pytest.approx(50) and low < 45 and high > 55
 
 
 def test_extracts_have_a_number_of_words_and_the_order_of_the_text():
@@ -150,17 +151,18 @@ def test_extracts_have_a_number_of_words_and_the_order_of_the_text():
 
 def test_the_central_sentence_is_like_the_others():
     texts = ["The red cup fell.", "A red cup of tea.", "Tea is hot.", "Nobody came.", "今日は"]
-    assert central_order(texts)[0] == 1
-    assert central_order(["a"]) == [0] and sorted(central_order(["日", "本"])) == [0, 1]
+    rank = TextRank(texts)
+    assert rank.order(texts)[0] == 1
+    assert rank.order(["a"]) == [0] and sorted(rank.order(["日", "本"])) == [0, 1]
 
 
 def test_the_oracle_finds_the_best_sentences():
     random = np.random.default_rng(0)
-    vocabulary = [f"w{i}" for i in range(30)]
+    vocabulary, scorer = [f"w{i}" for i in range(30)], RougeScorer(["rouge1", "rouge2"])
 
     def score(sentences, chosen, reference):
         text = "".join(f"{sentences[i]} " for i in chosen)
-        return sum(rouge([text], [reference])[n][1] for n in ("ROUGE-1", "ROUGE-2"))
+        return sum(each.fmeasure for each in scorer.score(reference, text).values())
 
     for _ in range(5):
         sentences = [" ".join(random.choice(vocabulary, 6, replace=False)) for _ in range(5)]
@@ -207,7 +209,7 @@ def test_sentences_become_ids_and_labels():
     config = SummarizationConfig(max_length=3, batch_size=2)
     (batch,) = TokenizedSummaries(config, VOCABULARY, PAIRS).batches()
     ids, labels = (each.numpy() for each in batch)
-    assert ids.shape == (2, 8, 3) and not ids[:, 2:].any() and not labels[:, 2:].any()
+    assert ids.shape == (2, 16, 3) and not ids[:, 2:].any() and not labels[:, 2:].any()
     assert ids[0, :2].tolist() == [[4, 5, 6], [1, 1, 1]]
     assert labels[:, :2].tolist() == [[SKIPPED, CHOSEN], [CHOSEN, 0]]
 
@@ -217,10 +219,10 @@ def test_words_become_ids_of_copies():
     (batch,) = TokenizedSummaries(config, VOCABULARY, PAIRS).batches()
     ((source, tokens), target) = batch
     assert source.numpy().tolist() == [
-        [4, 5, 6, 7, 8, 9, 1, 1, 7, 3, 0, 0], [8, 6, 7, 3, 0, 0, 0, 0, 0, 0, 0, 0],
+        [8, 6, 7, 3, 0, 0, 0, 0, 0, 0, 0, 0], [4, 5, 6, 7, 8, 9, 1, 1, 7, 3, 0, 0],
     ]  # fmt: skip
-    assert target.numpy().tolist() == [[8, 9, 7, 3], [8, 4, 1, 3]]
-    assert tokens.numpy().tolist() == [[2, 8, 9, 7], [2, 8, 4, 1]]
+    assert target.numpy().tolist() == [[8, 4, 1, 3], [8, 9, 7, 3]]
+    assert tokens.numpy().tolist() == [[2, 8, 4, 1], [2, 8, 9, 7]]
 
 
 def test_summaries_are_joined_sentences_or_words():
@@ -273,6 +275,7 @@ def run(runs):
 HARD = ["", " \n\t", "\x00\x07", "qzxv", "日本。今日は", "One. " * 200, "a" * 3_000]
 
 
+@pytest.mark.slow
 def test_both_files_choose_the_same_sentences(run, capsys, tmp_path):
     metrics = json.loads((run.path / "metrics.json").read_text())
     assert metrics["texts"] == 60 and 0 < metrics["rouge_1"] <= metrics["oracle_rouge_1"] + 5
@@ -310,6 +313,7 @@ def test_both_files_choose_the_same_sentences(run, capsys, tmp_path):
         assert score(**ids)["probability"].shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_evaluate_again_gives_the_same_scores(run):
     before = json.loads((run.path / "metrics.json").read_text())
     evaluate.main(["small"])
@@ -322,15 +326,19 @@ BAD_WORDS = {
     "model": (train, ["tiny", "--model", "both"], "--model"),
     "no run": (evaluate, ["nowhere"], "no run 'nowhere' of summarization"),
     "no text": (summarize, ["small"], "no text: give one or more texts"),
+    "chosen": (summarize, ["small", "A.", "--sentences", "1"], "--sentences is for an extractive"),
     "no file": (summarize, ["small", "--file", "no.txt"], "no.txt not found"),
 }
 
 
 @pytest.mark.parametrize("command, arguments, message", BAD_WORDS.values(), ids=BAD_WORDS)
-def test_bad_input_is_one_line(run, capsys, command, arguments, message):
+def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, command, arguments, message):
+    monkeypatch.setenv("RNN_KERAS_RUNS", str(tmp_path))
+    Run.create("summarization", SummarizationConfig(model="abstractive", run="small"))
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
 
 
 @pytest.mark.slow
@@ -346,9 +354,6 @@ def test_the_tiny_preset_copies_names_that_it_has_not_seen(runs, capsys):
         summarize.main(["tiny", text, *HARD, "--from", source])
         said.append(capsys.readouterr().out)
     assert said[0] == said[1] and said[0].startswith("ada xyzzor held over a stolen lamp\n")
-    with pytest.raises(SystemExit, match="2"):
-        summarize.main(["tiny", text, "--sentences", "1"])
-    assert "--sentences is for an extractive run" in capsys.readouterr().err
     litert = LiteRTModel(run.tflite)
     ids = {"ids": np.array([[5, 6, 7, 3]], np.int32)}
     size = len(load(run).assets) + PRESETS["tiny"][1].copies
