@@ -323,7 +323,6 @@ def test_evaluate_again_gives_the_same_scores(run):
 BAD_WORDS = {
     "preset": (train, ["huge"], "unknown preset 'huge', choose from tiny, tiny_extractive, base"),
     "ratio": (train, ["tiny", "--ratio", "1"], "--ratio must be a number between 0 and 1"),
-    "model": (train, ["tiny", "--model", "both"], "--model"),
     "no run": (evaluate, ["nowhere"], "no run 'nowhere' of summarization"),
     "no text": (summarize, ["small"], "no text: give one or more texts"),
     "chosen": (summarize, ["small", "A.", "--sentences", "1"], "--sentences is for an extractive"),
