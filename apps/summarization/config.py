@@ -106,8 +106,8 @@ PRESETS = named(
         "headlines": (
             "writes headlines of articles, for thousands of them and 2 cores",
             SummarizationConfig(
-                model="abstractive", epochs=8, batch_size=32, learning_rate=3e-3, max_length=80,
-                vocabulary=5_000, ema=0.99,
+                model="abstractive", epochs=5, batch_size=32, learning_rate=3e-3, max_length=80,
+                vocabulary=5_000, coverage=1.0, units=64, embedding=64, ema=0.99,
             ),
         ),
     }
