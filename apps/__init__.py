@@ -1,1 +1,1 @@
-"""Six applications: each is trained, compared with baselines, exported and served."""
+"""Seven applications: each is trained, compared with baselines, exported and served."""

@@ -63,6 +63,16 @@ DEMOS = {
         ),
     ),
     "stock": Demo("forecasts a time series, here a price", (), "forecast"),
+    "summarization": Demo(
+        "writes a summary, with names that it has never seen",
+        (),
+        "summarize",
+        (
+            "The mayor, Tor Kalven, was late. In Olmar Ada Norwil was arrested on Monday for "
+            "stealing a lamp. Trains were late because it was foggy.",
+        ),
+        only_full=True,
+    ),
     "translation": Demo(
         "translates English to French",
         ("--epochs", "5"),

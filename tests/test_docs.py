@@ -23,7 +23,7 @@ DOCUMENTS = sorted(
     + [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("saved_models/*.md")]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-APPS = ("captioning", "char_lm", "ner", "sentiment", "stock", "translation")
+APPS = ("captioning", "char_lm", "ner", "sentiment", "stock", "summarization", "translation")
 # Documents whose examples take long.
 SLOW = ("docs/export.md", "docs/layers.md", "docs/seq2seq.md")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

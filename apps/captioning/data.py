@@ -8,7 +8,7 @@ import tensorflow as tf
 from apps.captioning import drawings
 from apps.captioning.config import CaptioningConfig
 from apps.common.captioned import CaptionedImages, CaptionedSplits, read_folder
-from apps.common.tokenized import tokenize
+from apps.common.tokenized import tokenize, tokens_before
 from rnn_keras.data import bucketed_batches
 from rnn_keras.text import UNKNOWN, Tokenizer, Vocabulary, WordSplitter
 
@@ -74,7 +74,6 @@ class TokenizedImages:
         def with_pixels(target, image):
             pixels = tf.numpy_function(self._pixels.__getitem__, [image], tf.uint8)
             pixels.set_shape([None, *self._pixels.shape[1:]])
-            before = tf.pad(target[:, :-1], [[0, 0], [1, 0]], constant_values=BOS_ID)
-            return (pixels, tf.where(before == EOS_ID, PAD_ID, before)), target
+            return (pixels, tokens_before(target, BOS_ID, EOS_ID)), target
 
         return pairs.map(with_pixels)

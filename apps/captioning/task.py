@@ -14,12 +14,11 @@ from apps.common.captioned import png_bytes
 from apps.common.errors import InputError
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.tokenized import TokenizedData, by_chunks
+from apps.common.tokenized import TokenizedData, learn_vocabulary
 from apps.common.trained import load_in_float32, load_vocabulary
 from apps.task import Task, Trained
 from rnn_keras.metrics import Perplexity
 from rnn_keras.seq2seq import TokenCrossentropy
-from rnn_keras.text import Vocabulary
 
 SHOWN = 4  # validation images kept with the run
 
@@ -30,9 +29,7 @@ def load_data(config: CaptioningConfig, run: Run | None) -> TokenizedData:
     if run is not None and run.vocab.exists():
         vocabulary = load_vocabulary(run)
     else:
-        split = by_chunks(WORDS.split, corpus.train.texts, "counting words")
-        tokens = (word.decode() for part in split for word in part.flat_values.numpy())
-        vocabulary = Vocabulary.from_tokens(tokens, config.min_count, config.vocabulary, SPECIALS)
+        vocabulary = learn_vocabulary(config, WORDS, SPECIALS, corpus.train.texts)
     tokenizer = make_tokenizer(vocabulary, config)
     return TokenizedData(corpus, tokenizer, partial(TokenizedImages, config, tokenizer))
 

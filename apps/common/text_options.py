@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from apps.common.cli import Color, RunArgument, command
+from apps.common.cli import RunArgument, command
 from apps.common.config import Checked
 from apps.common.errors import InputError
 from apps.common.exported import Source
@@ -16,7 +16,7 @@ from apps.common.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions(Checked):
-    """The run, the texts and how they are shown; a verb adds its own flags in a subclass.
+    """The run, the texts and the export; a verb adds its own flags in a subclass.
 
     Raises:
         InputError: no text, or a value out of range; the message names the flag.
@@ -32,9 +32,6 @@ class TextOptions(Checked):
 
     source: Source = "saved_model"
     """Exported file to run."""
-
-    color: Color = "auto"
-    """Whether to show colours in the text; auto does so on a terminal."""
 
     def __post_init__(self):
         """Check the values."""

@@ -32,11 +32,20 @@ def learn_vocabulary(
     """The frequent words, or the word pieces, of training texts; the specials come first."""
     split = by_chunks(words.split, texts, "counting words")
     found = np.concatenate([words.flat_values.numpy() for words in split])
-    if config.tokens == "wordpiece":
+    if getattr(config, "tokens", "word") == "wordpiece":
         with Progress("learning word pieces"):
             return learn_word_pieces(found, config.vocabulary, specials)
     decoded = (word.decode() for word in found)
     return Vocabulary.from_tokens(decoded, config.min_count, config.vocabulary, specials)
+
+
+def tokens_before(target: tf.Tensor, start_id: int, end_id: int) -> tf.Tensor:
+    """The decoder's input: the start, and a target `(batch, time)` without its last token.
+
+    The end of a shorter target becomes padding, 0.
+    """
+    before = tf.pad(target[:, :-1], [[0, 0], [1, 0]], constant_values=start_id)
+    return tf.where(before == end_id, 0, before)
 
 
 class TokenizedData:

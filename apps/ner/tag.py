@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apps.common.cli import shows_color
+from apps.common.cli import Color, shows_color
 from apps.common.environment import import_tensorflow
 from apps.common.run import Run
 from apps.common.text_options import TextOptions, text_command
@@ -13,6 +13,9 @@ from apps.common.text_options import TextOptions, text_command
 @dataclass(frozen=True, kw_only=True)
 class TagOptions(TextOptions):
     """The command line."""
+
+    color: Color = "auto"
+    """Whether to show colours in the text; auto does so on a terminal."""
 
     json: bool = False
     """Print a JSON object per text: the text, and its entities with their positions."""

@@ -6,17 +6,26 @@ from pathlib import Path
 import gradio as gr
 
 from apps.common.errors import InputError
-from apps.playground import captioning, char_lm, inside, ner, sentiment, stock, translation
+from apps.playground import (
+    captioning,
+    char_lm,
+    inside,
+    ner,
+    sentiment,
+    stock,
+    summarization,
+    translation,
+)
 from apps.playground.runs import Runs
 
-TABS = (sentiment, ner, char_lm, translation, captioning, stock, inside)
+TABS = (sentiment, ner, char_lm, translation, summarization, captioning, stock, inside)
 
 WAITING = 32  # queued requests; further ones are rejected
 UPLOAD = "5mb"
 HOUR = 3600  # seconds after which a visitor's files are deleted
 
 INTRODUCTION = """# rnn_keras playground
-Six applications of recurrent networks. Each tab runs an exported model and shows its gates;
+Seven applications of recurrent networks. Each tab runs an exported model and shows its gates;
 the last one shows gradients and memory."""
 
 # System fonts: nothing is fetched.

@@ -5,13 +5,13 @@ from dataclasses import replace
 import keras
 from keras import ops
 
+from apps.common.pooling import MaskedPooling
 from apps.common.recurrent import recurrent_stack
 from apps.common.run import Run
 from apps.common.trained import load_in_float32, load_vocabulary
 from apps.sentiment import ngrams
 from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.config import SentimentConfig
-from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.text import PAD_ID, UNKNOWN_ID
 from apps.task import Trained
 from rnn_keras.layers import DeepRNN

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from apps.common.bounds import at_least
-from apps.common.cli import shows_color
+from apps.common.cli import Color, shows_color
 from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.common.sources import argument_texts
@@ -21,6 +21,9 @@ BARS = 20  # of the plot
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(TextOptions):
     """The command line."""
+
+    color: Color = "auto"
+    """Whether to show colours in the text; auto does so on a terminal."""
 
     words: Annotated[int, at_least(0)] = 6
     """Number of words to show with their effects, the largest first; 0 shows none and is faster."""

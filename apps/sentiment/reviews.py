@@ -1,8 +1,5 @@
 """Reads labelled reviews: folders, tables, TensorFlow Datasets."""
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +9,7 @@ import numpy as np
 
 from apps.common.errors import InputError
 from apps.common.sources import one_line_read_errors, read_text, tfds_builder
+from apps.common.tables import find_column, is_table, read_table
 
 NEGATIVE, POSITIVE = 0, 1
 _CLASS = {
@@ -20,8 +18,6 @@ _CLASS = {
 }
 _TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment")
 _LABEL_COLUMNS = ("label", "sentiment", "polarity", "class", "target")
-_TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
-_SEPARATORS = ",\t;|"  # of a table, found by its header
 _WANTED = (
     "'builtin', 'tfds:imdb_reviews', the aclImdb folder, a folder with one *train* and one *test* "
     "table, or a table (.csv, .tsv or .jsonl, also .gz or .xz)"
@@ -138,7 +134,7 @@ def _numeric_key(file):
 
 def _only_table(folder, part):
     """The one table in `folder` named `*part*`."""
-    found = [file for file in sorted(folder.glob(f"*{part}*")) if _kind(file) in _TABLES]
+    found = [file for file in sorted(folder.glob(f"*{part}*")) if is_table(file)]
     if len(found) != 1:
         has = f"has {len(found)}: {', '.join(f.name for f in found)}" if found else "has none"
         raise InputError(
@@ -147,92 +143,13 @@ def _only_table(folder, part):
     return found[0]
 
 
-def _kind(file):
-    """`.csv` for `a.csv` and `a.csv.xz`."""
-    return (file.with_suffix("") if file.suffix in (".gz", ".xz") else file).suffix.lower()
-
-
 def _table(file, text_column, label_column):
-    kind = _kind(file)
-    if kind not in _TABLES:
-        raise InputError(f"{file} is not a table; give {_WANTED}")
-    content = read_text(file)
-    if not content.strip():
-        raise InputError(f"{file} is empty")
-    if _TABLES[kind] is None:
-        columns, place = _parse_json(file, content)
-    else:
-        columns, place = _parse_csv(file, content, _separator(content, _TABLES[kind]))
+    columns, place = read_table(file, _WANTED)
     return (
-        columns[_column(file, columns, text_column, _TEXT_COLUMNS, "--text-column")],
-        columns[_column(file, columns, label_column, _LABEL_COLUMNS, "--label-column")],
+        columns[find_column(file, columns, text_column, _TEXT_COLUMNS, "--text-column")],
+        columns[find_column(file, columns, label_column, _LABEL_COLUMNS, "--label-column")],
         place,
     )
-
-
-def _separator(content, usual):
-    """The most frequent separator of the header; else the usual one of the kind of file."""
-    header = content.lstrip().partition("\n")[0]
-    return max(usual + _SEPARATORS, key=header.count)
-
-
-def _column(file, columns, given, usual, flag):
-    """The name of the column to read."""
-    by_lower = {str(name).strip().lower(): name for name in columns}
-    wanted = usual if given is None else (given.lower(),)
-    found = [by_lower[name] for name in wanted if name in by_lower]
-    if not found:
-        raise InputError(
-            f"{file} has no column {' or '.join(map(repr, wanted))}, it has "
-            f"{', '.join(map(repr, columns))}; name the right one with {flag}"
-        )
-    return found[0]
-
-
-def _parse_csv(file, content, separator):
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(io.StringIO(content), sep=separator, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
-    if not len(table):
-        raise InputError(f"{file} has a header and no reviews")
-    columns = {name: table[name].tolist() for name in table.columns}
-    return columns, lambda row: f"line {_first_line(content, separator, row):,}"
-
-
-def _first_line(content, separator, row):
-    """The line where a row begins, behind rows that may have several lines, and blank ones."""
-    csv.field_size_limit(max(len(content), csv.field_size_limit()))
-    records, first_lines, line = csv.reader(io.StringIO(content), delimiter=separator), [], 1
-    for record in records:
-        if len(record) > 1 or "".join(record).strip():
-            first_lines.append(line)
-        line = records.line_num + 1
-    return first_lines[row + 1]  # behind the header
-
-
-def _parse_json(file, content):
-    rows, lines = [], []
-    for number, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{file}, line {number:,} is not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{file}, line {number:,} is not a JSON object")
-        if rows and row.keys() != rows[0].keys():
-            raise InputError(
-                f"{file}, line {number:,} has the keys {', '.join(row)} where the first line has "
-                f"{', '.join(rows[0])}"
-            )
-        rows.append(row)
-        lines.append(number)
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return columns, lambda row: f"line {lines[row]:,}"
 
 
 def _from_tfds(name):

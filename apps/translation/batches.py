@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from apps.common.tokenized import tokenize
+from apps.common.tokenized import tokenize, tokens_before
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
-from apps.translation.text import BOS_ID, EOS_ID, PAD_ID
+from apps.translation.text import BOS_ID, EOS_ID
 from rnn_keras.data import bucketed_batches
 from rnn_keras.text import Tokenizer
 
@@ -53,9 +53,4 @@ class TokenizedPairs:
         sides = (self._targets, self._sources)
         seed = None if epoch is None else (self._config.seed, epoch)
         batches = bucketed_batches(sides, self._config.batch_size, self._config.bucket, seed)
-        return batches.map(_with_decoder_input)
-
-
-def _with_decoder_input(target, source):
-    started = tf.pad(target[:, :-1], [[0, 0], [1, 0]], constant_values=BOS_ID)
-    return (source, tf.where(started == EOS_ID, PAD_ID, started)), target
+        return batches.map(lambda y, x: ((x, tokens_before(y, BOS_ID, EOS_ID)), y))

@@ -1,24 +1,15 @@
 """Sentences of names that are not in the vocabulary, and a model that can copy them or not."""
 
 import random
+from functools import partial
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from rnn_keras import decoding
-from rnn_keras.layers import GRU, Bidirectional
-from rnn_keras.seq2seq import (
-    AdditiveAttention,
-    AttentionDecoder,
-    TokenCrossentropy,
-    TokenDecoder,
-    copied_words,
-    copy_ids,
-    copy_targets,
-)
-from rnn_keras.text import known_ids
+from apps.common.copier import Copier
+from rnn_keras.seq2seq import TokenCrossentropy, copied_words, copy_ids, copy_targets
 
 PAD, UNKNOWN, BOS, EOS = range(4)
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
@@ -82,57 +73,6 @@ def batch(pairs: list[tuple[str, str]], copying: bool) -> Batch:
     return Batch(words, source, tokens, target)
 
 
-class Copier(keras.Model):
-    """Source ids, with those of copies, and the tokens before to logits.
-
-    Args:
-        tokens: size of the vocabulary.
-        units: size of all layers.
-        copies: as in `TokenDecoder`.
-        coverage, input_feeding: options of attention and decoder.
-    """
-
-    def __init__(self, tokens, units, copies, *, coverage=False, input_feeding=False):
-        super().__init__()
-        self.tokens, self.copies = tokens, copies
-        self.embed = keras.layers.Embedding(tokens, units)
-        self.encoder = Bidirectional(GRU(units, return_sequences=True, return_state=True))
-        self.decoder = TokenDecoder(
-            tokens,
-            units,
-            AttentionDecoder(
-                [GRU(units), GRU(units)],
-                AdditiveAttention(units, coverage),
-                units,
-                input_feeding=input_feeding,
-            ),
-            copies=copies,
-            unknown_id=UNKNOWN,
-        )
-        self.decoder.build((None, None), (None, None, 2 * units), [(None, units)] * 2)
-
-    def encode(self, source, training=False):
-        """The memory and the states of the decoder."""
-        mask = tf.not_equal(source, PAD)
-        H, *states = self.encoder(
-            self.embed(known_ids(source, self.tokens, UNKNOWN)), mask=mask, training=training
-        )
-        copied = None if self.copies is None else source
-        return self.decoder.start(H, states, mask, copied, training=training)
-
-    def call(self, inputs, training=False):
-        source, tokens = inputs
-        memory, states = self.encode(source, training)
-        return self.decoder.decode(tokens, states, memory, training)[0]
-
-    def search(self, source, width, max_length):
-        """The best hypotheses of a beam search."""
-        memory, states = self.encode(source)
-        step = self.decoder.step(memory, excluded=(PAD, BOS))
-        start = tf.fill(tf.shape(source)[:1], BOS)
-        return decoding.beam_search(step, start, states, max_length, EOS, beam_width=width)
-
-
 def exact(copying: bool, pairs: int, epochs: int, units: int = 32, seed: int = 0) -> float:
     """The fraction of 200 sentences of new names that a trained model writes exactly."""
     keras.utils.set_random_seed(seed)
@@ -142,7 +82,8 @@ def exact(copying: bool, pairs: int, epochs: int, units: int = 32, seed: int = 0
     model.compile(keras.optimizers.Adam(1e-2), TokenCrossentropy())
     model.fit([data.source, data.tokens], data.target, batch_size=32, epochs=epochs, verbose=0)
     given = batch(test, copying)
-    found = tf.function(model.search, autograph=False)(given.source, 3, 16)
+    search = partial(model.search, excluded=(PAD, BOS), max_length=16, beam_width=3)
+    found = tf.function(search, autograph=False)(given.source, BOS, EOS)
     tokens = found.tokens[:, 0]
     known = tf.gather(tf.constant([*VOCABULARY, *[""] * COPIES]), tokens)
     copied = copied_words(tokens, given.words, given.source)

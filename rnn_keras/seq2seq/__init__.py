@@ -14,7 +14,7 @@ from rnn_keras.seq2seq.copying import (
     copy_targets,
     coverage_loss,
 )
-from rnn_keras.seq2seq.decoder import AttentionDecoder
+from rnn_keras.seq2seq.decoder import AttentionDecoder, scan
 from rnn_keras.seq2seq.loss import TokenCrossentropy
 from rnn_keras.seq2seq.sampling import ScheduledSampling
 from rnn_keras.seq2seq.tokens import TokenDecoder, exclude
@@ -33,4 +33,5 @@ __all__ = [
     "copy_targets",
     "coverage_loss",
     "exclude",
+    "scan",
 ]

@@ -1,6 +1,6 @@
 """The decoder with attention, over any recurrent layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -229,7 +229,9 @@ class AttentionDecoder(VectorDecoder):
         return cls(**{**config, "layers": layers_of(config["layers"]), "attention": attention})
 
 
-def scan(step, X, states, widths):
+def scan(
+    step: Callable, X: tf.Tensor, states: Sequence[tf.Tensor], widths: Sequence[int]
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Runs `outputs, states = step(x, states)` over time.
 
     Args:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from rnn_keras.text.matches import find_matches as find_matches
     from rnn_keras.text.matches import find_words as find_words
     from rnn_keras.text.nfc import normalize_nfc as normalize_nfc
+    from rnn_keras.text.sentences import find_sentences as find_sentences
     from rnn_keras.text.tagger import TextEntity as TextEntity
     from rnn_keras.text.tagger import TextTagger as TextTagger
     from rnn_keras.text.tokenizer import Tokenizer as Tokenizer
@@ -30,6 +31,7 @@ _MODULES = {
     "WordLookup": "word_lookup",
     "WordSplitter": "word_splitter",
     "find_matches": "matches",
+    "find_sentences": "sentences",
     "find_words": "matches",
     "known_ids": "ids",
     "learn_word_pieces": "word_pieces",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.cases.copying import Copier, exact
+from apps.common.copier import Copier
+from benchmarks.cases.copying import exact
 from rnn_keras import seq2seq, use_plan
 from rnn_keras.export import LiteRTModel, write_litert
 from tests.export.flatbuffer import operators
@@ -83,17 +84,15 @@ def test_samples_follow_the_distribution():
 
 
 def test_copying_with_feeding_and_coverage_converts_to_builtin_operations(tmp_path):
-    model = Copier(8, 6, 3, coverage=True, input_feeding=True)
+    model = Copier(8, 6, 3, coverage=1.0, input_feeding=True)
     ids = np.array([[4, 9, 8, 3], [8, 8, 0, 0], [5, 6, 10, 0]], np.int32)
     tokens = np.array([[2, 9, 5], [2, 8, 4], [2, 10, 10]], np.int32)
-    model.embed.build()
-    model.encoder.build((None, None, 6))
     for w in model.weights:  # far from the initial ones
         w.assign(2 * w + 0.1)
     spec = tf.TensorSpec([None, None], tf.int32, "ids")
 
     def beam(ids):
-        return model.search(ids, 3, 5)._asdict()
+        return model.search(ids, 2, 3, (0, 2), 5, beam_width=3)._asdict()
 
     def align(ids, tokens):
         memory, states = model.encode(ids)

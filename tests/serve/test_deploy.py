@@ -17,7 +17,7 @@ from tests.operations import foreign, foreign_operations
 from tests.serve.toys import copy
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-APPS = {"captioning", "char_lm", "ner", "sentiment", "stock", "translation"}
+APPS = {"captioning", "char_lm", "ner", "sentiment", "stock", "summarization", "translation"}
 
 
 def service():

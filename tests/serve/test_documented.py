@@ -25,7 +25,7 @@ def body(command):
 
 
 def test_there_is_a_request_for_each_application():
-    apps = {"captioning", "char_lm", "ner", "sentiment", "stock", "translation"}
+    apps = {"captioning", "char_lm", "ner", "sentiment", "stock", "summarization", "translation"}
     assert {name for name, _ in REQUESTS} == apps
     for _, command in REQUESTS:
         parse_request(body(command))

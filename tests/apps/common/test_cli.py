@@ -205,6 +205,7 @@ COMMANDS = {
     "ner": "evaluate, export, tag, train",
     "sentiment": "evaluate, export, predict, train",
     "stock": "evaluate, export, forecast, train",
+    "summarization": "evaluate, export, summarize, train",
     "translation": "evaluate, export, train, translate",
 }
 

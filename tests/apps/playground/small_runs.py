@@ -18,6 +18,7 @@ from apps.char_lm.config import CharLMConfig
 from apps.common.captioned import png_bytes
 from apps.common.examples import write_examples
 from apps.common.run import Run
+from apps.common.summarizers import SPECIALS as SUMMARY_SPECIALS
 from apps.common.tagged import Sentence
 from apps.common.tokenized import learn_vocabulary
 from apps.ner import model as ner
@@ -32,6 +33,9 @@ from apps.stock import data
 from apps.stock import model as stock
 from apps.stock.config import StockConfig
 from apps.stock.task import TASK as STOCK
+from apps.summarization import model as summarization
+from apps.summarization.config import SummarizationConfig
+from apps.summarization.signatures import signatures as summary_signatures
 from apps.task import Trained
 from apps.translation import model as translation
 from apps.translation import text as translation_text
@@ -48,7 +52,7 @@ SMALL = {"units": 6, "batch_size": 2, "run": "small"}
 def all_of(root: Path) -> None:
     """Make a run named `small` of each application in `root`."""
     _captioning(root), _char_lm(root), _ner(root)
-    _sentiment(root), _translation(root), _stock(root)
+    _sentiment(root), _summarization(root), _translation(root), _stock(root)
 
 
 def _captioning(root):
@@ -98,6 +102,18 @@ def _sentiment(root):
     model.save(run.best)
     graph = SentimentGraph(model, make_tokenizer(vocabulary, config))
     _export(run, {"score": graph.functions["score"]}, graph.trackables, {VOCABULARY: vocabulary})
+
+
+def _summarization(root):
+    config = SummarizationConfig(embedding=4, max_length=5, **SMALL)
+    vocabulary = Vocabulary.from_tokens("one cat sat".split(), specials=SUMMARY_SPECIALS)
+    run = Run.create("summarization", config, root=root)
+    vocabulary.save(run.vocab)
+    write_examples(run, ["One cat sat."])
+    model = summarization.build(config, len(vocabulary))
+    model.save(run.best)
+    made = summary_signatures(Trained(run, config, model, vocabulary)).litert
+    _export(run, made["functions"], made["trackables"], {VOCABULARY: vocabulary})
 
 
 def _translation(root):

@@ -135,6 +135,15 @@ def test_an_image_is_described_with_attention_and_gates(client, root):
         client.predict("small", handle_file(__file__), api_name="/describe")
 
 
+def test_a_text_is_summarized_with_its_chosen_sentences_and_gates(client):
+    text = "One cat sat. Two dogs ran. Three."
+    summary, words = client.predict("small", text, api_name="/summarize")
+    assert [each["token"].strip() for each in words] == ["One cat sat.", "Two dogs ran.", "Three."]
+    marked = [each["token"].strip() for each in words if each["class_or_confidence"]]
+    assert summary == " ".join(marked) and 0 < len(marked) < 3
+    assert min(size(client.predict("small", text, api_name="/summarization_gates"))) > 100
+
+
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     label, words, remark = client.predict("small", blank, api_name="/classify")
@@ -143,6 +152,8 @@ def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
     words, table = client.predict("small", blank, api_name="/tag")
     assert words == [] and not any(map(any, table["data"]))
     assert client.predict("small", blank, api_name="/ner_gates") is None
+    assert client.predict("small", blank, api_name="/summarize") == ("", [])
+    assert client.predict("small", blank, api_name="/summarization_gates") is None
     text, unknown, beam, looked = client.predict("small", blank, 3, 1, api_name="/translate")
     assert (text, unknown, looked) == ("", "", None) and not any(map(any, beam["data"]))
     assert client.predict("small", blank, "", api_name="/translation_gates") is None

@@ -80,7 +80,7 @@ BAD = {
     "missing": ("no.csv", None, "no.csv not found: give 'builtin', "),
     "another kind": ("a.txt", b"text", "a.txt is not a table; give"),
     "empty": ("a.csv", b" \n", "is empty"),
-    "header only": ("a.csv", b"text,label\n", "has a header and no reviews"),
+    "header only": ("a.csv", b"text,label\n", "has a header and no rows"),
     "ragged": ("a.csv", b"text,label\na,0\nb,1,2,3\n", "cannot be read as a table"),
     "no text column": ("a.csv", csv("words,label"), "has no column 'text' or .* it has 'words'"),
     "no label column": ("a.tsv", csv("text,stars", separator="\t"), "with --label-column"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.common.errors import InputError
+from apps.common.pooling import MaskedPooling
 from apps.common.run import Run
 from apps.common.tokenized import learn_vocabulary
 from apps.common.trained import load_in_float32
@@ -19,7 +20,6 @@ from apps.sentiment.adversarial import AdversarialModel
 from apps.sentiment.batches import TokenizedReviews
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.model import build
-from apps.sentiment.pooling import MaskedPooling
 from apps.sentiment.pretraining import STEPS, WordModel, _rows
 from apps.sentiment.reviews import Reviews
 from apps.sentiment.text import SPECIALS, WORDS
