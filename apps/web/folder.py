@@ -52,11 +52,15 @@ def write_folder(runs: Sequence[Run], out: Path, packages: Path) -> None:
 
 
 def check_out(out: Path) -> None:
-    """Refuses to replace a folder that is not a page.
+    """Refuses to replace a folder that is not a page, or to write where nothing can be written.
 
     Raises:
-        InputError: `out` is a file, or a folder with other files.
+        InputError: `out` is a file, a folder with other files, or in a folder that cannot be made.
     """
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write --out {out}: {error.strerror}") from error
     if out.exists() and not (out / MANIFEST).is_file():
         if not out.is_dir() or any(out.iterdir()):
             raise InputError(f"--out {out} exists and is not a page; give a new or empty folder")

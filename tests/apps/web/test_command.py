@@ -32,6 +32,7 @@ def make_run(root, app, name="small"):
         ("char_lm/small --litertjs empty", "empty holds no node_modules/@litertjs/core/dist"),
         ("char_lm/small", "npm is not installed; give --litertjs FOLDER"),
         ("char_lm/small --litertjs packages --out notes", "exists and is not a page"),
+        ("char_lm/small --litertjs packages --out notes/mine.txt/web", "cannot write --out notes"),
     ],
 )
 def test_bad_input_is_one_line(words, message, tmp_path, monkeypatch, capsys):
