@@ -108,8 +108,8 @@ def _no_step(trained: Trained) -> Mapping[str, Any]:
 
 def _no_network(trained: Trained) -> Mapping[str, Any]:
     raise InputError(
-        f"{trained.run.app} searches over the steps of a decoder, which is not a single network; "
-        "its LiteRT file and SavedModel hold the search"
+        f"{trained.run.app} has a loop beside its recurrent layers, such as a search, which is not "
+        "converted; its LiteRT file and SavedModel have it"
     )
 
 
