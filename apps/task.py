@@ -108,8 +108,8 @@ def _no_step(trained: Trained) -> Mapping[str, Any]:
 
 def _no_network(trained: Trained) -> Mapping[str, Any]:
     raise InputError(
-        f"{trained.run.app} has a loop beside its recurrent layers, such as a search, which is not "
-        "converted; its LiteRT file and SavedModel have it"
+        f"{trained.run.app} has a loop outside its recurrent layers, such as a search, which is "
+        "not converted; its LiteRT file and SavedModel have it"
     )
 
 

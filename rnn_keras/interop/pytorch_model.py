@@ -99,11 +99,11 @@ def _around(state, prefix, inputs, outputs):
         columns, kinds = (outputs, ["bias"]) if after else (inputs, [])
         weight = weights.pop("weight", np.zeros(()))
         if found[after] or weight.shape[1:] != (columns,) or not set(weights) <= set(kinds):
-            what = module or ", ".join(weights)
+            what = module or ", ".join(weights) or "weight"
             raise ValueError(
-                f"`{what}` cannot be converted: beside the recurrent layer there may be an "
-                f"nn.Embedding of {inputs} columns before it and an nn.Linear of {outputs} inputs "
-                "after it, in the order of the state_dict."
+                f"`{what}` cannot be converted: in the order of the state_dict, there may be an "
+                f"nn.Embedding of {inputs} columns before the recurrent layer, and an nn.Linear of "
+                f"{outputs} inputs after it."
             )
         found[after] = _layer_name(module), weight, *weights.values()
     return found[False], found[True]
