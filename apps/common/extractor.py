@@ -84,8 +84,9 @@ class SentenceScorer(keras.layers.Layer):
 class Extractor(keras.Model):
     """Ids to the log-odds that a summary has a sentence.
 
-    The vector of a sentence is the mean over its words of their vectors and of what a bidirectional
-    layer makes of them. A second one runs over the sentences; `SentenceScorer` reads both.
+    The vector of a sentence is the mean, over its words, of the word vectors and of the outputs of
+    a bidirectional layer. A second bidirectional layer runs over the vectors of the sentences;
+    `SentenceScorer` reads its outputs and these vectors.
 
     Args:
         tokens: size of the vocabulary; 0 is padding.
@@ -151,6 +152,6 @@ class Extractor(keras.Model):
 def selection_loss(labels, logits):
     """The mean cross-entropy of sentences; for the labels see `summary_batches.CHOSEN`."""
     y = ops.cast(labels > 1, logits.dtype)
-    loss = ops.relu(logits) - y * logits + ops.log1p(ops.exp(-ops.abs(logits)))
+    loss = ops.binary_crossentropy(y, logits, from_logits=True)
     counts = ops.cast(labels > 0, logits.dtype)
     return ops.sum(loss * counts) / ops.maximum(ops.sum(counts), 1)

@@ -95,6 +95,8 @@ def _dense(layer: keras.layers.Dense, graph, x):
     if layer.use_bias:
         y = graph.add("Add", y, np.asarray(layer.bias))
     y = Value(y, (*x.shape[:-1], layer.units))
+    if layer.activation is keras.activations.linear:
+        return y
     return convert_traced(keras.layers.Activation(layer.activation), graph, y)
 
 
