@@ -33,7 +33,11 @@ def ask(browser: Browser, app) -> None:
     browser.wait(f"{buttons}.length == 1")
     browser.run(f"{buttons}[0].click()")
     wanted = 1 + (app.APP in ("inside", "stock", "translation"))
-    browser.wait(f"{pictures}.length == {wanted} && {pictures}.every(e => e.complete)")
+    browser.wait(f"{pictures}.length == {wanted}")
+    # Gradio loads a picture when it comes near the screen.
+    browser.run(f"{pictures}.at(-1).scrollIntoView()")
+    browser.wait(f"{pictures}.every(e => e.complete)")
+    browser.run("scrollTo(0, 0)")
     browser.wait("!document.querySelector('.progress-text')")
 
 
