@@ -144,6 +144,7 @@ def test_a_row_of_layers(name, tmp_path, monkeypatch, capsys):
     assert f"ERROR case {name}; pass forward; shape 2x3x5x7; error differs" in printed
 
 
+@pytest.mark.slow
 def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
     files = list(report.RESULTS.glob("*.json"))
     for file in files:
@@ -169,6 +170,7 @@ def test_values_that_differ_are_an_error_and_not_timed(monkeypatch):
     assert "ours" in row["error"] and "seconds" not in row
 
 
+@pytest.mark.slow
 def test_searches_that_are_compared_find_the_same():
     from benchmarks.cases import decoding
 

@@ -6,11 +6,10 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
-from rnn_keras.layers import gates, loops, plans, probes
+from rnn_keras.layers import gates, loops, plans, probes, shared
 from rnn_keras.layers.arguments import parameters, positional_as_in_keras, refuse_unknown
 from rnn_keras.layers.cell import TextbookCell
 from rnn_keras.layers.dropout import split_by_gate
-from rnn_keras.layers.loops import Recurrence
 from rnn_keras.layers.streaming import carry
 from rnn_keras.layers.types import Activation, Config, States, Tensor
 
@@ -152,8 +151,9 @@ class RecurrentLayer(keras.layers.RNN):
         if recurrent_drops is not None:
             pieces, counts = split_by_gate(weights, self.cell.units)
             weights = (*pieces, *recurrent_drops)
-        recurrence = self._recurrence(counts, bool(zoneout), len(probed))
-        arguments = ((*x, *added), state, weights, mask)
+        x = (*x, *added)
+        recurrence = self._recurrence(x, counts, bool(zoneout), len(probed))
+        arguments = (x, state, weights, mask)
         if plan in loops.EXPORTABLE:
             H, state = recurrence.exportable(
                 *arguments, sequences=self.return_sequences, buffers=loops.EXPORTABLE[plan]
@@ -171,14 +171,11 @@ class RecurrentLayer(keras.layers.RNN):
                 outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
         return last_output, outputs, list(state)
 
-    def _recurrence(self, counts, zoneout, probed):
+    def _recurrence(self, x, *changes):
         """The loop over the cell's step, one for each way to change it."""
-        key = self.cell.step, counts, zoneout, probed  # the step may have been replaced
+        key = (self.cell.step, *changes)  # the step may have been replaced
         if key not in self._recurrences:
-            step = self.cell.loop_step(counts, zoneout)
-            self._recurrences[key] = Recurrence(
-                probes.probed_step(step, probed) if probed else step
-            )
+            self._recurrences[key] = shared.recurrence(self.cell, x, *changes)
         return self._recurrences[key]
 
     def _shown(self, mask):

@@ -88,6 +88,7 @@ def test_litert_gets_a_new_interpreter_for_larger_inputs(exported, monkeypatch):
         assert len(opened) == count
 
 
+@pytest.mark.slow
 def test_saved_model_needs_nothing_of_this_project(exported):
     """It loads in Python's isolated mode, and no module of ours is imported by that."""
     _, report, _ = exported

@@ -172,6 +172,7 @@ def test_saved_model_with_an_operation_of_xla(old_version):
         write_saved_model({"f": function}, [], old_version.parent)
 
 
+@pytest.mark.slow
 def test_a_function_that_was_called_before_is_traced_afresh(tmp_path):
     layer = LSTM(3)
     layer.build((None, None, 2))

@@ -129,6 +129,7 @@ def test_other_layers_and_a_vocabulary(tmp_path):
     assert export.load(file).vocabulary().tokens == vocabulary.tokens
 
 
+@pytest.mark.slow
 def test_attention_and_layers_that_hold_others(tmp_path):
     x = keras.Input((None, INPUTS), name="x")
     H = keras.layers.MultiHeadAttention(2, 4)(H := own.LSTM(6, return_sequences=True)(x), H)

@@ -99,7 +99,13 @@ STREAMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("build, names", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(
+    "build, names",
+    [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name != "own stack" else [])
+        for name, case in STREAMS.items()
+    ],
+)
 def test_pieces_are_the_whole(build, names):
     x = keras.Input((None, 3), name="x")
     y = x

@@ -158,9 +158,10 @@ def test_micro_streams_like_the_model(exported, name):
     runtime.Interpreter.from_file(report.file, arena_size=report.arena_bytes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "quantization, tolerance",
-    [("int8", 0.1), pytest.param("int16", 0.01, marks=pytest.mark.slow)],
+    [("int8", 0.1), ("int16", 0.01)],
 )
 def test_micro_in_integers(exported, quantization, tolerance):
     """Inputs, outputs and states are integers, and no operation computes in floats."""
@@ -175,7 +176,8 @@ def test_micro_in_integers(exported, quantization, tolerance):
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
-@pytest.mark.parametrize("quantization", ["none", pytest.param("int16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["none", "int16"])
 def test_the_header_compiles_and_holds_the_model(exported, quantization):
     _, report, micro = exported("lstm", quantization)
     folder = report.file.parent

@@ -144,6 +144,7 @@ def test_the_textbook_scalar():
     np.testing.assert_allclose(parts, [0, 0.25, 0.75, 1.75])
 
 
+@pytest.mark.slow
 def test_the_bound_is_one_and_the_norm_of_a_long_product_is_not_zero():
     made = layer("vanilla")
     norms, bounds = (f(made, X)["layer"] for f in (inspect.jacobian_norms, inspect.jacobian_bounds))

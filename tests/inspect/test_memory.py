@@ -109,6 +109,7 @@ def test_nearest_and_projector_files(tmp_path):
         inspect.write_projector(tmp_path, vectors, ["a"])
 
 
+@pytest.mark.slow
 def test_projections_keep_what_they_promise():
     rng = np.random.default_rng(0)
     plane, basis = rng.normal(size=(9, 2)), np.linalg.qr(rng.normal(size=(6, 2)))[0]

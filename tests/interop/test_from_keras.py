@@ -60,6 +60,7 @@ def test_same_model_on_other_layers_and_back(build):
         assert_same(model, other, inputs, tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["every_layer", "encoder_decoder", "half_precision"])
 def test_the_result_is_a_file_that_loads_in_safe_mode(name, tmp_path):
     model, inputs = MODELS[name]()

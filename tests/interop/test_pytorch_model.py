@@ -28,7 +28,7 @@ def network(kind, depth=1, directions=1, bias=True):
     }
 
 
-@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("final", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "kind, depth, directions, bias",
     [("tanh", 1, 1, True), ("gru", 2, 1, False), ("lstm", 1, 2, True), ("projected", 2, 1, True)],
@@ -76,6 +76,7 @@ def test_what_is_wrong_is_named(source, words):
         model_from_torch(source)
 
 
+@pytest.mark.slow
 def test_a_command_makes_a_litert_file(tmp_path, capsys):
     weights = network("projected", 2)
     np.savez(tmp_path / "net.npz", **weights)

@@ -179,7 +179,9 @@ def test_wrong_arguments(make, message):
         make()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_fit_and_reload(dtype, tmp_path):
     """Word 3 has tags 2 and 1 in turn, which the emissions of a word cannot tell apart."""
     rng = np.random.default_rng(0)
@@ -227,6 +229,7 @@ def exported():
     return functions, [crf], {"tag": examples}
 
 
+@pytest.mark.slow
 def test_litert_with_builtins_only(exported, tmp_path):
     """`write_litert` itself compares tags, scores and probabilities."""
     functions, layers, examples = exported

@@ -50,6 +50,7 @@ def test_streaming_in_pieces_equals_one_call():
         assert_close(a, b)
 
 
+@pytest.mark.slow
 def test_masked_batch_equals_the_unpadded_sequences():
     model = mixed()
     outputs, *states = model(X, mask=MASK)
@@ -104,7 +105,10 @@ def test_dropout_is_between_the_layers_only():
     np.testing.assert_array_equal(outputs, twin(X, training=True)[0])
 
 
-@pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
+@pytest.mark.parametrize(
+    "sequences",
+    [pytest.param(False, id="last", marks=pytest.mark.slow), pytest.param(True, id="sequences")],
+)
 @pytest.mark.parametrize("state", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_symbolic_shapes_and_keras_file_round_trip(sequences, state, tmp_path):
     layer = mixed(return_sequences=sequences, return_state=state, dropout=0.1, seed=2)
@@ -133,7 +137,10 @@ def test_depth_8_learns():
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize(
+    "merge_mode",
+    ["concat", None, *(pytest.param(n, marks=pytest.mark.slow) for n in ("sum", "mul", "ave"))],
+)
 def test_bidirectional_is_a_second_pass_over_the_reversed_sequence(merge_mode):
     layer = Bidirectional(GRU(UNITS, return_sequences=True), merge_mode=merge_mode)
     randomise(layer, INPUTS)

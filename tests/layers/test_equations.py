@@ -44,7 +44,7 @@ def test_values_equal_the_oracle(case, dtype, tolerance, mode):
 
 
 @pytest.mark.parametrize("training", [pytest.param(False, marks=pytest.mark.slow), True])
-@parametrise(ALL + VARIANTS + CELLS)
+@parametrise(ALL + VARIANTS + CELLS, quick=ALL)
 def test_gradients_equal_finite_differences(case, training):
     """Of the oracle: with respect to the inputs, the initial state and each weight."""
     layer = case.layer(3, return_sequences=True, return_state=True, dtype="float64")

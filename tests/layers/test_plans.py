@@ -47,7 +47,8 @@ def test_the_plans_agree(case, go_backwards):
 
 
 @parametrise(
-    [case for case in ALL + CELLS if case.name not in WITHOUT_RECURRENT_DROPOUT], quick=ALL
+    [case for case in ALL + CELLS if case.name not in WITHOUT_RECURRENT_DROPOUT],
+    quick=[LSTM_CASE],
 )
 def test_recurrent_dropout_in_the_fast_loop(case):
     """The masks are those of Keras's loop, and so are values and gradients."""
@@ -90,7 +91,9 @@ def alternating(X, sizes, rates, seed):
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(
-    "case, zoneout", [(LSTM_CASE, (0.5, 0.25)), (GRU_CASE, 0.4)], ids=["lstm", "gru"]
+    "case, zoneout",
+    [(LSTM_CASE, (0.5, 0.25)), pytest.param(GRU_CASE, 0.4, marks=pytest.mark.slow)],
+    ids=["lstm", "gru"],
 )
 def test_zoneout(case, zoneout, training, monkeypatch):
     """A state moves by a part of what its step gives; in training a part of the units does."""

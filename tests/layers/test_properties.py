@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.layers.cases import ALL, CELLS, normal, parametrise, randomise
+from tests.layers.cases import ALL, CELLS, GRU, LSTM, normal, parametrise, randomise
 
 BATCH, TIME, INPUTS, UNITS = 4, 6, 3, 5
 CUTS = [c for n in range(2, 7) for c in product((1, 2, 3), repeat=n) if sum(c) == TIME]
@@ -39,7 +39,7 @@ def assert_close(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-10)
 
 
-@parametrise(ALL + CELLS)
+@parametrise(ALL + CELLS, quick=[GRU, LSTM])
 @given(x=sequences, mask=masks, padding=st.floats(-1e6, 1e6))
 def test_masked_batch_equals_the_unpadded_sequences_one_by_one(case, x, mask, padding):
     layer, state = built(case), case.state(BATCH, UNITS)
@@ -55,7 +55,7 @@ def test_masked_batch_equals_the_unpadded_sequences_one_by_one(case, x, mask, pa
         assert_close(row(final, i), row(expected_final, 0))
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[GRU, LSTM])
 @given(x=sequences, cuts=st.sampled_from(CUTS))
 def test_streaming_in_pieces_equals_one_call(case, x, cuts):
     layer, state = built(case), case.state(BATCH, UNITS)
@@ -68,7 +68,7 @@ def test_streaming_in_pieces_equals_one_call(case, x, cuts):
     assert_close(state, final)
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[GRU, LSTM])
 @given(x=sequences, mask=masks | st.none())
 def test_reversing_twice_is_the_identity(case, x, mask):
     """A layer that goes backwards over the reversed sequence is the layer."""
@@ -79,7 +79,7 @@ def test_reversing_twice_is_the_identity(case, x, mask):
         assert_close(a, b)
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[GRU, LSTM])
 @given(x=sequences, mask=masks | st.none(), order=st.permutations(range(BATCH)))
 def test_batch_order_does_not_matter(case, x, mask, order):
     state = case.state(BATCH, UNITS)
@@ -91,7 +91,7 @@ def test_batch_order_does_not_matter(case, x, mask, order):
         assert_close(np.asarray(a)[order], b)
 
 
-@parametrise(ALL)
+@parametrise(ALL, quick=[GRU, LSTM])
 @given(x=sequences, later=st.integers(1, TIME - 1))
 def test_the_future_does_not_change_the_past(case, x, later):
     changed = np.concatenate([x[:, :later], normal(9, BATCH, TIME - later, INPUTS)], axis=1)

@@ -1,9 +1,12 @@
 """The loop's own gradient for steps of any form, beside that of a plain loop."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnn_keras.layers import GRU
+from rnn_keras.layers.gru import GRUCell, gru_step
 from rnn_keras.layers.recurrence import Recurrence, affine
 
 TIME, BATCH, UNITS = 4, 3, 2
@@ -62,3 +65,44 @@ def test_gradient_of_any_step(step, gates, states, weights, masked):
         results.append([loss, *tf.nest.flatten(tape.gradient(loss, (x, state, weights)))])
     for expected, actual in zip(*results):
         np.testing.assert_allclose(actual, expected, atol=1e-10)
+
+
+class OwnGRUCell(GRUCell):
+    """Its step reads what no argument tells."""
+
+    def step(self, x, state, weights, affine):
+        return tuple(H * self.factor for H in gru_step(x, state, weights, affine))
+
+
+class OwnGRU(GRU):
+    cell_class = OwnGRUCell
+
+
+def test_equal_layers_share_a_loop_and_nothing_else():
+    def called(layer, factor=1.0):
+        layer.cell.factor = factor
+        return layer(tf.ones((2, 3, 4))).numpy(), next(iter(layer._recurrences.values()))
+
+    (a, loop), (b, same) = called(GRU(5)), called(GRU(5, name="b"))
+    assert loop is same and np.abs(a - b).max() > 1e-3
+    others = [GRU(6), GRU(5, activation="relu"), GRU(5, dtype="float64"), GRU(5, reset_after=True)]
+    assert len({id(called(other)[1]) for other in others} - {id(loop)}) == len(others)
+    keras.utils.set_random_seed(1)
+    first, loop = called(OwnGRU(5))
+    keras.utils.set_random_seed(1)
+    double, other = called(OwnGRU(5), 2.0)
+    assert loop is not other and np.abs(first - double).max() > 1e-3
+
+
+def test_a_shared_loop_draws_no_seed_and_takes_no_name():
+    def drawn_after_a_call(units):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(0)
+        GRU(units)(tf.ones((1, 2, 1)))
+        layer = GRU(2)
+        layer.build((1, 2, 1))
+        return layer.cell.name, layer.get_weights()[0]
+
+    (name, weights), (again, same) = drawn_after_a_call(3), drawn_after_a_call(3)
+    assert name == again
+    np.testing.assert_array_equal(weights, same)

@@ -83,6 +83,7 @@ def test_samples_follow_the_distribution():
     np.testing.assert_allclose(counts, [0.2, 0.5, 0.3], atol=0.02)
 
 
+@pytest.mark.slow
 def test_copying_with_feeding_and_coverage_converts_to_builtin_operations(tmp_path):
     model = Copier(8, 6, 3, coverage=1.0, input_feeding=True)
     ids = np.array([[4, 9, 8, 3], [8, 8, 0, 0], [5, 6, 10, 0]], np.int32)
@@ -117,6 +118,7 @@ def test_copying_with_feeding_and_coverage_converts_to_builtin_operations(tmp_pa
     assert (lite.run("beam", ids=ids)["tokens"] >= 8).any()  # it writes words it does not know
 
 
+@pytest.mark.slow
 def test_names_that_were_never_seen_are_copied():
     with use_plan("graph"):  # compiling would take longest
         assert exact(copying=True, pairs=400, epochs=4) > 0.8

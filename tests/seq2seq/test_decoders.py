@@ -168,6 +168,7 @@ def test_by_its_equations_with_feeding_and_coverage():
         close(found, wanted)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_loop_is_that_of_its_steps():
     """Compiled by XLA, as in training."""
     whole = decoder(2, input_feeding=True, coverage=True)

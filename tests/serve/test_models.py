@@ -70,7 +70,14 @@ def test_a_new_version_takes_over_and_a_deleted_one_gives_way(store, base, toys)
         assert scale(client) == 1, "with nothing better it goes on answering"
 
 
-@pytest.mark.parametrize("how", ["no variables", "variables cut short", "graph cut short", "empty"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("no variables", "empty")),
+        pytest.param("variables cut short", marks=pytest.mark.slow),
+        "graph cut short",
+    ],
+)
 def test_a_damaged_version_is_refused_and_tried_again_when_it_changes(store, base, toys, how):
     with serving(store, poll_seconds=0.05) as client:
         damaged(toys, base / "2", how)

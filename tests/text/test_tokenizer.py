@@ -43,7 +43,7 @@ def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
     def graph(text):
         return tokenizer.split(text), tokenizer.read(text)
 
-    @settings(max_examples=30)
+    @settings(max_examples=10)
     @given(TEXTS)
     def check(texts):
         tokens, read = graph(strings(texts))
@@ -70,7 +70,7 @@ def test_characters_are_code_points(texts):
 def test_decodes_what_it_encoded(word_pieces):
     splitter = WordSplitter(joiner="￭")
 
-    @settings(max_examples=10)
+    @settings(max_examples=5)
     @given(st.lists(st.text(LETTERS + " "), max_size=3))
     def check(texts):
         texts = strings(texts)

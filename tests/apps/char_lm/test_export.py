@@ -135,6 +135,7 @@ def test_start_token():
         start_token(Vocabulary(("<unk>",)))
 
 
+@pytest.mark.slow
 def test_served_score_is_that_of_the_keras_model(graph, served):
     rows = ["the quick", "x", "", "über 😀\nQQ the fox"]
     result = served["score"](text=tf.constant(rows))
@@ -143,6 +144,7 @@ def test_served_score_is_that_of_the_keras_model(graph, served):
     np.testing.assert_allclose(result["nats_per_character"], want, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_served_greedy_text_is_that_of_the_keras_model(graph, served):
     rows = [("the ", 9, 0.0, 0, 1.0, 0), ("", 5, 0.0, 0, 1.0, 0), (b"\xff", 0, 0.0, 0, 1.0, 0)]
     found = texts(served["serving_default"](**request(rows)))
@@ -150,6 +152,7 @@ def test_served_greedy_text_is_that_of_the_keras_model(graph, served):
     assert found == want
 
 
+@pytest.mark.slow
 def test_served_rows_do_not_depend_on_each_other(served):
     rows = [
         ("the", 20, 1.5, 0, 1.0, 3),
@@ -163,6 +166,7 @@ def test_served_rows_do_not_depend_on_each_other(served):
     assert together[3].startswith(together[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [MAX_LENGTH + 1, 2**31 - 1])
 def test_a_length_beyond_the_limit_is_refused_before_there_is_memory_for_it(served, length):
     rows = [("the", 3, 0.0, 0, 1.0, 0), ("the", length, 0.0, 0, 1.0, 0)]
@@ -170,6 +174,7 @@ def test_a_length_beyond_the_limit_is_refused_before_there_is_memory_for_it(serv
         served["generate"](**request(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p", "words"),
     [
@@ -203,6 +208,7 @@ def test_unknown_is_never_generated(trained, graph):
             assert len(text) == 20 and "<" not in text
 
 
+@pytest.mark.slow
 def test_step_and_prefill_of_the_formats_are_those_of_the_keras_model(graph, served, run):
     litert = LiteRTModel(run.tflite)
     for rows in (["qui"], ["über 😀 the", "fox", "j"]):
@@ -227,6 +233,7 @@ def test_step_and_prefill_of_the_formats_are_those_of_the_keras_model(graph, ser
         np.testing.assert_allclose(score["nats_per_character"], want, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_id_outside_the_vocabulary_is_unknown(graph, served, run):
     litert, ids = LiteRTModel(run.tflite), VOCABULARY.encode("the fox")[None]
     states = {n: np.full((1, 12), 0.1, "float32") for n in state_names(CONFIG)}
@@ -252,6 +259,7 @@ def test_the_trained_model_reads_it_so_too(source):
     check_outside_ids(lambda ids: {"logits": model(ids)}, ids, "ids", 9, 0)
 
 
+@pytest.mark.slow
 def test_export_writes_its_report(run):
     report = json.loads((run.path / "export.json").read_text("utf-8"))
     assert report["litert"]["bytes"] == run.tflite.stat().st_size
@@ -293,6 +301,7 @@ def test_a_microcontroller_reads_text_like_the_keras_model(run, graph, quantizat
     assert error < tolerance * np.abs(expected).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", ["the", "", "Q\udcff", "the\r\nfox\r"])
 def test_both_formats_generate_the_same_from_the_files_alone(run, prompt, tmp_path):
     alone = Run("char_lm", tmp_path / "alone")
@@ -352,6 +361,7 @@ def test_options_out_of_range(option, words):
         Sampling(**option)
 
 
+@pytest.mark.slow
 def test_commands(run, capsys, monkeypatch):
     monkeypatch.setenv("RNN_KERAS_RUNS", str(run.path.parent.parent))
     generate_command.main(["small", "the", "--length", "3", "--from", "litert"])
@@ -378,6 +388,7 @@ def test_export_refuses_files_that_do_not_fit(unexported, tmp_path):
         load(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_scores_and_exports_are_in_float32_whatever_the_training_was_in(graph, trained, policy):
     keras.config.set_dtype_policy(policy)

@@ -32,6 +32,7 @@ def whole_training(run, config=SMALL):
         plot_loss(run)
 
 
+@pytest.mark.slow
 def test_a_training_whose_nth_write_fails_ends_in_one_line_and_goes_on_from_there(
     tmp_path, monkeypatch
 ):

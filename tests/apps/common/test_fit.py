@@ -122,6 +122,7 @@ def test_the_average_warms_up_and_training_goes_on_from_the_weights(create):
         assert model.optimizer.get_config()["ema_momentum"] == highest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learning_rate, is_averaged", [(0.001, 0.0), (1.0, 1.0)])
 def test_the_better_of_the_weights_and_their_average_is_kept(create, learning_rate, is_averaged):
     # A slow training is ahead of its average; a noisy one is behind it.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps import runner
 from apps.common.results import read_results
 from apps.common.run import Run
 from apps.ner import evaluate, export, grammar, tag, train
@@ -50,18 +51,28 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(runs):
-    train.main([*SMALL, "--data", str(runs / "small.conll"), "--run", "whole"])
+def judged(runs):
+    """A run that is trained and evaluated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "export", lambda task, run: None)
+        train.main([*SMALL, "--data", str(runs / "small.conll"), "--run", "whole"])
     return runs / "ner" / "whole"
 
 
-def test_a_run_holds_all_that_is_needed_later(run, runs):
+@pytest.fixture(scope="module")
+def run(judged):
+    """The same run with its exports."""
+    export.main(["whole"])
+    return judged
+
+
+def test_a_run_holds_all_that_is_needed_later(judged, runs):
+    run = judged
     files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert files >= {
         "config.json", "vocab.txt", "vocab_characters.txt", "vocab_tags.txt", "examples.json",
         "best.keras", "history.csv", "metrics.json", "README.md", "plots/loss.png",
-        "plots/lengths.png", "plots/frequencies.png", "saved_model/1/saved_model.pb",
-        "model.tflite", "export.json",
+        "plots/lengths.png", "plots/frequencies.png",
     }  # fmt: skip
     metrics = json.loads((run / "metrics.json").read_text())
     assert 0.1 < metrics["f1"] <= 1 and metrics["sentences"] == 40
@@ -73,10 +84,10 @@ def test_a_run_holds_all_that_is_needed_later(run, runs):
     assert float(row["f1"]) == pytest.approx(metrics["f1"], abs=1e-4)
 
 
-def test_evaluate_again_gives_the_same_scores(run, capsys):
-    before = json.loads((run / "metrics.json").read_text())
+def test_evaluate_again_gives_the_same_scores(judged, capsys):
+    before = json.loads((judged / "metrics.json").read_text())
     evaluate.main(["whole"])
-    assert json.loads((run / "metrics.json").read_text()) == before
+    assert json.loads((judged / "metrics.json").read_text()) == before
     assert f"F1 {before['f1']:.2%}, feature CRF" in capsys.readouterr().out
 
 
@@ -90,6 +101,7 @@ def alone(run, tmp_path_factory):
     return Run("ner", alone)
 
 
+@pytest.mark.slow
 def test_any_text_gets_the_same_entities_from_both_files(alone):
     said = []
     for source in ("saved_model", "litert"):
@@ -106,6 +118,7 @@ def test_any_text_gets_the_same_entities_from_both_files(alone):
     assert "\x1b" not in shown
 
 
+@pytest.mark.slow
 def test_the_served_model_takes_any_strings(alone):
     assert not foreign_operations(alone.saved_model / "1")
     served = tf.saved_model.load(str(alone.saved_model / "1")).signatures["serving_default"]
@@ -121,6 +134,7 @@ def test_the_served_model_takes_any_strings(alone):
         assert set(single["tags"][~words]) <= {b""} and not single["probability"][~words].any()
 
 
+@pytest.mark.slow
 def test_ids_outside_the_vocabularies_are_unknown(run):
     trained = load(Run("ner", run))
     served = tf.saved_model.load(str(run / "saved_model" / "1")).signatures["score"]
@@ -136,6 +150,7 @@ def test_ids_outside_the_vocabularies_are_unknown(run):
             check_outside_ids(call, ids, name, size, 1)
 
 
+@pytest.mark.slow
 def test_tag_reads_files_and_shows_colours(alone, tmp_path, capsys):
     (tmp_path / "a.conll").write_text("Clara\nOlmarsen\nflew\nfrom\nHalhal\n\n")
     (tmp_path / "a.txt").write_text("Clara Olmarsen flew\nA spokesman\n")
@@ -159,7 +174,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("command, arguments, message", BAD.values(), ids=BAD)
-def test_bad_input_is_one_line(run, capsys, command, arguments, message):
+def test_bad_input_is_one_line(judged, capsys, command, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
     error = capsys.readouterr().err

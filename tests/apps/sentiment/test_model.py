@@ -93,6 +93,7 @@ def bce(labels, logits):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
+@pytest.mark.slow
 def test_an_adversarial_step_adds_the_loss_of_the_worst_change():
     ids = np.array([[3, 4, 5, 0], [6, 7, 8, 3]], np.int32)
     labels = np.array([[1.0], [0.0]], "float32")
@@ -154,6 +155,7 @@ def test_the_language_model_does_not_see_the_word_it_predicts(bidirectional):
     assert np.allclose(before, after) != bidirectional
 
 
+@pytest.mark.slow
 def test_its_sampled_loss_is_about_the_whole_one():
     model = WordModel(replace(SMALL, vocabulary=300).to_json(), 300)
     ids = np.random.default_rng(0).integers(0, 300, (64, 20), np.int32)

@@ -110,6 +110,7 @@ def test_evaluate_again_gives_the_same_scores(run, capsys):
     assert after["verdict"] in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_leak_in_the_data_is_cried_out(runs, capsys, monkeypatch):
     frame = prices()
     frame["Signal"] = frame["Close"].shift(-1)
@@ -339,6 +340,7 @@ def test_a_bad_flag_is_named(runs, capsys, arguments, message):
     assert sorted((runs / "stock").glob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_network_as_onnx(run, capsys):
     export.main([str(run), "--target", "onnx"])
     assert f"{run / 'model.onnx'}: " in capsys.readouterr().out

@@ -125,6 +125,7 @@ def score(model, source, target, sentence, ids):
     return log_p[np.arange(len(ids)), ids].sum() / len(ids) ** CONFIG.alpha
 
 
+@pytest.mark.slow
 def test_the_score_is_the_models_log_probability(run, loaded, translators):
     litert = LiteRTModel(run.tflite)
     for sentence in ("The cat is black.", "They see."):
@@ -137,6 +138,7 @@ def test_the_score_is_the_models_log_probability(run, loaded, translators):
             assert found["scores"][0] == pytest.approx(want, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_sentence_is_translated_alike_alone_and_among_others(served):
     together = served["serving_default"](text=tf.constant(texts()))
     rows = zip(texts(), together["translation"].numpy(), together["score"].numpy())
@@ -176,6 +178,7 @@ def test_no_words_give_an_empty_translation(served, translators):
     assert (only.text, only.score) == ("", 0.0)
 
 
+@pytest.mark.slow
 def test_an_id_outside_a_vocabulary_is_unknown(run, loaded, served):
     model, source, target = loaded
     keras_functions = TranslatorGraph(CONFIG, model, source, target).functions
@@ -219,6 +222,7 @@ def test_an_unknown_word_is_that_of_the_source_that_was_looked_at_most():
     assert tokenizer.decode(ids).numpy().tolist() == [b"<unk> see <unk>"]
 
 
+@pytest.mark.slow
 def test_the_file_has_both_vocabularies_and_a_report(run, loaded):
     litert = LiteRTModel(run.tflite)
     for name, tokenizer in zip(("source", "target"), loaded[1:]):
@@ -271,6 +275,7 @@ def alone(run, tmp_path_factory):
     return alone
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_and_notes_beside(alone, tmp_path, capsys):
     (tmp_path / "file.txt").write_text("\n".join([*texts(), "Go."]) + "\n", "utf-8")
     said = []
@@ -335,6 +340,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments, message", BAD.values(), ids=BAD)
 def test_bad_input_is_one_line(alone, capsys, arguments, message):
     with pytest.raises(SystemExit, match="2"):
@@ -343,6 +349,7 @@ def test_bad_input_is_one_line(alone, capsys, arguments, message):
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_damaged_exports_are_named(run, tmp_path):
     (tmp_path / "saved_model" / "1").mkdir(parents=True)
     (tmp_path / "model.tflite").write_bytes(run.tflite.read_bytes()[:-99])  # without vocabularies
