@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.captioning import drawings
 from apps.captioning.config import CaptioningConfig
-from apps.common.captioned import CaptionedImages, CaptionedSplits, read_folder
+from apps.captioning.images import CaptionedImages, CaptionedSplits, read_folder
 from apps.common.tokenized import tokenize, tokens_before
 from rnn_keras.data import bucketed_batches
 from rnn_keras.text import UNKNOWN, Tokenizer, Vocabulary, WordSplitter

@@ -6,8 +6,8 @@ from functools import partial
 import tensorflow as tf
 
 from apps.captioning.exported import captions
+from apps.captioning.scores import nearest, scores
 from apps.captioning.signatures import functions
-from apps.common.caption_scores import nearest, scores
 from apps.common.history import best_row, read_history
 from apps.common.plots import attention_pictures
 from apps.common.progress import chunks

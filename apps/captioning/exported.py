@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.captioning.config import CaptioningConfig
 from apps.captioning.data import JOINER, make_tokenizer
-from apps.common.captioned import read_image
+from apps.captioning.images import read_image
 from apps.common.exported import load_export, one_line_export_errors
 from apps.common.run import Run
 from rnn_keras.text import Tokenizer

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.captioning.data import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
-from apps.common.captioned import decode_image, png_bytes
+from apps.captioning.images import decode_image, png_bytes
 from apps.task import Signatures, Trained
 from rnn_keras import decoding
 

@@ -9,8 +9,8 @@ from apps.captioning import data, model
 from apps.captioning.config import PRESETS, CaptioningConfig
 from apps.captioning.data import PAD_ID, SPECIALS, WORDS, TokenizedImages, make_tokenizer
 from apps.captioning.evaluation import evaluate
+from apps.captioning.images import png_bytes
 from apps.captioning.signatures import EXAMPLES, signatures
-from apps.common.captioned import png_bytes
 from apps.common.errors import InputError
 from apps.common.optimizer import adamw
 from apps.common.run import Run

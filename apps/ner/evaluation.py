@@ -1,7 +1,7 @@
 """The entities of the test sentences, compared with a tag per word and with a feature CRF."""
 
-from apps.common.entity_report import report_entities
 from apps.common.tokenized import TokenizedData
+from apps.ner.report import report_entities
 from apps.task import Evaluation, Trained
 
 LIMITS = (

@@ -6,7 +6,7 @@ types then follow from the words around them; sometimes the ending of a name sho
 
 import random
 
-from apps.common.tagged import Sentence
+from apps.ner.sentences import Sentence
 from rnn_keras.metrics import find_entities
 
 SIZES = {"train": 2_500, "validation": 300, "test": 600}

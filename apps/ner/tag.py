@@ -28,8 +28,8 @@ def tag(run: Run, options: TagOptions) -> Iterator[str]:
         InputError: the run is not exported, the export is damaged, or a file cannot be read.
     """
     import_tensorflow()  # without its messages, before these modules import it
-    from apps.common.marked_text import mark_entities
-    from apps.common.tagged import argument_sentences
+    from apps.ner.marked_text import mark_entities
+    from apps.ner.sentences import argument_sentences
 
     texts = argument_sentences(options.texts, options.file)
     tagger, color, shades = run.load(options.source), shows_color(options.color), {}

@@ -6,13 +6,13 @@ from apps.common.examples import write_examples
 from apps.common.fit import Score
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.tagged import read_corpus
-from apps.common.tagged_batches import TokenizedSentences
 from apps.common.tokenized import TokenizedData
 from apps.common.trained import load_in_float32
 from apps.ner import grammar, model
+from apps.ner.batches import TokenizedSentences
 from apps.ner.config import PRESETS, NERConfig
 from apps.ner.evaluation import evaluate
+from apps.ner.sentences import read_corpus
 from apps.ner.signatures import onnx, signatures
 from apps.ner.text import learn_assets, load_assets
 from apps.task import Task, Trained

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from apps.common.run import Run
-from apps.common.tagged import Sentence
 from apps.common.trained import load_vocabulary
 from apps.ner.config import NERConfig
+from apps.ner.sentences import Sentence
 from rnn_keras.text import UNKNOWN, Vocabulary, WordLookup
 
 PAD_ID, UNKNOWN_ID = 0, 1

@@ -6,8 +6,8 @@ import gradio as gr
 import tensorflow as tf
 
 from apps.captioning.data import BOS_ID
+from apps.captioning.images import ENDINGS, read_image
 from apps.captioning.task import load
-from apps.common.captioned import ENDINGS, read_image
 from apps.common.plots import attention_pictures
 from apps.common.run import Run
 from apps.playground import gates

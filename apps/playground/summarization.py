@@ -4,10 +4,10 @@ import gradio as gr
 import tensorflow as tf
 
 from apps.common.run import Run
-from apps.common.summarizers import JOINER, KINDS
 from apps.playground import gates
 from apps.playground.events import MODEL, gates_picture, hint, one_line_errors, render_png
 from apps.playground.runs import Runs, cached_by_run
+from apps.summarization.summarizers import JOINER, KINDS
 from apps.summarization.task import load
 
 APP, TITLE = "summarization", "Summaries"

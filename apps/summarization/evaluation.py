@@ -1,8 +1,8 @@
 """ROUGE of the test summaries, compared with leads, central sentences and an oracle."""
 
 from apps.common.history import best_row, read_history
-from apps.common.summary_report import report_summaries
 from apps.common.tokenized import TokenizedData
+from apps.summarization.report import report_summaries
 from apps.summarization.signatures import make_summarizer
 from apps.task import Evaluation, Trained
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from apps.common.exported import load_export, one_line_export_errors
 from apps.common.run import Run
-from apps.common.summarizers import KINDS, Abstraction, Extraction
 from apps.summarization.config import SummarizationConfig
+from apps.summarization.summarizers import KINDS, Abstraction, Extraction
 
 
 def load(run: Run, source: str) -> Extraction | Abstraction:

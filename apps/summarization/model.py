@@ -2,10 +2,10 @@
 
 import keras
 
-from apps.common.copier import Copier
-from apps.common.extractor import Extractor
-from apps.common.summarizers import UNKNOWN_ID
 from apps.summarization.config import SummarizationConfig
+from apps.summarization.copier import Copier
+from apps.summarization.extractor import Extractor
+from apps.summarization.summarizers import UNKNOWN_ID
 
 FROM_CONFIG = ("cell", "units", "embedding", "dropout")
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.examples import text_examples
-from apps.common.summarizers import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
+from apps.summarization.summarizers import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
 from apps.task import Signatures, Trained
 
 

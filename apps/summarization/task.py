@@ -3,18 +3,18 @@
 from functools import partial
 
 from apps.common.examples import write_examples
-from apps.common.extractor import selection_loss
 from apps.common.optimizer import adamw
 from apps.common.run import Run
-from apps.common.summaries import read_summaries
-from apps.common.summarizers import SPECIALS, WORDS
-from apps.common.summary_batches import TokenizedSummaries
 from apps.common.tokenized import TokenizedData, learn_vocabulary
 from apps.common.trained import load_in_float32, load_vocabulary
 from apps.summarization import grammar, model
+from apps.summarization.batches import TokenizedSummaries
 from apps.summarization.config import PRESETS, SummarizationConfig
 from apps.summarization.evaluation import evaluate
+from apps.summarization.extractor import selection_loss
 from apps.summarization.signatures import signatures
+from apps.summarization.summaries import read_summaries
+from apps.summarization.summarizers import SPECIALS, WORDS
 from apps.task import Task, Trained
 from rnn_keras.seq2seq import TokenCrossentropy
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.copier import Copier
+from apps.summarization.copier import Copier
 from rnn_keras.seq2seq import TokenCrossentropy, copied_words, copy_ids, copy_targets
 
 PAD, UNKNOWN, BOS, EOS = range(4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.copier import Copier
+from apps.summarization.copier import Copier
 from benchmarks.cases.copying import exact
 from rnn_keras import seq2seq, use_plan
 from rnn_keras.export import LiteRTModel, write_litert

@@ -14,9 +14,9 @@ from PIL import Image
 
 from apps.captioning import data, describe, drawings, train
 from apps.captioning.config import PRESETS, CaptioningConfig
+from apps.captioning.images import CaptionedImages, png_bytes, read_folder, read_image
+from apps.captioning.scores import nearest, scores
 from apps.captioning.task import build, load
-from apps.common.caption_scores import nearest, scores
-from apps.common.captioned import CaptionedImages, png_bytes, read_folder, read_image
 from apps.common.errors import InputError
 from apps.common.run import Run
 from rnn_keras import use_plan

@@ -12,17 +12,16 @@ from apps.captioning import model as captioning
 from apps.captioning.config import CaptioningConfig
 from apps.captioning.data import SPECIALS as CAPTION_SPECIALS
 from apps.captioning.data import make_tokenizer as caption_tokenizer
+from apps.captioning.images import png_bytes
 from apps.captioning.signatures import functions as caption_functions
 from apps.char_lm import model as char_lm
 from apps.char_lm.config import CharLMConfig
-from apps.common.captioned import png_bytes
 from apps.common.examples import write_examples
 from apps.common.run import Run
-from apps.common.summarizers import SPECIALS as SUMMARY_SPECIALS
-from apps.common.tagged import Sentence
 from apps.common.tokenized import learn_vocabulary
 from apps.ner import model as ner
 from apps.ner.config import NERConfig
+from apps.ner.sentences import Sentence
 from apps.ner.signatures import signatures
 from apps.ner.text import learn_assets
 from apps.sentiment import model as sentiment
@@ -36,6 +35,7 @@ from apps.stock.task import TASK as STOCK
 from apps.summarization import model as summarization
 from apps.summarization.config import SummarizationConfig
 from apps.summarization.signatures import signatures as summary_signatures
+from apps.summarization.summarizers import SPECIALS as SUMMARY_SPECIALS
 from apps.task import Trained
 from apps.translation import model as translation
 from apps.translation import text as translation_text

@@ -13,14 +13,14 @@ import tensorflow as tf
 from rouge_score.rouge_scorer import RougeScorer
 
 from apps.common.errors import InputError
-from apps.common.extractor import SentenceScorer, selection_loss
 from apps.common.run import Run
-from apps.common.summaries import Summaries, read_summaries
-from apps.common.summarizers import SPECIALS, Abstraction, Extraction
-from apps.common.summary_batches import CHOSEN, SKIPPED, TokenizedSummaries
-from apps.common.summary_scores import TextRank, extract, oracle, rouge
 from apps.summarization import evaluate, grammar, summarize, train
+from apps.summarization.batches import CHOSEN, SKIPPED, TokenizedSummaries
 from apps.summarization.config import PRESETS, SummarizationConfig
+from apps.summarization.extractor import SentenceScorer, selection_loss
+from apps.summarization.scores import TextRank, extract, oracle, rouge
+from apps.summarization.summaries import Summaries, read_summaries
+from apps.summarization.summarizers import SPECIALS, Abstraction, Extraction
 from apps.summarization.task import load
 from rnn_keras import use_plan
 from rnn_keras.export import LiteRTModel

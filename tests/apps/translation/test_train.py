@@ -169,15 +169,6 @@ def test_the_tiny_preset_translates_sentences_it_has_not_seen(runs):
     assert metrics["exact"] > 0.9 and metrics["nearest_bleu"] < 60
 
 
-@pytest.mark.slow
-def test_the_textbook_translator_on_the_textbook_pairs(runs, shared_data):
-    table = shared_data / "translation" / "fra.txt.xz"
-    train.main(["d2l", "--data", str(table), "--run", "d2l"])
-    metrics = json.loads((runs / "translation" / "d2l" / "metrics.json").read_text())
-    scores = {row["source"]: row["BLEU, k=2"] for row in metrics["textbook_sentences"]}
-    assert len(scores) == 4 and min(scores.values()) >= 0.658
-
-
 def test_presets_are_valid_and_json_gives_them_back():
     for _, config in PRESETS.values():
         assert TranslationConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

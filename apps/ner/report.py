@@ -12,8 +12,8 @@ from apps.common.card import escape_markdown, markdown_table
 from apps.common.lengths import length_groups
 from apps.common.plots import plot_by_group, plot_by_length
 from apps.common.progress import reports
-from apps.common.tagged import Sentence
-from apps.common.tagging_baselines import feature_crf, tag_per_word
+from apps.ner.baselines import feature_crf, tag_per_word
+from apps.ner.sentences import Sentence
 from rnn_keras.metrics import Entity, EntityScores, entity_scores
 
 FREQUENCIES = {"0": 0, "1": 1, "2–5": 5, "6–20": 20, "over 20": np.inf}  # and their upper ends

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.tagged import Sentence
+from apps.ner.sentences import Sentence
 from rnn_keras.data import bucketed_batches
 from rnn_keras.layers import viterbi
 from rnn_keras.metrics import Entity, entity_scores, find_entities, write_tags

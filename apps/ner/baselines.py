@@ -7,7 +7,7 @@ from pathlib import Path
 import pycrfsuite
 
 from apps.common.progress import reports
-from apps.common.tagged import Sentence
+from apps.ner.sentences import Sentence
 from rnn_keras.metrics import Entity, find_entities, write_tags
 
 _SETTINGS = {"c1": 0.1, "c2": 0.01, "max_iterations": 100, "feature.possible_transitions": True}

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.progress import chunks
-from apps.common.summaries import Summaries
-from apps.common.summarizers import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
-from apps.common.summary_scores import oracle
 from apps.common.tokenized import tokens_before
+from apps.summarization.scores import oracle
+from apps.summarization.summaries import Summaries
+from apps.summarization.summarizers import BOS_ID, EOS_ID, KINDS, PAD_ID, UNKNOWN_ID
 from rnn_keras.data import bucketed_batches
 from rnn_keras.seq2seq import copy_targets
 from rnn_keras.text import Vocabulary

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from apps.common.card import escape_markdown
 from apps.common.progress import chunks
-from apps.common.summaries import Summaries
-from apps.common.summarizers import Abstraction, Extraction
-from apps.common.summary_scores import TextRank, extract, oracle, rouge, words
 from apps.common.tokenized import by_chunks
+from apps.summarization.scores import TextRank, extract, oracle, rouge, words
+from apps.summarization.summaries import Summaries
+from apps.summarization.summarizers import Abstraction, Extraction
 from rnn_keras import use_plan
 from rnn_keras.text import find_sentences
 

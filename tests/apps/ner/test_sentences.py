@@ -5,10 +5,10 @@ import lzma
 
 import pytest
 
-from apps.common.entity_report import confusion, f1_by_frequency, worst_sentences
 from apps.common.errors import InputError
-from apps.common.tagged import Sentence, argument_sentences, read_corpus, read_file
-from apps.common.tagging_baselines import feature_crf, tag_per_word
+from apps.ner.baselines import feature_crf, tag_per_word
+from apps.ner.report import confusion, f1_by_frequency, worst_sentences
+from apps.ner.sentences import Sentence, argument_sentences, read_corpus, read_file
 from rnn_keras.metrics import Entity
 
 IOB1 = b"-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nis VBZ I-VP O\n\nAnn NNP I-NP I-PER\n"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.common.captioned import CaptionedImages
+from apps.captioning.images import CaptionedImages
 from apps.common.tokenized import by_chunks
 from rnn_keras.metrics import corpus_bleu, corpus_chrf
 from rnn_keras.text import WordSplitter
