@@ -45,7 +45,7 @@ def step(layer, batch, **options):
 
 
 @pytest.mark.parametrize("batch", [1, 5], ids=["one_row", "odd"])
-@parametrise(ALL + VARIANTS, quick=[VANILLA, LSTM])
+@parametrise(ALL + VARIANTS, quick=[LSTM])
 def test_halves_equal_the_whole(case, batch, runs, monkeypatch):
     layer = case.layer(UNITS, return_sequences=True, return_state=True, dtype="float64")
     randomise(layer, INPUTS)
@@ -66,13 +66,8 @@ DROPOUTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(options, id=name, marks=[pytest.mark.slow] if name != "recurrent" else [])
-        for name, options in DROPOUTS.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", DROPOUTS.values(), ids=DROPOUTS)
 def test_dropout_has_the_same_masks(options, runs):
     results = []
     for context in (halves.no_split, contextlib.nullcontext):

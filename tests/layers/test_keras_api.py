@@ -115,7 +115,8 @@ def test_inside_keras_rnn_and_stacked_cells(case):
     assert_close(stacked(X), layers[1](layers[0](X)))
 
 
-@parametrise(ALL, quick=[LSTM])
+@pytest.mark.slow
+@parametrise(ALL)
 def test_mixed_precision(case):
     """Half-precision results near the float32 ones; weights and their gradients in float32."""
 
@@ -149,7 +150,10 @@ def test_dropout_acts_in_training_only_and_repeats_with_its_seed(case):
     np.testing.assert_array_equal(first, twin(X, training=True))
 
 
-@pytest.mark.parametrize("jit_compile", [True, False], ids=["xla", "graph"])
+@pytest.mark.parametrize(
+    "jit_compile",
+    [pytest.param(True, id="xla", marks=pytest.mark.slow), pytest.param(False, id="graph")],
+)
 @parametrise([VANILLA, LSTM], quick=[LSTM])
 def test_fit_learns(case, jit_compile):
     """The sign of the first input: values, gradients and the graph of `fit` must agree."""

@@ -93,7 +93,9 @@ def layer_of(case, **options):
     return randomise(case.layer(UNITS, dtype="float64", **options), INPUTS)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph", pytest.param("xla", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "mode", ["eager", *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("graph", "xla"))]
+)
 @parametrise(ALL, quick=ALL[1:2])
 def test_gradient_penalty(case, mode):
     layer = layer_of(case, return_sequences=True, return_state=True)

@@ -98,6 +98,7 @@ def test_randomness_is_a_function_of_seed_and_epoch():
     assert not np.array_equal(masks(0, seed=4)[0], first)
 
 
+@pytest.mark.slow
 def test_the_average_warms_up_and_training_goes_on_from_the_weights(create):
     one_step = {"train": lambda epoch: data(epoch, 8).take(1), "validation": data(1, 8)}
 

@@ -160,7 +160,11 @@ def test_a_blank_input_gets_a_hint_and_no_judgement(client, blank):
 
 
 @pytest.mark.parametrize(
-    "run, text", [("sentiment/small", "A good story"), ("char_lm/small", "the q")]
+    "run, text",
+    [
+        pytest.param("sentiment/small", "A good story", marks=pytest.mark.slow),
+        ("char_lm/small", "the q"),
+    ],
 )
 def test_the_inside_of_a_network(client, run, text):
     table, gradients, chart = client.predict(run, text, api_name="/inside")

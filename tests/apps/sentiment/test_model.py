@@ -207,6 +207,7 @@ def test_no_hash_overflows():
     assert ngrams.MOST_BUCKETS * one_more + ngrams.MOST_TOKENS * word < 2**31
 
 
+@pytest.mark.slow
 def test_the_linear_part_is_fitted_and_weighed(tmp_path):
     """Where the network knows nothing, the n-grams decide, as they were fitted."""
     rng = np.random.default_rng(0)

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from apps import runner
 from apps.common.errors import InputError
 from apps.common.run import Run
-from apps.stock import data, evaluate, forecast, train
+from apps.stock import data, evaluate, export, forecast, train
 from apps.stock.config import StockConfig
 from apps.stock.model import ForecasterGraph, build
 from apps.stock.panel import are_prices
@@ -34,12 +35,14 @@ def run(tmp_path_factory):
     frame.to_csv(root / "rain.csv", sep=";", decimal=",", index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNN_KERAS_RUNS", str(root))
+        patch.setattr(runner, "export", lambda task, run: None)
         train.main([*SMALL, "--data", str(root / "rain.csv"), "--run", "rain"])
         yield Run.open("stock", "rain")
 
 
 @pytest.mark.slow
 def test_both_exports_forecast_nothing_below_the_minimum(run, tmp_path, capsys):
+    export.export(run)
     for source in ("saved_model", "litert"):
         output = tmp_path / source
         forecast.main([str(run), "--from", source, "--output", str(output)])
