@@ -75,7 +75,7 @@ DEMOS = {
     ),
     "translation": Demo(
         "translates English to French",
-        ("--epochs", "5"),
+        (),
         "translate",
         (
             "The cat is black.",
