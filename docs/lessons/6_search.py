@@ -85,7 +85,7 @@ show("exhaustive", best)
 # ## Beam search
 #
 # It keeps the k best prefixes at each step. k = 1 is greedy search, and k = 2 is enough here.
-# A score without a correction would prefer short sequences, as every further token makes the
+# Without a length penalty, short sequences would win, as every further token makes the
 # probability smaller: `<eos>` alone has 0.1. So the score is $\frac{1}{L^\alpha} \log P$ with
 # $\alpha = 0.75$.
 
@@ -93,7 +93,7 @@ show("exhaustive", best)
 beam = beam_search(step, *START, 4, EOS, beam_width=2, nbest=2)
 show("beam of 2", beam)
 short = beam_search(step, *START, 4, EOS, beam_width=4, alpha=0.0)
-print("without a correction:", TOKENS[int(short.tokens[0, 0, 0])])
+print("without a length penalty:", TOKENS[int(short.tokens[0, 0, 0])])
 
 # %%
 paths = {"greedy": (A, B, C, EOS), "best": (A, C, B, EOS)}
