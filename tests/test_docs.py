@@ -25,7 +25,7 @@ DOCUMENTS = sorted(
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 APPS = ("captioning", "char_lm", "ner", "sentiment", "stock", "summarization", "translation")
 # Documents whose examples take long.
-SLOW = ("docs/export.md", "docs/layers.md", "docs/seq2seq.md")
+SLOW = ("docs/export.md", "docs/inspect.md", "docs/layers.md", "docs/seq2seq.md", "docs/text.md")
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULE = r"python -m\s+((?:apps|benchmarks|rnn_keras)\b[\w.]*)"
 

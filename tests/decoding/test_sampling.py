@@ -64,6 +64,7 @@ def test_filter_never_removes_everything():
     assert kept(LOGITS, top_p=1e-9).sum() == 1
 
 
+@pytest.mark.slow
 def test_draws_follow_the_distribution():
     n = 4000
     seeds = np.stack([np.arange(n), np.zeros(n)], axis=1).astype("int32")

@@ -93,6 +93,7 @@ def test_what_is_chosen_with_rounded_weights_may_be_otherwise(tmp_path):
     assert export(searches=["f"]).differences == {}
 
 
+@pytest.mark.slow
 def test_a_file_that_answers_otherwise_when_called_again(
     old_file, monkeypatch, tmp_path_factory, tflite
 ):

@@ -9,6 +9,7 @@ from rnn_keras.export import litert, saved_model
 from rnn_keras.export.models import Export
 from rnn_keras.export.verify import expected_outputs
 from rnn_keras.layers import use_plan
+from tests.variants import variants
 
 L = keras.layers
 
@@ -101,10 +102,7 @@ STREAMS = {
 
 @pytest.mark.parametrize(
     "build, names",
-    [
-        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name != "own stack" else [])
-        for name, case in STREAMS.items()
-    ],
+    variants(STREAMS, ["own stack"]),
 )
 def test_pieces_are_the_whole(build, names):
     x = keras.Input((None, 3), name="x")

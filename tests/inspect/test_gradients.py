@@ -19,6 +19,7 @@ from rnn_keras.layers import (
     rnn_step,
     use_plan,
 )
+from tests.variants import variants
 
 BATCH, TIME, FEATURES, UNITS = 2, 6, 3, 4
 X = np.random.default_rng(0).normal(size=(BATCH, TIME, FEATURES))
@@ -66,10 +67,7 @@ def unrolled(layer, mask=None):
     return [states[t] for t in range(TIME)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*list(LAYERS)[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in list(LAYERS)[3:])],
-)
+@pytest.mark.parametrize("name", variants(LAYERS.keys(), ["gru"]))
 def test_jacobian_norms_are_those_of_brute_force(name, uncompiled):
     backwards = name in ("gru", "zoneout")
     made = layer(name, go_backwards=backwards)

@@ -20,6 +20,7 @@ from tests.interop.models import (
     randomised,
     stacked_cells,
 )
+from tests.variants import variants
 
 
 def outputs(model, inputs):
@@ -41,7 +42,7 @@ def recurrent(model):
     return ours, [x for x in found if x not in ours]
 
 
-@pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("build", variants(MODELS, ["every_layer"]))
 def test_same_model_on_other_layers_and_back(build):
     model, inputs = build()
     randomised(model)
@@ -87,6 +88,7 @@ def recurrent_layers(draw):
     return kind, options, draw(st.sampled_from(["one way", "concat", "sum", "mul", "ave"]))
 
 
+@pytest.mark.slow
 @given(recurrent_layers(), st.booleans())
 @settings(max_examples=15)
 def test_any_options(described, mask):

@@ -8,6 +8,7 @@ import pytest
 
 from rnn_keras.layers import GRU, LSTM, Bidirectional, DeepRNN, VanillaRNN, use_plan
 from tests.layers.cases import ALL, normal, parametrise, randomise
+from tests.variants import variants
 
 BATCH, TIME, INPUTS, UNITS = 3, 5, 4, 6
 X = normal(1, BATCH, TIME, INPUTS).astype("float32")
@@ -139,7 +140,7 @@ def test_depth_8_learns():
 
 @pytest.mark.parametrize(
     "merge_mode",
-    ["concat", None, *(pytest.param(n, marks=pytest.mark.slow) for n in ("sum", "mul", "ave"))],
+    variants(["concat", "sum", "mul", "ave", None], ["concat", None]),
 )
 def test_bidirectional_is_a_second_pass_over_the_reversed_sequence(merge_mode):
     layer = Bidirectional(GRU(UNITS, return_sequences=True), merge_mode=merge_mode)

@@ -16,6 +16,7 @@ from tests.layers.cases import (
     randomise,
 )
 from tests.layers.cases import values_and_gradients as differentiate
+from tests.variants import variants
 
 BATCH, TIME, INPUTS, UNITS = 3, 5, 4, 6
 MODES = {
@@ -25,7 +26,7 @@ MODES = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", variants(MODES.keys(), ["eager", "graph"]))
 @pytest.mark.parametrize(
     "dtype, tolerance",
     [("float64", 1e-10), pytest.param("float32", 1e-5, marks=pytest.mark.slow)],

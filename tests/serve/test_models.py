@@ -15,6 +15,7 @@ from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.sources import versions
 from tests.serve.conftest import serving
 from tests.serve.toys import copy
+from tests.variants import variants
 
 PREDICT = "/v1/models/toy:predict"
 
@@ -72,11 +73,9 @@ def test_a_new_version_takes_over_and_a_deleted_one_gives_way(store, base, toys)
 
 @pytest.mark.parametrize(
     "how",
-    [
-        *(pytest.param(how, marks=pytest.mark.slow) for how in ("no variables", "empty")),
-        pytest.param("variables cut short", marks=pytest.mark.slow),
-        "graph cut short",
-    ],
+    variants(
+        ["no variables", "variables cut short", "graph cut short", "empty"], ["graph cut short"]
+    ),
 )
 def test_a_damaged_version_is_refused_and_tried_again_when_it_changes(store, base, toys, how):
     with serving(store, poll_seconds=0.05) as client:

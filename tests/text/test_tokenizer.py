@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_keras.text import Tokenizer, Vocabulary, WordSplitter
+from tests.variants import variants
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 PAD, UNK, _, EOS = range(4)
@@ -35,7 +36,7 @@ def strings(texts):
     return tf.constant(texts, tf.string, [len(texts)])
 
 
-@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("kind", variants(TOKENIZERS.keys(), ["character", "word"]))
 def test_a_graph_gives_the_ids_of_the_vocabulary(kind):
     tokenizer = TOKENIZERS[kind]
 

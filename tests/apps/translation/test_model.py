@@ -12,6 +12,7 @@ from apps.translation.config import TranslationConfig
 from apps.translation.model import Translator, build
 from rnn_keras import use_plan
 from rnn_keras.seq2seq import TokenCrossentropy
+from tests.variants import variants
 
 SMALL = TranslationConfig(units=5, embedding=4)
 VARIANTS = [
@@ -45,8 +46,9 @@ def close(found, wanted):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+NAMED = {"-".join(map(str, options.values())): options for options in VARIANTS}
 every_variant = pytest.mark.parametrize(
-    "options", VARIANTS, ids=lambda options: "-".join(map(str, options.values()))
+    "options", variants(NAMED, ["none-2", "additive", "additive-True-2"])
 )
 
 
