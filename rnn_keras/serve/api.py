@@ -20,7 +20,7 @@ from rnn_keras.serve.models import ModelStore
 from rnn_keras.serve.openapi import DESCRIPTION, ERRORS, PREDICT_PATHS, READY, describe
 from rnn_keras.serve.page import page
 from rnn_keras.serve.predict import Predict, parse_version
-from rnn_keras.serve.status import metadata_message, status_message
+from rnn_keras.serve.status import list_message, metadata_message, status_message
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,13 @@ def create_app(
         responses=ERRORS,
     )
     app.openapi = lambda: describe(app, store)
-    predict = Predict(store, runner, limits)
+    predict = app.state.predict = Predict(store, runner, limits)
     for path in PREDICT_PATHS:
         app.add_route(path, predict, methods=["POST"])
+
+    @app.get("/v1/models", summary="All models, with the states of their versions")
+    async def models():
+        return list_message(store)
 
     @app.get("/v1/models/{name}", summary="State of all versions")
     async def status(name: Name):

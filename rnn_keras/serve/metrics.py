@@ -67,11 +67,12 @@ REGISTRY.register(_request_count)
 
 
 @contextmanager
-def request(model: str) -> Iterator[None]:
+def request(model: str, entrypoint: str) -> Iterator[None]:
     """Measures a prediction request; counts it as OK, or by the code of its error.
 
     Args:
         model: the name of an existing model: each name stays in memory.
+        entrypoint: REST or GRPC.
     """
     start = time.perf_counter()
     status = "CANCELLED"  # the client disconnected
@@ -83,7 +84,7 @@ def request(model: str) -> Iterator[None]:
         raise
     finally:
         _request_count.counts[model, status] += 1
-        request_latency.labels(model, "Predict", "REST").observe(
+        request_latency.labels(model, "Predict", entrypoint).observe(
             1e6 * (time.perf_counter() - start)
         )
 

@@ -39,7 +39,7 @@ class Predict:
         version = parse_version(request.path_params.get("version"))
         if (model := self.store.get(name)) is None:
             raise not_found(name, version)
-        with metrics.request(name):
+        with metrics.request(name, "REST"):
             if request.headers.get("content-encoding", "identity").lower() != "identity":
                 raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
             declared = request.headers.get("content-length")
@@ -60,16 +60,27 @@ class Predict:
                 signature, feeds, rows = self.read(body, servable)
             else:
                 signature, feeds, rows = await asyncio.to_thread(self.read, body, servable)
-            outputs = await self.runner.run(model.name, servable, signature, feeds)
-            values = sum(array.size for array in outputs.values())
-            if values > self.limits.max_values:
-                raise invalid(
-                    f"the answer would have {values} values, and may have at most "
-                    f"{self.limits.max_values}: ask for fewer or shorter rows"
-                )
-            if values < MANY:
+            outputs = await self.run(model, servable, signature, feeds)
+            if sum(array.size for array in outputs.values()) < MANY:
                 return signature.answer(outputs, rows=rows)
             return await asyncio.to_thread(signature.answer, outputs, rows=rows)
+
+    async def run(
+        self, model: Model, servable: Servable, signature: Signature, feeds: Feeds
+    ) -> Feeds:
+        """The outputs of a signature.
+
+        Raises:
+            ServingError: the model cannot answer, or its answer is larger than `max_values`.
+        """
+        outputs = await self.runner.run(model.name, servable, signature, feeds)
+        values = sum(array.size for array in outputs.values())
+        if values > self.limits.max_values:
+            raise invalid(
+                f"the answer would have {values} values, and may have at most "
+                f"{self.limits.max_values}: ask for fewer or shorter rows"
+            )
+        return outputs
 
     def read(self, body: bytes, servable: Servable) -> tuple[Signature, Feeds, bool]:
         """The signature of a request, its inputs, and whether they are rows.
@@ -78,17 +89,27 @@ class Predict:
             ServingError: INVALID_ARGUMENT.
         """
         wanted = parse_request(body)
-        name = wanted.get("signature_name") or DEFAULT_SIGNATURE
-        if (signature := servable.signatures.get(name)) is None:
-            raise invalid(
-                f'Serving signature name: "{clean(name)}" not found in signature def; '
-                f"there are {', '.join(sorted(servable.signatures))}"
-            )
+        signature = find_signature(servable, wanted.get("signature_name"))
         return signature, signature.feeds(wanted, self.limits), "instances" in wanted
 
 
+def find_signature(servable: Servable, name: str | None) -> Signature:
+    """A signature by its name, or the default one for an empty name.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, there is none.
+    """
+    name = name or DEFAULT_SIGNATURE
+    if (signature := servable.signatures.get(name)) is None:
+        raise invalid(
+            f'Serving signature name: "{clean(name)}" not found in signature def; '
+            f"there are {', '.join(sorted(servable.signatures))}"
+        )
+    return signature
+
+
 def parse_version(text: str | None) -> int | None:
-    """The version in an address, if there is one.
+    """The version in an address; None for the latest: no version, or 0 as in a gRPC request.
 
     Raises:
         ServingError: INVALID_ARGUMENT, it is no valid version number.
@@ -97,4 +118,4 @@ def parse_version(text: str | None) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
         raise invalid(f"Failed to convert version: {text[:40]} to numeric.")
-    return int(text)
+    return int(text) or None

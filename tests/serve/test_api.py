@@ -28,10 +28,14 @@ def test_rows_and_columns(client):
     assert predict(client, instances=[{"x": [1, 2]}]) == {"predictions": [3.0]}
     assert predict(client, inputs=[[1, 2], [3, 4.5]]) == {"outputs": [3.0, 7.5]}
     assert predict(client, inputs={"x": [[1, 2]], "ignored": 1}) == {"outputs": [3.0]}
-    version = "/v1/models/toy/versions/1:predict"
-    assert predict(client, version, instances=[[1, 2]], signature_name="serving_default") == {
-        "predictions": [3.0]
-    }
+    for version in (0, 1):  # 0 is the latest
+        found = predict(
+            client,
+            f"/v1/models/toy/versions/{version}:predict",
+            instances=[[1, 2]],
+            signature_name="serving_default",
+        )
+        assert found == {"predictions": [3.0]}
 
 
 def test_several_inputs_and_outputs(client):
@@ -59,6 +63,11 @@ def test_state_is_a_tensorflow_serving_message(client):
         (state,) = found.model_version_status
         assert (state.version, state.state) == (1, state.AVAILABLE)
         assert (state.status.error_code, state.status.error_message) == (0, "")
+
+
+def test_all_models_are_listed(client):
+    (model,) = client.get("/v1/models").json()["models"]
+    assert model == {"name": "toy", **client.get("/v1/models/toy").json()}
 
 
 def test_metadata_is_a_tensorflow_serving_message(client, toys):

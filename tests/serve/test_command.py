@@ -13,11 +13,15 @@ import threading
 import urllib.request
 from pathlib import Path
 
+import grpc
+import numpy as np
 import pytest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from benchmarks.measure.load import LOST, generate, post
-from rnn_keras.serve.__main__ import address, allow_open_files, bind, listen
 from rnn_keras.serve.metrics import PATH as METRICS
+from rnn_keras.serve.sockets import address, allow_open_files, bind, listen
+from tests.serve.test_grpc import request
 from tests.serve.test_models import copy, damaged
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -90,6 +94,7 @@ def test_help_is_instant_and_imports_no_tensorflow():
         ),
         (["x", "--allowed-hosts", "http://a.example"], "--allowed-hosts must be names without"),
         (["x", "--port", "70000"], "--port must be from 0 to 65535"),
+        (["x", "--grpc-port", "-1"], "--grpc-port must be from 0 to 65535"),
     ],
 )
 def test_bad_arguments_are_one_line(capsys, arguments, words):
@@ -105,10 +110,12 @@ def test_an_address_in_use_is_one_line(capsys, base):
     from rnn_keras.serve.__main__ import main
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(SystemExit) as end:
-            main([str(base), "--port", str(taken.getsockname()[1])])
-    error = capsys.readouterr().err
-    assert end.value.code == 2 and "cannot listen on 127.0.0.1" in error
+        port = str(taken.getsockname()[1])
+        for ports in (["--port", port], ["--port", "0", "--grpc-port", port]):
+            with pytest.raises(SystemExit) as end:
+                main([str(base), *ports])
+            error = capsys.readouterr().err
+            assert end.value.code == 2 and f"cannot listen on 127.0.0.1:{port}" in error
 
 
 def test_the_address_of_a_socket():
@@ -167,15 +174,19 @@ def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path
 
 
 def test_sigterm_finishes_what_is_in_flight(start):
-    port = free_port()
-    process = start(port, "--timeout", 300)
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--timeout", 300, "--grpc-port", grpc_port)
     body = json.dumps({"signature_name": "spin", "instances": [50_000]}).encode()
     answers = []
     asking = threading.Thread(target=lambda: answers.append(ask(port, body)))
     asking.start()
-    while ":rnn_keras:serve:pending_requests 1.0" not in get(port, METRICS):
-        assert not answers, "too quick to be in flight"
-    process.send_signal(signal.SIGTERM)
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        stub = PredictionServiceStub(channel)
+        over_grpc = stub.Predict.future(request(signature="spin", steps=np.int32([50_000])))
+        while ":rnn_keras:serve:pending_requests 2.0" not in get(port, METRICS):
+            assert not answers and not over_grpc.done(), "too quick to be in flight"
+        process.send_signal(signal.SIGTERM)
+        assert over_grpc.result().outputs["count"].int_val == [50_000]
     asking.join()
     assert answers == [{"predictions": [50_000]}]
     assert process.wait(30) in (0, -signal.SIGTERM)

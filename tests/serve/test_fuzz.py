@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from rnn_keras.serve import Limits, ModelStore, Runner, create_app
-from rnn_keras.serve.__main__ import listen
+from rnn_keras.serve.sockets import listen
 
 OPERATIONS = [
     ("POST", "/v1/models/{name}:predict"),
     ("POST", "/v1/models/{name}/versions/{version}:predict"),
+    ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
     ("GET", "/v1/models/{name}/versions/{version}"),
     ("GET", "/v1/models/{name}/metadata"),
