@@ -17,10 +17,18 @@ from rnn_keras.serve.errors import ServingError, clean, invalid
 from rnn_keras.serve.hosts import AllowedHosts
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
-from rnn_keras.serve.openapi import DESCRIPTION, ERRORS, PREDICT_PATHS, READY, describe
+from rnn_keras.serve.openapi import (
+    DESCRIPTION,
+    ERRORS,
+    PREDICT_PATHS,
+    READY,
+    STREAM_PATHS,
+    describe,
+)
 from rnn_keras.serve.page import page
 from rnn_keras.serve.predict import Predict, parse_version
 from rnn_keras.serve.status import list_message, metadata_message, status_message
+from rnn_keras.serve.streaming import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +76,8 @@ def create_app(
     predict = app.state.predict = Predict(store, runner, limits)
     for path in PREDICT_PATHS:
         app.add_route(path, predict, methods=["POST"])
+    for path in STREAM_PATHS:
+        app.add_route(path, Stream(predict), methods=["POST"])
 
     @app.get("/v1/models", summary="All models, with the states of their versions")
     async def models():

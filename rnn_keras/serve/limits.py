@@ -129,6 +129,11 @@ def late(limits: Limits) -> ServingError:
 
 
 async def _end_at_disconnect(receive: Receive, limit: asyncio.Timeout) -> None:
+    await disconnected(receive)
+    limit.reschedule(0)  # in the past
+
+
+async def disconnected(receive: Receive) -> None:
+    """Waits for the client's disconnect, after the whole request."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    limit.reschedule(0)  # in the past

@@ -67,12 +67,13 @@ REGISTRY.register(_request_count)
 
 
 @contextmanager
-def request(model: str, entrypoint: str) -> Iterator[None]:
-    """Measures a prediction request; counts it as OK, or by the code of its error.
+def request(model: str, entrypoint: str, api: str = "Predict") -> Iterator[None]:
+    """Measures a request; counts it as OK, or by the code of its error.
 
     Args:
         model: the name of an existing model: each name stays in memory.
         entrypoint: REST or GRPC.
+        api: Predict or Stream.
     """
     start = time.perf_counter()
     status = "CANCELLED"  # the client disconnected
@@ -84,9 +85,7 @@ def request(model: str, entrypoint: str) -> Iterator[None]:
         raise
     finally:
         _request_count.counts[model, status] += 1
-        request_latency.labels(model, "Predict", entrypoint).observe(
-            1e6 * (time.perf_counter() - start)
-        )
+        request_latency.labels(model, api, entrypoint).observe(1e6 * (time.perf_counter() - start))
 
 
 def timed_runtime(model: str, call: Callable[..., Any], *args: Any) -> tuple[Any, float]:

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from rnn_keras.serve import metrics
 from rnn_keras.serve.batching import Runner
 from rnn_keras.serve.errors import ServingError, clean, invalid
-from rnn_keras.serve.limits import Gate, Limits, await_answer, read_body
+from rnn_keras.serve.limits import Gate, Limits, Receive, await_answer, read_body
 from rnn_keras.serve.models import Model, ModelStore, not_found
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.signature import Feeds, Signature, parse_request
@@ -35,15 +35,9 @@ class Predict:
 
     async def __call__(self, scope, receive, send):
         request = Request(scope)
-        name = request.path_params["name"]
-        version = parse_version(request.path_params.get("version"))
-        if (model := self.store.get(name)) is None:
-            raise not_found(name, version)
-        with metrics.request(name, "REST"):
-            if request.headers.get("content-encoding", "identity").lower() != "identity":
-                raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
-            declared = request.headers.get("content-length")
-            body = await read_body(receive, declared, self.limits)
+        model, version = find_model(self.store, request)
+        with metrics.request(model.name, "REST"):
+            body = await read_content(request, receive, self.limits)
             with self.gate.enter():
                 answer = self.answer(body, model, version)
                 content = await await_answer(answer, receive, self.limits)
@@ -106,6 +100,30 @@ def find_signature(servable: Servable, name: str | None) -> Signature:
             f"there are {', '.join(sorted(servable.signatures))}"
         )
     return signature
+
+
+def find_model(store: ModelStore, request: Request) -> tuple[Model, int | None]:
+    """The model and the version in an address.
+
+    Raises:
+        ServingError: NOT_FOUND, there is no such model; INVALID_ARGUMENT, it is no version.
+    """
+    name = request.path_params["name"]
+    version = parse_version(request.path_params.get("version"))
+    if (model := store.get(name)) is None:
+        raise not_found(name, version)
+    return model, version
+
+
+async def read_content(request: Request, receive: Receive, limits: Limits) -> bytes:
+    """The body of a request.
+
+    Raises:
+        ServingError: UNSUPPORTED_MEDIA_TYPE, it is compressed; or as for `read_body`.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ServingError("UNSUPPORTED_MEDIA_TYPE", "the request must not be compressed")
+    return await read_body(receive, request.headers.get("content-length"), limits)
 
 
 def parse_version(text: str | None) -> int | None:
