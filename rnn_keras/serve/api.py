@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
@@ -115,8 +115,7 @@ def create_app(
 
     @app.get(metrics.PATH, summary="Metrics for Prometheus", response_class=Response)
     async def prometheus():
-        metrics.pending.set(predict.gate.inside)
-        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
     async def docs():

@@ -132,7 +132,7 @@ class _Api:
         name, version = _model(request.model_spec)
         if (model := self._predict.store.get(name)) is None:
             raise not_found(name, version)
-        with metrics.request(name, "GRPC"), self._predict.gate.enter():
+        with metrics.request(name, "GRPC"), self._predict.place():
             try:
                 async with asyncio.timeout(self._predict.limits.timeout):
                     with model.use(version) as servable:

@@ -1,6 +1,8 @@
 """Predictions: from the body of a request to the body of the response."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi import Request, Response
 
@@ -38,10 +40,20 @@ class Predict:
         model, version = find_model(self.store, request)
         with metrics.request(model.name, "REST"):
             body = await read_content(request, receive, self.limits)
-            with self.gate.enter():
+            with self.place():
                 answer = self.answer(body, model, version)
                 content = await await_answer(answer, receive, self.limits)
         await Response(content, media_type="application/json")(scope, receive, send)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Context of a pending request of any protocol.
+
+        Raises:
+            ServingError: UNAVAILABLE, there are `max_pending`.
+        """
+        with self.gate.enter(), metrics.pending.track_inprogress():
+            yield
 
     async def answer(self, body: bytes, model: Model, version: int | None) -> bytes:
         """The response to a request, as JSON.

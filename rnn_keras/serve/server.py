@@ -3,35 +3,62 @@
 import asyncio
 import gc
 import itertools
+import logging
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import uvicorn
 
+from rnn_keras.serve.options import Options
 from rnn_keras.serve.sockets import BACKLOG, address, allow_open_files, bind, cannot_listen
 from rnn_keras.serve.sources import locate
 
 
-async def serve(options) -> None:
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Ends the process after a user error, with one line on stderr and exit code 2."""
+    try:
+        yield
+    except (ValueError, ModuleNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _print_lines(lines: list[str]) -> None:
+    print("\n".join(lines), flush=True)
+
+
+def run(options: Options, started: Callable[[list[str]], None] = _print_lines) -> None:
     """Load the models, and serve until SIGINT or SIGTERM; then finish running requests.
 
     Args:
-        options: the `Options` of the command.
+        options: the options. With several workers, other processes may listen on the same ports.
+        started: called when the ports listen, with the addresses of the models.
 
     Raises:
         ValueError: a model cannot be loaded, or an address cannot be used.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("tensorflow", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel("ERROR")
     limits = options.limits
     bases = locate(options.sources)
     allow_open_files(options.max_connections)
-    with bind(options.host, options.port) as http_socket:
+    with bind(options.host, options.port, options.workers > 1) as http_socket:
         if options.grpc_port is not None:
-            bind(options.host, options.grpc_port).close()  # fails now, not after the models
+            # Fails now, and not after the models are loaded.
+            bind(options.host, options.grpc_port, options.workers > 1).close()
         print(f"loading {', '.join(bases)}", file=sys.stderr, flush=True)
-        await _serve(options, limits, bases, http_socket)
+        asyncio.run(_serve(options, limits, bases, http_socket, started))
 
 
-async def _serve(options, limits, bases, http_socket):
+async def _serve(options, limits, bases, http_socket, started):
     from rnn_keras.serve import ModelStore, Runner, create_app
     from rnn_keras.serve.hosts import LOOPBACK
     from rnn_keras.serve.protocol import BoundedProtocol, Connections
@@ -83,12 +110,12 @@ async def _serve(options, limits, bases, http_socket):
     except OSError as error:  # another bound process listened first
         raise cannot_listen(options.host, options.port, error) from error
     grpc_server = _grpc_server(options, app) if options.grpc_port is not None else None
-    for name, base in bases.items():
-        print(f"{address(http_socket)}/v1/models/{name}  {base}", flush=True)
+    start = address(http_socket)
+    started([f"{start}/v1/models/{name}  {base}" for name, base in bases.items()])
     await _Server(config, grpc_server).serve([http_socket])
 
 
-def _grpc_server(options, app):
+def _grpc_server(options: Options, app):
     from rnn_keras.serve.grpc_api import create_server
 
     host = f"[{options.host}]" if ":" in options.host else options.host
@@ -98,6 +125,7 @@ def _grpc_server(options, app):
             f"{host}:{options.grpc_port}",
             max_requests=options.max_connections,
             access_log=options.access_log,
+            reuse_port=options.workers > 1,
         )
     except RuntimeError as error:
         raise ValueError(f"cannot listen on {host}:{options.grpc_port}: {error}") from error

@@ -7,8 +7,13 @@ BACKLOG = 1024  # connections waiting to be accepted
 OWN_FILES = 256
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, reuse_port: bool = False) -> socket.socket:
     """A bound socket; connections to it are refused until it listens.
+
+    Args:
+        host, port: the address; port 0 takes a free one.
+        reuse_port: whether other sockets with this option may listen on it; Linux divides the
+            connections among them.
 
     Raises:
         ValueError: the address cannot be used.
@@ -17,6 +22,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind((host, port))
     except OSError as error:
         bound.close()

@@ -68,7 +68,7 @@ class Stream:
         try:
             with metrics.request(model.name, "REST", "Stream"):
                 body = await read_content(request, receive, self._predict.limits)
-                with self._predict.gate.enter(), model.use(version) as servable:
+                with self._predict.place(), model.use(version) as servable:
                     step, wanted = self._read(body, servable)
                     left = asyncio.create_task(disconnected(receive))
                     try:

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -87,6 +89,7 @@ def test_help_is_instant_and_imports_no_tensorflow():
         ([], "nothing to serve"),
         (["no/such"], "no/such holds no SavedModel"),
         (["x", "--batch-rows", "0"], "--batch-rows must be positive"),
+        (["x", "--workers", "0"], "--workers must be positive"),
         (["x", "--timeout", "nan"], "timeout must be positive"),
         (
             ["x", "--max-connections", "256"],
@@ -104,6 +107,13 @@ def test_bad_arguments_are_one_line(capsys, arguments, words):
         main(arguments)
     error = capsys.readouterr().err
     assert end.value.code == 2 and words in error and error.count("\n") == 1
+
+
+def test_an_error_of_several_workers_is_one_line():
+    command = [sys.executable, "-m", "rnn_keras.serve", "no/such", "--port", "0", "--workers", "3"]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: no/such holds no SavedModel")
 
 
 def test_an_address_in_use_is_one_line(capsys, base):
@@ -251,3 +261,39 @@ def test_more_than_it_can_hold_under_load(start):
     for code, status in (("OK", 200), ("UNAVAILABLE", 503)):
         line = f':tensorflow:serving:request_count{{model_name="toy",status="{code}"}} '
         assert float(text.partition(line)[2].split()[0]) == answers.statuses[status]
+
+
+@pytest.mark.slow
+def test_workers_share_ports_and_metrics_and_one_that_dies_is_replaced(start):
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--workers", 2, "--grpc-port", grpc_port)
+    cpu = re.compile(r'process_cpu_seconds_total\{pid="(\d+)"\}')
+
+    def pids(ended=frozenset()):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):  # a connection of the worker that ended
+                found = {int(pid) for pid in cpu.findall(get(port, METRICS))} - ended
+                if len(found) == 2:
+                    return found
+            time.sleep(0.1)
+        raise AssertionError("there are not two workers")
+
+    def served():
+        line = ':tensorflow:serving:request_count{model_name="toy",status="OK"} '
+        return float(get(port, METRICS).partition(line)[2].split()[0])
+
+    before = pids()
+    for _ in range(20):
+        assert ask(port) == {"predictions": [1.0]}
+        with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+            PredictionServiceStub(channel).Predict(request(x=np.float32([[1, 0]])))
+    assert served() == 40
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    assert pids({victim}) > before - {victim}
+    assert ask(port) == {"predictions": [1.0]} and served() == 41
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    with pytest.raises(OSError):
+        ask(port)
