@@ -71,6 +71,8 @@ def create_app(
         docs_url=None,  # FastAPI's pages load scripts from the internet
         redoc_url=None,
         responses=ERRORS,
+        # Spans are exported if OTEL_EXPORTER_OTLP_ENDPOINT is set.
+        telemetry={"auto_configure": True, "metrics": False, "logs": False},
     )
     app.openapi = lambda: describe(app, store)
     predict = app.state.predict = Predict(store, runner, limits)
@@ -144,8 +146,7 @@ def create_app(
         return _error_response(ServingError("INTERNAL", "the server failed; its log says why"))
 
     app.add_middleware(AllowedHosts, allowed=allowed_hosts, any_address=any_address)
-    if access_log:
-        app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, enabled=access_log)
     return app
 
 

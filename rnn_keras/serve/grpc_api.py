@@ -102,17 +102,19 @@ def _handler(method, request_type: type[Message], path: str, access_log: bool):
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> Message:
         start, code = time.perf_counter(), "CANCELLED"  # the client disconnected
+        identity = access.request_id(dict(context.invocation_metadata()).get(access.REQUEST_ID))
+        metadata = [(access.REQUEST_ID, identity)]
         try:
             response = await answer(data)
             code = response.code if isinstance(response, ServingError) else "OK"
         finally:
             if access_log:
-                milliseconds = 1e3 * (time.perf_counter() - start)
-                access.logger.info('%s "%s" %s %.1f ms', context.peer(), path, code, milliseconds)
+                access.log(f'{context.peer()} "{path}"', code, start, identity)
+        if code == "UNAVAILABLE":
+            metadata.append(("grpc-retry-pushback-ms", "1000"))
+        context.set_trailing_metadata(metadata)
         if not isinstance(response, ServingError):
             return response
-        if code == "UNAVAILABLE":
-            context.set_trailing_metadata((("grpc-retry-pushback-ms", "1000"),))
         await context.abort(grpc.StatusCode[code], str(response))
 
     return handle

@@ -1,6 +1,7 @@
 """Predictions: from the body of a request to the body of the response."""
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ DEFAULT_SIGNATURE = "serving_default"
 # Reading more bytes of JSON, or writing more values, takes too long in the event loop, where other
 # requests would wait.
 LARGE, MANY = 2**16, 2**12
+COMPRESSED = 2**10  # least bytes of a response that is compressed on request
 
 
 class Predict:
@@ -43,7 +45,13 @@ class Predict:
             with self.place():
                 answer = self.answer(body, model, version)
                 content = await await_answer(answer, receive, self.limits)
-        await Response(content, media_type="application/json")(scope, receive, send)
+        headers = {"vary": "Accept-Encoding"}
+        if len(content) >= COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
+            content = await asyncio.to_thread(gzip.compress, content, compresslevel=1)
+            headers["content-encoding"] = "gzip"
+        await Response(content, headers=headers, media_type="application/json")(
+            scope, receive, send
+        )
 
     @contextmanager
     def place(self) -> Iterator[None]:

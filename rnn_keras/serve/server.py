@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 
 import uvicorn
 
@@ -47,6 +48,8 @@ def run(options: Options, started: Callable[[list[str]], None] = _print_lines) -
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("tensorflow", "uvicorn.error"):
         logging.getLogger(chatty).setLevel("ERROR")
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") and not find_spec("opentelemetry.sdk"):
+        raise ValueError("OTEL_EXPORTER_OTLP_ENDPOINT is set: pip install 'rnn-keras[trace]'")
     limits = options.limits
     bases = locate(options.sources)
     allow_open_files(options.max_connections)

@@ -103,6 +103,14 @@ def test_predict(channel, version):
     assert (spec.name, spec.version.value, spec.signature_name) == ("toy", 1, "serving_default")
 
 
+def test_a_request_keeps_its_id_or_gets_one(channel):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    for metadata in ((("x-request-id", "a-1"),), ()):
+        _, call = stub.Predict.with_call(request(x=np.float32([[1, 2]])), metadata=metadata)
+        found = dict(call.trailing_metadata())["x-request-id"]
+        assert found == "a-1" if metadata else len(found) == 32
+
+
 def test_several_inputs_and_some_of_the_outputs(channel):
     rows = {"text": [b"good", b"\xff"], "n": np.int32([1, 2])}
     found = outputs(predict(channel, signature="repeat", **rows))
