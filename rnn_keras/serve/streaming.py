@@ -23,6 +23,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would collect the events
 ]
+START = {"type": "http.response.start", "status": 200, "headers": HEADERS}
 
 
 def _temperature(value: float) -> float:
@@ -75,13 +76,7 @@ class Stream:
                         async for text in self._generate(model, servable, step, wanted, left.done):
                             if not started:
                                 started = True
-                                await send(
-                                    {
-                                        "type": "http.response.start",
-                                        "status": 200,
-                                        "headers": HEADERS,
-                                    }
-                                )
+                                await send(dict(START))
                             await send(_event({"text": text}))
                     finally:
                         left.cancel()
@@ -135,18 +130,21 @@ class Stream:
         runner, seconds = self._predict.runner, self._predict.limits.timeout
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
+        token = ids[:1]
         for t in range(1 - len(ids), wanted.length):
             if left():
                 raise ServingError("CANCELLED", "the client has gone")
-            row["ids"] = ids[t - 1 : t or None] if t <= 0 else row.pop("tokens")
-            row["t"] = np.array([t], "int32")
+            row |= {"ids": token, "t": np.array([t], "int32")}
             try:
                 async with asyncio.timeout_at(deadline):
-                    row |= await runner.run(model.name, servable, step.signature, row)
+                    outputs = await runner.run(model.name, servable, step.signature, row)
             except TimeoutError:
                 raise late(self._predict.limits) from None
+            drawn = outputs.pop("tokens")
+            row |= outputs
+            token = drawn if t >= 0 else ids[t : t + 1 or None]
             if t >= 0:
-                yield step.vocabulary.tokens[row["tokens"][0]]
+                yield step.vocabulary.tokens[token[0]]
                 deadline = clock() + seconds
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -129,6 +130,22 @@ def test_streams_share_calls_and_none_changes_another(base, monkeypatch):
     assert inside == 0
     # One after the other they would take 134 steps.
     assert max(calls) == len(REQUESTS) and len(calls) < 110
+
+
+def test_reading_a_prompt_shares_calls_with_generating(base, monkeypatch):
+    calls, call = [], Servable.run
+
+    def slow(self, signature, feeds, shared=False):
+        calls.append(len(feeds["ids"]))
+        time.sleep(0.01)
+        return call(self, signature, feeds, shared)
+
+    async def streams():
+        monkeypatch.setattr(Servable, "run", slow)
+        return await run(base, map(receiver, ({"prompt": "a" * 30, "length": 1}, {"length": 30})))
+
+    asyncio.run(streams())
+    assert calls.count(2) > 20
 
 
 def test_who_leaves_frees_its_place_and_its_row(base):
