@@ -287,6 +287,7 @@ def test_missed_targets_are_printed():
         "memory_tasks",
         "scaling",
         "serving RUN",
+        "serving_scale RUN",
     ],  # fmt: skip
 )
 def test_options_are_read_before_tensorflow(line):

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -21,44 +20,16 @@ import pytest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from benchmarks.measure.load import LOST, generate, post
+from benchmarks.measure.load_protocols import generate_grpc
 from rnn_keras.serve.metrics import PATH as METRICS
 from rnn_keras.serve.sockets import address, allow_open_files, bind, listen
+from tests.serve.conftest import PROJECT, free_port
 from tests.serve.test_grpc import request
 from tests.serve.test_models import copy, damaged
 
-PROJECT = Path(__file__).resolve().parents[2]
 BODY = json.dumps({"instances": [[1, 0]]}).encode()
 REQUEST = post("/v1/models/toy:predict", BODY)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-@pytest.fixture
-def start(base, tmp_path):
-    """Starts servers of `toy` and returns them once they answer; they are ended after the test."""
-    with contextlib.ExitStack() as started:
-
-        def start(port, *flags):
-            command = [sys.executable, "-m", "rnn_keras.serve", base, "--port", port, *flags]
-            process = started.enter_context(
-                subprocess.Popen(
-                    [*map(str, command), "--poll-seconds", "0.1"],
-                    cwd=PROJECT,
-                    stdout=subprocess.PIPE,
-                    stderr=started.enter_context(open(tmp_path / "log", "a")),
-                    text=True,
-                )
-            )
-            started.callback(process.kill)
-            line = process.stdout.readline()
-            log = (tmp_path / "log").read_text("utf-8")
-            assert line.startswith(f"http://127.0.0.1:{port}/v1/models/toy"), log
-            return process
-
-        yield start
+MESSAGE = request(x=np.float32([[1, 0]])).SerializeToString()
 
 
 def get(port, path, body=None):
@@ -156,12 +127,12 @@ def test_more_files_than_a_process_may_have_are_one_line(monkeypatch):
 @pytest.mark.slow
 def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path):
     """1,200 of them, as in the outage that this is for."""
-    port = free_port()
-    process = start(port)
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--grpc-port", grpc_port)
     log = (tmp_path / "log").read_text("utf-8")
     assert re.search(r"^loaded 1 of 1: toy version 1 in \d+\.\d s$", log, re.M)
     with contextlib.ExitStack() as stack:
-        allow_open_files(1200)  # of this process
+        allow_open_files(2400)  # of this process
         kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         stack.callback(kept.close)
 
@@ -173,8 +144,10 @@ def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path
 
         assert status("/v1/models/toy:predict", BODY) == 200
         connected = kept.sock
-        for _ in range(1200):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        for at in 1200 * [port] + 1200 * [grpc_port]:
+            stack.enter_context(socket.create_connection(("127.0.0.1", at), timeout=30))
+        for statuses in asyncio.run(load_both(port, grpc_port, 32, seconds=3)):
+            assert set(statuses) == {200} and statuses[200] > 50
         assert ask(port) == {"predictions": [1.0]}
         assert json.loads(get(port, "/healthz")) == {"status": "ok"} and get(port, METRICS)
         assert status("/v1/models/toy:predict", BODY) == 200 and kept.sock is connected
@@ -204,32 +177,43 @@ def test_sigterm_finishes_what_is_in_flight(start):
         ask(port)
 
 
+async def load_both(port, grpc_port, clients, seconds):
+    """The numbers of responses by status, of REST and of gRPC."""
+    loads = (generate, port, REQUEST), (generate_grpc, grpc_port, MESSAGE)
+    return [
+        answers.statuses
+        for answers in await asyncio.gather(
+            *(load(at, [request], clients, seconds=seconds) for load, at, request in loads)
+        )
+    ]
+
+
 @pytest.mark.slow
 def test_killed_and_restarted_under_load(start):
     """Every request of the load is answered or known to be lost, and then all are answered."""
-    port = free_port()
-    process = start(port)
+    ports = port, grpc_port = free_port(), free_port()
+    process = start(port, "--grpc-port", grpc_port)
 
     async def fault():
-        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=30))
+        load = asyncio.create_task(load_both(*ports, 8, seconds=30))
         await asyncio.sleep(2)
         process.kill()
-        await asyncio.to_thread(start, port)
+        await asyncio.to_thread(start, port, "--grpc-port", grpc_port)
         return await load
 
-    answers = asyncio.run(fault())
-    assert answers.statuses[200] > 100
-    assert set(answers.statuses) <= {200, LOST} and answers.statuses[LOST] <= 2 * 8
+    for statuses, lost in zip(asyncio.run(fault()), (LOST, "UNAVAILABLE")):
+        assert statuses[200] > 100
+        assert set(statuses) <= {200, lost} and statuses[lost] <= 2 * 8
     assert ask(port) == {"predictions": [1.0]}
 
 
 @pytest.mark.slow
 def test_versions_good_and_damaged_under_load(start, base, toys):
-    port = free_port()
-    start(port)
+    ports = port, grpc_port = free_port(), free_port()
+    start(port, "--grpc-port", grpc_port)
 
     async def faults():
-        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=12))
+        load = asyncio.create_task(load_both(*ports, 8, seconds=12))
         for version in range(2, 6):
             await asyncio.sleep(1)
             if version % 2:
@@ -238,8 +222,8 @@ def test_versions_good_and_damaged_under_load(start, base, toys):
                 await asyncio.to_thread(copy, toys[2], base / str(version))
         return await load
 
-    answers = asyncio.run(faults())
-    assert set(answers.statuses) == {200} and answers.statuses[200] > 200
+    for statuses in asyncio.run(faults()):
+        assert set(statuses) == {200} and statuses[200] > 200
     assert ask(port) == {"predictions": [2.0]}
     found = json.loads(get(port, "/v1/models/toy"))
     assert {state["version"]: state["state"] for state in found["model_version_status"]} == {
@@ -253,14 +237,16 @@ def test_versions_good_and_damaged_under_load(start, base, toys):
 
 @pytest.mark.slow
 def test_more_than_it_can_hold_under_load(start):
-    port = free_port()
-    start(port, "--max-pending", 4)
-    answers = asyncio.run(generate(port, [REQUEST], 32, seconds=5))
-    assert set(answers.statuses) == {200, 503} and answers.statuses[200] > 100
+    port, grpc_port = free_port(), free_port()
+    start(port, "--max-pending", 4, "--grpc-port", grpc_port)
+    rest, over_grpc = asyncio.run(load_both(port, grpc_port, 32, seconds=5))
+    assert set(rest) == {200, 503} and set(over_grpc) == {200, "UNAVAILABLE"}
+    assert rest[200] > 50 and over_grpc[200] > 50
     text = get(port, METRICS)
     for code, status in (("OK", 200), ("UNAVAILABLE", 503)):
         line = f':tensorflow:serving:request_count{{model_name="toy",status="{code}"}} '
-        assert float(text.partition(line)[2].split()[0]) == answers.statuses[status]
+        count = rest[status] + over_grpc[200 if code == "OK" else code]
+        assert float(text.partition(line)[2].split()[0]) == count
 
 
 @pytest.mark.slow
