@@ -30,7 +30,8 @@ from rnn_keras.serve.status import metadata_message, status_message
 
 logger = logging.getLogger(__name__)
 
-IDLE = 300  # seconds after which a connection without requests is closed
+# Seconds after which a connection is closed: before its first bytes, and without requests.
+HANDSHAKE, IDLE = 5, 300
 
 
 def create_server(
@@ -61,7 +62,7 @@ def create_server(
         maximum_concurrent_rpcs=max_requests,
         options=[
             ("grpc.max_receive_message_length", limits.max_body),
-            ("grpc.server_handshake_timeout_ms", int(1000 * limits.timeout)),
+            ("grpc.server_handshake_timeout_ms", 1000 * HANDSHAKE),
             ("grpc.max_connection_idle_ms", 1000 * IDLE),
             ("grpc.so_reuseport", int(reuse_port)),
         ],

@@ -146,12 +146,12 @@ def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path
         connected = kept.sock
         for at in 1200 * [port] + 1200 * [grpc_port]:
             stack.enter_context(socket.create_connection(("127.0.0.1", at), timeout=30))
-        for statuses in asyncio.run(load_both(port, grpc_port, 32, seconds=3)):
-            assert set(statuses) == {200} and statuses[200] > 50
         assert ask(port) == {"predictions": [1.0]}
         assert json.loads(get(port, "/healthz")) == {"status": "ok"} and get(port, METRICS)
         assert status("/v1/models/toy:predict", BODY) == 200 and kept.sock is connected
         assert status("/healthz", headers={"Host": "evil.example"}) == 403
+        for statuses in asyncio.run(load_both(port, grpc_port, 32, seconds=3)):
+            assert set(statuses) == {200} and statuses[200] > 50
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)
 
