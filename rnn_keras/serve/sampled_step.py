@@ -93,12 +93,12 @@ def add_sampled_step(folder: Path, signatures: Mapping[str, SignatureDef]) -> Sa
     states = step.inputs.keys() - {"ids"}
     streamable = (
         step.batchable
-        and step.inputs.keys() == states | {"ids"}
-        and step.outputs.keys() == states | {"logits"}
+        and step.inputs.get("ids") == tf.TensorSpec([None], tf.int32)
+        and step.outputs.get("logits") == tf.TensorSpec([None, len(vocabulary)], tf.float32)
+        and states == step.outputs.keys() - {"logits"}
+        and not states & {*OPTIONS, "tokens"}
+        and all(step.inputs[name] == step.outputs[name] for name in states)
         and not any(None in step.inputs[name].shape[1:] for name in states)
-        and not (step.inputs.keys() | step.outputs.keys()) & {*OPTIONS, "tokens"}
-        and step.inputs["ids"].shape.rank == 1
-        and step.outputs["logits"].shape[1:] == [len(vocabulary)]
         and all(len(token) == 1 or token == "<unk>" for token in vocabulary.tokens)
         and len(vocabulary) > 1
     )

@@ -16,7 +16,7 @@ from rnn_keras.serve.predict import Predict
 from rnn_keras.serve.servable import Servable
 from rnn_keras.serve.streaming import Stream, StreamRequest
 from tests.serve.conftest import serving
-from tests.serve.toys import CHARACTERS, Speller, write_speller
+from tests.serve.toys import CHARACTERS, Speller, copy, write_speller
 
 PATH = "/v1/models/speller:stream"
 EVENT = re.compile(r"(?:event: (\w+)\n)?data: (.*)\n\n")
@@ -208,6 +208,21 @@ def test_what_is_refused(client, body, words):
     answer = client.post(PATH, content=body)
     assert answer.status_code == 400 and words in answer.json()["error"], answer.text
     assert len(answer.text) < 300 and "\n" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["<unk>\n\\n\na\nb\nc\nd\nwords\n \n", "<unk>\na\n", "no vocabulary\n", None],
+    ids=["words", "another size", "another format", "none"],
+)
+def test_without_a_vocabulary_of_its_characters_it_cannot_stream(base, tmp_path, lines):
+    folder = copy(base / "1", tmp_path / "1")
+    (folder / "assets.extra" / "vocab.txt").unlink()
+    if lines:
+        (folder / "assets.extra" / "vocab.txt").write_text(lines, "utf-8")
+    servable = Servable(1, folder, timeout=20)
+    assert list(servable.signatures) == ["step"] and servable.sampled_step is None
+    servable.close()
 
 
 def test_only_a_step_with_characters_can_stream(client):
