@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from apps.common.errors import InputError
 from benchmarks.measure.load import Answers, post
@@ -63,6 +65,8 @@ class Workload:
         signature: the signature.
         rows: JSON values by input.
         requests: the same rows as HTTP requests.
+        messages: the same rows as serialized requests of gRPC.
+        streams: HTTP requests for streams of 200 characters.
 
     Raises:
         InputError: there is no such signature.
@@ -80,7 +84,21 @@ class Workload:
         bodies = [{"signature_name": wanted, "instances": [row]} for row in self.rows]
         path = f"/v1/models/{name}:predict"
         self.requests = [post(path, json.dumps(body).encode()) for body in bodies]
+        self.messages = [self._message(name, row) for row in self.rows]
+        stream = {"prompt": SENTENCES[0][:20], "length": 200}
+        self.streams = [
+            post(f"/v1/models/{name}:stream", json.dumps({**stream, "seed": seed}).encode())
+            for seed in range(len(self.rows))
+        ]
         self._source = f"{name}={base}"
+
+    def _message(self, name, row) -> bytes:
+        request = PredictRequest()
+        request.model_spec.name = name
+        request.model_spec.signature_name = self.signature.name
+        for key, array in self.signature.feeds({"instances": [row]}, Limits()).items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(array))
+        return request.SerializeToString()
 
     @contextlib.contextmanager
     def server(self, *flags: str) -> Iterator[tuple[int, int]]:

@@ -133,11 +133,11 @@ async def generate(
     return answers
 
 
-def _generate(arguments, options) -> Answers:
-    return asyncio.run(generate(*arguments, **options))
+def _generate(load, arguments, options):
+    return asyncio.run(load(*arguments, **options))
 
 
-def in_a_process(*arguments, **options) -> Answers:
-    """`generate` in a separate process, so that it shares no lock with the caller."""
+def in_a_process(*arguments, load=generate, **options):
+    """`generate`, or another load, in a separate process, so that it shares no lock with this."""
     with new_process() as process:
-        return process.submit(_generate, arguments, options).result()
+        return process.submit(_generate, load, arguments, options).result()

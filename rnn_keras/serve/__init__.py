@@ -1,4 +1,4 @@
-"""SavedModels over HTTP: the REST API of TensorFlow Serving, in one process, for one machine.
+"""SavedModels over HTTP and gRPC: the APIs of TensorFlow Serving, for one machine.
 
 `python -m rnn_keras.serve saved_models/sentiment/RUN` is the command, docs/serving.md the manual.
 The engine is TensorFlow Serving's: a `tf.compat.v1.Session` runs the graph, which can be stopped

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from rnn_keras.serve import metrics
 from rnn_keras.serve.access import AccessLog
@@ -17,10 +17,18 @@ from rnn_keras.serve.errors import ServingError, clean, invalid
 from rnn_keras.serve.hosts import AllowedHosts
 from rnn_keras.serve.limits import Limits
 from rnn_keras.serve.models import ModelStore
-from rnn_keras.serve.openapi import DESCRIPTION, ERRORS, PREDICT_PATHS, READY, describe
+from rnn_keras.serve.openapi import (
+    DESCRIPTION,
+    ERRORS,
+    PREDICT_PATHS,
+    READY,
+    STREAM_PATHS,
+    describe,
+)
 from rnn_keras.serve.page import page
 from rnn_keras.serve.predict import Predict, parse_version
-from rnn_keras.serve.status import metadata_message, status_message
+from rnn_keras.serve.status import list_message, metadata_message, status_message
+from rnn_keras.serve.streaming import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +71,19 @@ def create_app(
         docs_url=None,  # FastAPI's pages load scripts from the internet
         redoc_url=None,
         responses=ERRORS,
+        # Spans are exported if OTEL_EXPORTER_OTLP_ENDPOINT is set.
+        telemetry={"auto_configure": True, "metrics": False, "logs": False},
     )
     app.openapi = lambda: describe(app, store)
-    predict = Predict(store, runner, limits)
+    predict = app.state.predict = Predict(store, runner, limits)
     for path in PREDICT_PATHS:
         app.add_route(path, predict, methods=["POST"])
+    for path in STREAM_PATHS:
+        app.add_route(path, Stream(predict), methods=["POST"])
+
+    @app.get("/v1/models", summary="All models, with the states of their versions")
+    async def models():
+        return list_message(store)
 
     @app.get("/v1/models/{name}", summary="State of all versions")
     async def status(name: Name):
@@ -101,8 +117,7 @@ def create_app(
 
     @app.get(metrics.PATH, summary="Metrics for Prometheus", response_class=Response)
     async def prometheus():
-        metrics.pending.set(predict.gate.inside)
-        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
     async def docs():
@@ -131,8 +146,7 @@ def create_app(
         return _error_response(ServingError("INTERNAL", "the server failed; its log says why"))
 
     app.add_middleware(AllowedHosts, allowed=allowed_hosts, any_address=any_address)
-    if access_log:
-        app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, enabled=access_log)
     return app
 
 

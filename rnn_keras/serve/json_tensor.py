@@ -7,7 +7,7 @@ infinity are refused in a request.
 import base64
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,7 @@ def from_json(
         ServingError: INVALID_ARGUMENT, the value does not match; the message names the element.
     """
     leaves, shape = _flatten(value, place)
-    if not spec.shape.is_compatible_with(shape):
-        raise invalid(f"{place(())} must have the shape {_shape(spec.shape)}, got {_shape(shape)}")
-    if 0 in shape:
-        raise invalid(f"{place(())} is empty: its shape is {_shape(shape)}")
-    for axis, size in enumerate(shape):
-        largest = limits.max_length if axis else limits.max_rows
-        if (spec.shape.rank is None or spec.shape[axis] is None) and size > largest:
-            raise invalid(f"{place(())} must have at most {largest} values along axis {axis}")
+    check_shape(shape, spec, place(()), limits)
     read, wanted = _reader(spec.dtype, limits.max_length)
     values = [read(leaf) for leaf in leaves]
     if None in values:
@@ -51,6 +44,22 @@ def from_json(
         got = got if len(got) <= 40 else f"{got[:40]}..."
         raise invalid(f"{place(np.unravel_index(i, shape))} must be {wanted}, got {got}")
     return np.array(values, spec.dtype.as_numpy_dtype).reshape(shape)
+
+
+def check_shape(shape: Sequence[int], spec: tf.TensorSpec, name: str, limits: Limits) -> None:
+    """Checks the shape of an input.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, it is not that of `spec`, is empty, or exceeds `limits`.
+    """
+    if not spec.shape.is_compatible_with(shape):
+        raise invalid(f"{name} must have the shape {_shape(spec.shape)}, got {_shape(shape)}")
+    if 0 in shape:
+        raise invalid(f"{name} is empty: its shape is {_shape(shape)}")
+    for axis, size in enumerate(shape):
+        largest = limits.max_length if axis else limits.max_rows
+        if (spec.shape.rank is None or spec.shape[axis] is None) and size > largest:
+            raise invalid(f"{name} must have at most {largest} values along axis {axis}")
 
 
 def _flatten(value, place):

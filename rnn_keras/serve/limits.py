@@ -120,10 +120,20 @@ async def await_answer(answer: Awaitable[Result], receive: Receive, limits: Limi
     except TimeoutError:
         if leaving.done():
             raise ServingError("CANCELLED", "the client has gone") from None
-        raise ServingError("DEADLINE_EXCEEDED", f"no answer within {limits.timeout:g} s") from None
+        raise late(limits) from None
+
+
+def late(limits: Limits) -> ServingError:
+    """The error for a request whose time is up."""
+    return ServingError("DEADLINE_EXCEEDED", f"no answer within {limits.timeout:g} s")
 
 
 async def _end_at_disconnect(receive: Receive, limit: asyncio.Timeout) -> None:
+    await disconnected(receive)
+    limit.reschedule(0)  # in the past
+
+
+async def disconnected(receive: Receive) -> None:
+    """Waits for the client's disconnect, after the whole request."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    limit.reschedule(0)  # in the past

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from rnn_keras.serve.json_tensor import to_json
 from rnn_keras.serve.models import ModelStore
 from rnn_keras.serve.signature import Signature
+from rnn_keras.serve.streaming import StreamRequest
 
 DESCRIPTION = (
     "The REST API of TensorFlow Serving. A request with `instances`, a list of rows, gets "
@@ -41,6 +42,7 @@ _ANSWER = {
     "properties": {"predictions": {"type": "array", "items": {}}, "outputs": {}},
 }
 PREDICT_PATHS = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
+STREAM_PATHS = ("/v1/models/{name}:stream", "/v1/models/{name}/versions/{version}:stream")
 _NAME = {
     "name": "name",
     "in": "path",
@@ -63,7 +65,8 @@ def describe(app: FastAPI, store: ModelStore) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     predict = {path: {"post": _predict(store, "{version}" in path)} for path in PREDICT_PATHS}
-    found["paths"] = predict | found["paths"]
+    stream = {path: {"post": _stream(store, "{version}" in path)} for path in STREAM_PATHS}
+    found["paths"] = predict | stream | found["paths"]
     for operations in found["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
@@ -80,6 +83,28 @@ def _predict(store: ModelStore, versioned: bool) -> dict[str, Any]:
         if model.servable
         for signature in model.servable.signatures.values()
     }
+    predictions = {
+        "description": "The predictions.",
+        "content": {"application/json": {"schema": _ANSWER}},
+    }
+    return _operation("Predict", versioned, _REQUEST, examples, predictions)
+
+
+def _stream(store: ModelStore, versioned: bool) -> dict[str, Any]:
+    examples = {
+        name: {"value": {"prompt": "", "length": 10, "temperature": 0.8, "seed": 0}}
+        for name, model in store.items()
+        if model.servable and model.servable.sampled_step
+    }
+    events = {
+        "description": "The characters as server-sent events.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+    schema = StreamRequest.model_json_schema()
+    return _operation("Stream text", versioned, schema, examples, events)
+
+
+def _operation(summary, versioned, schema, examples, answer):
     refusals = {
         **{str(code): error for code, error in ERRORS.items()},
         "408": {"description": "The request came too slowly.", "content": _BODY},
@@ -88,19 +113,16 @@ def _predict(store: ModelStore, versioned: bool) -> dict[str, Any]:
         "503": {"description": "Too many requests wait.", "content": _BODY},
         "504": {"description": "The model took too long.", "content": _BODY},
     }
-    predictions = {
-        "description": "The predictions.",
-        "content": {"application/json": {"schema": _ANSWER}},
-    }
+    identity = summary.lower().replace(" ", "_")
     return {
-        "summary": "Predict with a version" if versioned else "Predict",
-        "operationId": "predict_version" if versioned else "predict",
+        "summary": f"{summary} with a version" if versioned else summary,
+        "operationId": f"{identity}_version" if versioned else identity,
         "parameters": [dict(_NAME), *([_VERSION] if versioned else [])],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _REQUEST, "examples": examples}},
+            "content": {"application/json": {"schema": schema, "examples": examples}},
         },
-        "responses": {"200": predictions, **refusals},
+        "responses": {"200": answer, **refusals},
     }
 
 

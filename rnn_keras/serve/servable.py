@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_keras.serve.errors import ServingError, first_line
+from rnn_keras.serve.sampled_step import add_sampled_step
 from rnn_keras.serve.signature import Signature
 
 _CODES = {code: name for name, code in vars(tf.errors).items() if isinstance(code, int)}
@@ -28,6 +29,7 @@ class Servable:
     Attributes:
         signatures: the signatures by name.
         signature_def: the same as TensorFlow's messages.
+        sampled_step: what streams of text run, or None.
         users: number of requests that use it; only the event loop changes it.
 
     Raises:
@@ -57,25 +59,30 @@ class Servable:
             }
             if not self.signatures:
                 raise ValueError("it has no signatures")
-            self._calls.update((name, self._callable(name)) for name in self.signatures)
+            messages = dict(self.signature_def)
+            with graph.as_default():
+                self.sampled_step = add_sampled_step(path, self.signature_def)
+            if self.sampled_step:
+                messages[self.sampled_step.signature.name] = self.sampled_step.message
+            self._calls = {name: self._callable(message) for name, message in messages.items()}
             self.warm_up()
         except BaseException:
             self.close()
             raise
 
-    def _callable(self, name):
-        graph, message = self._session.graph, self.signature_def[name]
-        inputs = [message.inputs[key].name for key in self.signatures[name].inputs]
-        outputs = [message.outputs[key].name for key in self.signatures[name].outputs]
+    def _callable(self, message):
+        graph = self._session.graph
+        inputs = [message.inputs[key].name for key in sorted(message.inputs)]
         return self._session.make_callable(
-            outputs,
+            [message.outputs[key].name for key in sorted(message.outputs)],
             feed_list=[graph.get_tensor_by_name(tensor) for tensor in inputs],
             accept_options=True,
         )
 
     def warm_up(self) -> None:
         """Run every signature once, so that the first client does not wait longer than others."""
-        for signature in self.signatures.values():
+        sampled = [self.sampled_step.signature] if self.sampled_step else []
+        for signature in [*self.signatures.values(), *sampled]:
             try:
                 self.run(signature, signature.example())
             except ServingError as error:
@@ -89,7 +96,7 @@ class Servable:
         """The outputs of a signature by name; blocks, and may be called from any thread.
 
         Args:
-            signature: one of `signatures`.
+            signature: one of `signatures`, or that of `sampled_step`.
             feeds: an array per input.
             shared: whether they belong to several requests.
 

@@ -17,12 +17,11 @@ from rnn_keras.serve.limits import Limits
 Feeds = dict[str, np.ndarray]
 
 
-def parse_request(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request for predictions.
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, it is no JSON, or not of the form
-            `{"signature_name": ..., "instances" or "inputs": ...}`.
+        ServingError: INVALID_ARGUMENT, it is no JSON, or no object.
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
@@ -34,6 +33,17 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(request, dict):
         raise invalid("the request must be a JSON object")
+    return request
+
+
+def parse_request(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request for predictions.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, it is no JSON, or not of the form
+            `{"signature_name": ..., "instances" or "inputs": ...}`.
+    """
+    request = parse_object(body)
     if not isinstance(request.get("signature_name", ""), str):
         raise invalid("'signature_name' key must be a string value")
     if ("instances" in request) == ("inputs" in request):

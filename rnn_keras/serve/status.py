@@ -1,5 +1,6 @@
 """TensorFlow Serving's status and metadata of a model, as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -23,6 +24,19 @@ def status_message(name: str, model: Model | None, version: int | None) -> dict[
         states = {version: states[version]}
     if not states:
         raise ServingError("NOT_FOUND", f"Could not find any versions of model {clean(name)}")
+    return _states(states)
+
+
+def list_message(models: Mapping[str, Model]) -> dict[str, Any]:
+    """All models with the states of their versions, `{"models": [{"name": ...}]}`."""
+    return {
+        "models": [
+            {"name": name, **_states(model.states)} for name, model in sorted(models.items())
+        ]
+    }
+
+
+def _states(states):
     return {
         "model_version_status": [
             {

@@ -1,7 +1,9 @@
 """The REST API: TensorFlow Serving's answers, states and refusals."""
 
 import asyncio
+import importlib.util
 import json
+import re
 
 import numpy as np
 import pytest
@@ -28,10 +30,14 @@ def test_rows_and_columns(client):
     assert predict(client, instances=[{"x": [1, 2]}]) == {"predictions": [3.0]}
     assert predict(client, inputs=[[1, 2], [3, 4.5]]) == {"outputs": [3.0, 7.5]}
     assert predict(client, inputs={"x": [[1, 2]], "ignored": 1}) == {"outputs": [3.0]}
-    version = "/v1/models/toy/versions/1:predict"
-    assert predict(client, version, instances=[[1, 2]], signature_name="serving_default") == {
-        "predictions": [3.0]
-    }
+    for version in (0, 1):  # 0 is the latest
+        found = predict(
+            client,
+            f"/v1/models/toy/versions/{version}:predict",
+            instances=[[1, 2]],
+            signature_name="serving_default",
+        )
+        assert found == {"predictions": [3.0]}
 
 
 def test_several_inputs_and_outputs(client):
@@ -59,6 +65,11 @@ def test_state_is_a_tensorflow_serving_message(client):
         (state,) = found.model_version_status
         assert (state.version, state.state) == (1, state.AVAILABLE)
         assert (state.status.error_code, state.status.error_message) == (0, "")
+
+
+def test_all_models_are_listed(client):
+    (model,) = client.get("/v1/models").json()["models"]
+    assert model == {"name": "toy", **client.get("/v1/models/toy").json()}
 
 
 def test_metadata_is_a_tensorflow_serving_message(client, toys):
@@ -206,6 +217,7 @@ def test_metrics_health_and_description(client):
     assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST"' in text
     assert 'model_name="foo"' not in text, "a client could fill the memory with names"
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+    assert re.search(r'^process_resident_memory_bytes{pid="\d+"} \d', text, re.M)
     assert client.head("/healthz").status_code == client.head("/readyz").status_code == 200
     described = client.get("/openapi.json").json()["paths"]["/v1/models/{name}:predict"]["post"]
     examples = described["requestBody"]["content"]["application/json"]["examples"]
@@ -215,6 +227,46 @@ def test_metrics_health_and_description(client):
     page = client.get("/docs").text
     assert all(name in page for name in [*examples, "/readyz", "Too many requests wait."])
     assert "script" not in page and "://" not in page, "it works offline, and runs no code"
+
+
+def test_a_request_keeps_its_id_or_gets_one(client, caplog):
+    caplog.set_level("INFO", "rnn_keras.serve.access")
+    given = client.get("/healthz", headers={"x-request-id": "a-1.b"}).headers["x-request-id"]
+    assert given == "a-1.b" and re.search(
+        r'"GET /healthz" 200 [\d.]+ ms a-1\.b$', caplog.text, re.M
+    )
+    for forged in ("a b", "a" * 200, "ä".encode(), ""):
+        made = client.get("/nothing", headers={"x-request-id": forged}).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", made) and made in caplog.text
+
+
+def test_a_large_answer_is_compressed_when_asked(client):
+    letters = {"signature_name": "letters", "inputs": ["ab" * 100] * 25}
+    plain = client.post(PREDICT, json=letters, headers={"accept-encoding": "identity"})
+    packed = client.post(PREDICT, json=letters, headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < 1000 < int(plain.headers["content-length"])
+    assert "content-encoding" not in plain.headers
+    small = client.post(PREDICT, json={"inputs": [[1, 2]]})
+    assert "content-encoding" not in small.headers and small.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_request_is_a_span_of_its_trace(client):
+    if importlib.util.find_spec("opentelemetry.sdk") is None:
+        pytest.skip("opentelemetry-sdk is not installed")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    provider, spans = TracerProvider(), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    parent = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+    client.post(PREDICT, json={"instances": [[1, 2]]}, headers=parent)
+    (span,) = spans.get_finished_spans()
+    assert f"{span.context.trace_id:x}" == "1" * 32
+    assert span.attributes["http.response.status_code"] == 200
 
 
 def test_the_same_request_gives_the_same_answer_with_others_in_the_batch(client):

@@ -4,55 +4,32 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
-from pathlib import Path
 
+import grpc
+import numpy as np
 import pytest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from benchmarks.measure.load import LOST, generate, post
-from rnn_keras.serve.__main__ import address, allow_open_files, bind, listen
+from benchmarks.measure.load_protocols import generate_grpc
 from rnn_keras.serve.metrics import PATH as METRICS
+from rnn_keras.serve.sockets import address, allow_open_files, bind, listen
+from tests.serve.conftest import PROJECT, free_port
+from tests.serve.test_grpc import request
 from tests.serve.test_models import copy, damaged
 
-PROJECT = Path(__file__).resolve().parents[2]
 BODY = json.dumps({"instances": [[1, 0]]}).encode()
 REQUEST = post("/v1/models/toy:predict", BODY)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-@pytest.fixture
-def start(base, tmp_path):
-    """Starts servers of `toy` and returns them once they answer; they are ended after the test."""
-    with contextlib.ExitStack() as started:
-
-        def start(port, *flags):
-            command = [sys.executable, "-m", "rnn_keras.serve", base, "--port", port, *flags]
-            process = started.enter_context(
-                subprocess.Popen(
-                    [*map(str, command), "--poll-seconds", "0.1"],
-                    cwd=PROJECT,
-                    stdout=subprocess.PIPE,
-                    stderr=started.enter_context(open(tmp_path / "log", "a")),
-                    text=True,
-                )
-            )
-            started.callback(process.kill)
-            line = process.stdout.readline()
-            log = (tmp_path / "log").read_text("utf-8")
-            assert line.startswith(f"http://127.0.0.1:{port}/v1/models/toy"), log
-            return process
-
-        yield start
+MESSAGE = request(x=np.float32([[1, 0]])).SerializeToString()
 
 
 def get(port, path, body=None):
@@ -83,6 +60,7 @@ def test_help_is_instant_and_imports_no_tensorflow():
         ([], "nothing to serve"),
         (["no/such"], "no/such holds no SavedModel"),
         (["x", "--batch-rows", "0"], "--batch-rows must be positive"),
+        (["x", "--workers", "0"], "--workers must be positive"),
         (["x", "--timeout", "nan"], "timeout must be positive"),
         (
             ["x", "--max-connections", "256"],
@@ -90,6 +68,7 @@ def test_help_is_instant_and_imports_no_tensorflow():
         ),
         (["x", "--allowed-hosts", "http://a.example"], "--allowed-hosts must be names without"),
         (["x", "--port", "70000"], "--port must be from 0 to 65535"),
+        (["x", "--grpc-port", "-1"], "--grpc-port must be from 0 to 65535"),
     ],
 )
 def test_bad_arguments_are_one_line(capsys, arguments, words):
@@ -101,14 +80,23 @@ def test_bad_arguments_are_one_line(capsys, arguments, words):
     assert end.value.code == 2 and words in error and error.count("\n") == 1
 
 
+def test_an_error_of_several_workers_is_one_line():
+    command = [sys.executable, "-m", "rnn_keras.serve", "no/such", "--port", "0", "--workers", "3"]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: no/such holds no SavedModel")
+
+
 def test_an_address_in_use_is_one_line(capsys, base):
     from rnn_keras.serve.__main__ import main
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(SystemExit) as end:
-            main([str(base), "--port", str(taken.getsockname()[1])])
-    error = capsys.readouterr().err
-    assert end.value.code == 2 and "cannot listen on 127.0.0.1" in error
+        port = str(taken.getsockname()[1])
+        for ports in (["--port", port], ["--port", "0", "--grpc-port", port]):
+            with pytest.raises(SystemExit) as end:
+                main([str(base), *ports])
+            error = capsys.readouterr().err
+            assert end.value.code == 2 and f"cannot listen on 127.0.0.1:{port}" in error
 
 
 def test_the_address_of_a_socket():
@@ -139,12 +127,12 @@ def test_more_files_than_a_process_may_have_are_one_line(monkeypatch):
 @pytest.mark.slow
 def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path):
     """1,200 of them, as in the outage that this is for."""
-    port = free_port()
-    process = start(port)
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--grpc-port", grpc_port)
     log = (tmp_path / "log").read_text("utf-8")
     assert re.search(r"^loaded 1 of 1: toy version 1 in \d+\.\d s$", log, re.M)
     with contextlib.ExitStack() as stack:
-        allow_open_files(1200)  # of this process
+        allow_open_files(2400)  # of this process
         kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         stack.callback(kept.close)
 
@@ -156,26 +144,32 @@ def test_idle_connections_hold_up_nobody_and_end_with_the_server(start, tmp_path
 
         assert status("/v1/models/toy:predict", BODY) == 200
         connected = kept.sock
-        for _ in range(1200):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        for at in 1200 * [port] + 1200 * [grpc_port]:
+            stack.enter_context(socket.create_connection(("127.0.0.1", at), timeout=30))
         assert ask(port) == {"predictions": [1.0]}
         assert json.loads(get(port, "/healthz")) == {"status": "ok"} and get(port, METRICS)
         assert status("/v1/models/toy:predict", BODY) == 200 and kept.sock is connected
         assert status("/healthz", headers={"Host": "evil.example"}) == 403
+        for statuses in asyncio.run(load_both(port, grpc_port, 32, seconds=3)):
+            assert set(statuses) == {200} and statuses[200] > 50
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)
 
 
 def test_sigterm_finishes_what_is_in_flight(start):
-    port = free_port()
-    process = start(port, "--timeout", 300)
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--timeout", 300, "--grpc-port", grpc_port)
     body = json.dumps({"signature_name": "spin", "instances": [50_000]}).encode()
     answers = []
     asking = threading.Thread(target=lambda: answers.append(ask(port, body)))
     asking.start()
-    while ":rnn_keras:serve:pending_requests 1.0" not in get(port, METRICS):
-        assert not answers, "too quick to be in flight"
-    process.send_signal(signal.SIGTERM)
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        stub = PredictionServiceStub(channel)
+        over_grpc = stub.Predict.future(request(signature="spin", steps=np.int32([50_000])))
+        while ":rnn_keras:serve:pending_requests 2.0" not in get(port, METRICS):
+            assert not answers and not over_grpc.done(), "too quick to be in flight"
+        process.send_signal(signal.SIGTERM)
+        assert over_grpc.result().outputs["count"].int_val == [50_000]
     asking.join()
     assert answers == [{"predictions": [50_000]}]
     assert process.wait(30) in (0, -signal.SIGTERM)
@@ -183,32 +177,43 @@ def test_sigterm_finishes_what_is_in_flight(start):
         ask(port)
 
 
+async def load_both(port, grpc_port, clients, seconds):
+    """The numbers of responses by status, of REST and of gRPC."""
+    loads = (generate, port, REQUEST), (generate_grpc, grpc_port, MESSAGE)
+    return [
+        answers.statuses
+        for answers in await asyncio.gather(
+            *(load(at, [request], clients, seconds=seconds) for load, at, request in loads)
+        )
+    ]
+
+
 @pytest.mark.slow
 def test_killed_and_restarted_under_load(start):
     """Every request of the load is answered or known to be lost, and then all are answered."""
-    port = free_port()
-    process = start(port)
+    ports = port, grpc_port = free_port(), free_port()
+    process = start(port, "--grpc-port", grpc_port)
 
     async def fault():
-        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=30))
+        load = asyncio.create_task(load_both(*ports, 8, seconds=30))
         await asyncio.sleep(2)
         process.kill()
-        await asyncio.to_thread(start, port)
+        await asyncio.to_thread(start, port, "--grpc-port", grpc_port)
         return await load
 
-    answers = asyncio.run(fault())
-    assert answers.statuses[200] > 100
-    assert set(answers.statuses) <= {200, LOST} and answers.statuses[LOST] <= 2 * 8
+    for statuses, lost in zip(asyncio.run(fault()), (LOST, "UNAVAILABLE")):
+        assert statuses[200] > 100
+        assert set(statuses) <= {200, lost} and statuses[lost] <= 2 * 8
     assert ask(port) == {"predictions": [1.0]}
 
 
 @pytest.mark.slow
 def test_versions_good_and_damaged_under_load(start, base, toys):
-    port = free_port()
-    start(port)
+    ports = port, grpc_port = free_port(), free_port()
+    start(port, "--grpc-port", grpc_port)
 
     async def faults():
-        load = asyncio.create_task(generate(port, [REQUEST], 8, seconds=12))
+        load = asyncio.create_task(load_both(*ports, 8, seconds=12))
         for version in range(2, 6):
             await asyncio.sleep(1)
             if version % 2:
@@ -217,8 +222,8 @@ def test_versions_good_and_damaged_under_load(start, base, toys):
                 await asyncio.to_thread(copy, toys[2], base / str(version))
         return await load
 
-    answers = asyncio.run(faults())
-    assert set(answers.statuses) == {200} and answers.statuses[200] > 200
+    for statuses in asyncio.run(faults()):
+        assert set(statuses) == {200} and statuses[200] > 200
     assert ask(port) == {"predictions": [2.0]}
     found = json.loads(get(port, "/v1/models/toy"))
     assert {state["version"]: state["state"] for state in found["model_version_status"]} == {
@@ -232,11 +237,49 @@ def test_versions_good_and_damaged_under_load(start, base, toys):
 
 @pytest.mark.slow
 def test_more_than_it_can_hold_under_load(start):
-    port = free_port()
-    start(port, "--max-pending", 4)
-    answers = asyncio.run(generate(port, [REQUEST], 32, seconds=5))
-    assert set(answers.statuses) == {200, 503} and answers.statuses[200] > 100
+    port, grpc_port = free_port(), free_port()
+    start(port, "--max-pending", 4, "--grpc-port", grpc_port)
+    rest, over_grpc = asyncio.run(load_both(port, grpc_port, 32, seconds=5))
+    assert set(rest) == {200, 503} and set(over_grpc) == {200, "UNAVAILABLE"}
+    assert rest[200] > 50 and over_grpc[200] > 50
     text = get(port, METRICS)
     for code, status in (("OK", 200), ("UNAVAILABLE", 503)):
         line = f':tensorflow:serving:request_count{{model_name="toy",status="{code}"}} '
-        assert float(text.partition(line)[2].split()[0]) == answers.statuses[status]
+        count = rest[status] + over_grpc[200 if code == "OK" else code]
+        assert float(text.partition(line)[2].split()[0]) == count
+
+
+@pytest.mark.slow
+def test_workers_share_ports_and_metrics_and_one_that_dies_is_replaced(start):
+    port, grpc_port = free_port(), free_port()
+    process = start(port, "--workers", 2, "--grpc-port", grpc_port)
+    cpu = re.compile(r'process_cpu_seconds_total\{pid="(\d+)"\}')
+
+    def pids(ended=frozenset()):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):  # a connection of the worker that ended
+                found = {int(pid) for pid in cpu.findall(get(port, METRICS))} - ended
+                if len(found) == 2:
+                    return found
+            time.sleep(0.1)
+        raise AssertionError("there are not two workers")
+
+    def served():
+        line = ':tensorflow:serving:request_count{model_name="toy",status="OK"} '
+        return float(get(port, METRICS).partition(line)[2].split()[0])
+
+    before = pids()
+    for _ in range(20):
+        assert ask(port) == {"predictions": [1.0]}
+        with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+            PredictionServiceStub(channel).Predict(request(x=np.float32([[1, 0]])))
+    assert served() == 40
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    assert pids({victim}) > before - {victim}
+    assert ask(port) == {"predictions": [1.0]} and served() == 41
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    with pytest.raises(OSError):
+        ask(port)

@@ -10,7 +10,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from apps.common.run import runs_root
 from rnn_keras.serve import locate, metrics
-from rnn_keras.serve.__main__ import Options
+from rnn_keras.serve.options import Options
 from rnn_keras.serve.sources import versions
 from rnn_keras.serve.tf_serving import MOUNTED, main, model_config
 from tests.operations import foreign, foreign_operations

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from rnn_keras.serve import Limits, ModelStore, Runner, create_app
-from rnn_keras.serve.__main__ import listen
+from rnn_keras.serve.sockets import listen
+from tests.serve.toys import write_speller
 
 OPERATIONS = [
     ("POST", "/v1/models/{name}:predict"),
     ("POST", "/v1/models/{name}/versions/{version}:predict"),
+    ("POST", "/v1/models/{name}:stream"),
+    ("POST", "/v1/models/{name}/versions/{version}:stream"),
+    ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
     ("GET", "/v1/models/{name}/versions/{version}"),
     ("GET", "/v1/models/{name}/metadata"),
@@ -26,10 +30,12 @@ OPERATIONS = [
 
 
 @pytest.fixture(scope="module")
-def described(toys):
-    """The description of a server of two models, which listens on the loopback address."""
+def described(toys, tmp_path_factory):
+    """The description of a server of three models, which listens on the loopback address."""
     limits = Limits(max_body=5_000, max_rows=20, max_length=100, timeout=5)
-    store = ModelStore({"toy": toys[1].parent, "other": toys[2].parent})
+    speller = tmp_path_factory.mktemp("speller")
+    write_speller(speller / "1")
+    store = ModelStore({"toy": toys[1].parent, "other": toys[2].parent, "speller": speller})
     app = create_app(store, Runner(), limits)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None))
     with listen("127.0.0.1", 0) as listener:

@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 import uvicorn
 
-from rnn_keras.serve.__main__ import listen
 from rnn_keras.serve.protocol import MAX_HEAD, BoundedProtocol, Connections
+from rnn_keras.serve.sockets import listen
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT = 0.5

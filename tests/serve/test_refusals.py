@@ -8,7 +8,6 @@ REFUSALS = {
     # TensorFlow Serving's own tests (http_rest_api_handler_test.cc) give the status and words.
     "GET /v1/foo": (b"", 400, "Malformed request: GET /v1/foo"),
     "POST /v1/foo": (b"", 400, "Malformed request: POST /v1/foo"),
-    "GET /v1/models": (b"", 400, "Malformed request"),
     "POST /v1/models": (b"", 400, "Malformed request"),
     "GET /v1/models/foo:predict": (b"", 400, "Malformed request"),
     "GET /v1/models/foo/version/50:predict": (b"", 400, "Malformed request"),

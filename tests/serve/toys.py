@@ -3,7 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+
+from rnn_keras.text import Vocabulary
+
+CHARACTERS = Vocabulary(("<unk>", "\n", *"abcdé "))
 
 
 class Toy(tf.Module):
@@ -69,6 +74,37 @@ def write_toy(folder: Path, scale: float) -> Path:
         },
     )
     beside.rename(folder)
+    return folder
+
+
+class Speller(tf.Module):
+    """A language model of characters, with random weights: the step of a vanilla RNN."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        size = len(CHARACTERS)
+        self.rows, self.recurrent, self.out = (
+            tf.Variable(rng.normal(size=shape), dtype="float32")
+            for shape in ((size, 4), (4, 4), (4, size))
+        )
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int32, "ids"),
+            tf.TensorSpec([None, 4], tf.float32, "h"),
+        ]
+    )
+    def step(self, ids, h):
+        h = tf.tanh(tf.gather(self.rows, ids) + h @ self.recurrent)
+        return {"logits": h @ self.out, "h": h}
+
+
+def write_speller(folder: Path) -> Path:
+    """The SavedModel of `Speller` in `folder`, with its vocabulary as the apps export it."""
+    speller = Speller()
+    tf.saved_model.save(speller, str(folder), signatures={"step": speller.step})
+    (folder / "assets.extra").mkdir()
+    CHARACTERS.save(folder / "assets.extra" / "vocab.txt")
     return folder
 
 
