@@ -42,36 +42,31 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def resumed(runs):
-    """A run of one epoch and, resumed, another; the history before, and what was printed then."""
-    evaluated = []
+def judged(runs):
+    """A run of one epoch, and what its evaluation printed."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
-        patch.setattr(runner, "evaluate", lambda task, run, data: evaluated.append(run))
+        patch.setattr(runner, "evaluate", lambda task, run, data: None)
         train.main([*SMALL, "--keep", "last", "--data", str(runs / "pairs.tsv"), "--run", "whole"])
-        run = runs / "translation" / "whole"
-        before = read_history(run / "history.csv")
         out.truncate(0)
-        # What another version would have learned does not matter.
-        patch.setattr(task, "learn_vocabulary", None)
-        train.main(["--resume", "whole", "--epochs", "2"])
-    assert [each.path for each in evaluated] == [run, run]
-    return SimpleNamespace(path=run, before=before, out=out.getvalue())
-
-
-@pytest.fixture(scope="module")
-def judged(resumed):
-    """The same run, and what its evaluation printed."""
-    with redirect_stdout(io.StringIO()) as out:
+        patch.undo()
         evaluate.main(["whole"])
-    return SimpleNamespace(path=resumed.path, out=out.getvalue())
+    return SimpleNamespace(path=runs / "translation" / "whole", out=out.getvalue())
 
 
-def test_resumed_it_trains_on(resumed):
-    rows = read_history(resumed.path / "history.csv")
-    assert len(rows) == 2 and rows[:1] == resumed.before
+@pytest.mark.slow
+def test_resumed_it_trains_on(judged, runs, monkeypatch, capsys):
+    copy = shutil.copytree(judged.path, runs / "translation" / "longer")
+    evaluated = []
+    monkeypatch.setattr(runner, "evaluate", lambda task, run, data: evaluated.append(run.path))
+    # What another version would have learned does not matter.
+    monkeypatch.setattr(task, "learn_vocabulary", None)
+    train.main(["--resume", "longer", "--epochs", "2"])
+    rows = read_history(copy / "history.csv")
+    assert len(rows) == 2 and rows[:1] == read_history(judged.path / "history.csv")
     # Of one epoch, with translations of three sentences.
-    assert resumed.out.count("epoch ") == 1
-    assert resumed.out.count("  | ") == resumed.out.count("  > ") == 3
+    out = capsys.readouterr().out
+    assert out.count("epoch ") == 1 and out.count("  | ") == out.count("  > ") == 3
+    assert evaluated == [copy]
 
 
 def test_a_run_holds_all_that_is_needed_later(judged, runs):
@@ -89,7 +84,7 @@ def test_a_run_holds_all_that_is_needed_later(judged, runs):
     assert names[2:] == ["nearest training sentence", "copy of the source"]
     assert 1 < metrics["test_perplexity"] < metrics["target_tokens"] * 1.5
     assert metrics["nearest_bleu"] > metrics["copy_bleu"]
-    assert metrics["best_epoch"] == 2  # --keep last
+    assert metrics["best_epoch"] == 1 and metrics["kept"]
     card = (run / "README.md").read_text(encoding="utf-8")
     for words in ("python -m apps.translation.train tiny", "nrefs:", "## By length", "## Worst",
                   "## Attention", "distinct sources", "no measure of quality"):  # fmt: skip
@@ -107,11 +102,11 @@ def test_the_textbook_sentences_are_reported_as_a_smoke_test(judged):
     assert f"BLEU {metrics['bleu']:.2f}, greedy {metrics['bleu_greedy']:.2f}" in judged.out
 
 
-def test_the_vocabularies_are_those_of_the_training_part(resumed):
-    config = TranslationConfig(**json.loads((resumed.path / "config.json").read_text())["config"])
+def test_the_vocabularies_are_those_of_the_training_part(judged):
+    config = TranslationConfig(**json.loads((judged.path / "config.json").read_text())["config"])
     parts = data.load(config)
     held_out = {*split(parts.validation.sources), *split(parts.test.sources)}
-    vocabulary = set(Vocabulary.load(resumed.path / "vocab.source.txt").tokens)
+    vocabulary = set(Vocabulary.load(judged.path / "vocab.source.txt").tokens)
     assert held_out - vocabulary == held_out - split(parts.train.sources) != set()
 
 
@@ -120,8 +115,8 @@ def split(texts):
     return {word.decode() for word in words}
 
 
-def test_pairs_that_changed_since_are_refused(resumed, runs, tmp_path, capsys):
-    copy = shutil.copytree(resumed.path, tmp_path / "copy")
+def test_pairs_that_changed_since_are_refused(judged, runs, tmp_path, capsys):
+    copy = shutil.copytree(judged.path, tmp_path / "copy")
     stored = json.loads((copy / "config.json").read_text(encoding="utf-8"))
     table = (runs / "pairs.tsv").read_text(encoding="utf-8") + "Go.\tVa !\n"
     (tmp_path / "pairs.tsv").write_text(table, encoding="utf-8")
@@ -146,7 +141,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("command, arguments, message", BAD.values(), ids=BAD)
-def test_bad_input_is_one_line(resumed, runs, capsys, command, arguments, message):
+def test_bad_input_is_one_line(judged, runs, capsys, command, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
     error = capsys.readouterr().err
@@ -154,8 +149,8 @@ def test_bad_input_is_one_line(resumed, runs, capsys, command, arguments, messag
     assert not (runs / "translation" / "nowhere").exists()
 
 
-def test_a_damaged_vocabulary_is_named(resumed, tmp_path, capsys):
-    copy = shutil.copytree(resumed.path, tmp_path / "copy")
+def test_a_damaged_vocabulary_is_named(judged, tmp_path, capsys):
+    copy = shutil.copytree(judged.path, tmp_path / "copy")
     (copy / "vocab.source.txt").write_text("<pad>\nword\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="2"):
         evaluate.main([str(copy)])
