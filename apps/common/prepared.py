@@ -18,7 +18,7 @@ import numpy as np
 from apps.common.files import write_text
 from rnn_keras import __version__
 
-LARGE = 2**26  # bytes; larger arrays are files
+LARGE = 2**24  # bytes; larger arrays are files
 FORMAT = 1  # of the entries; to be raised when the same key gives other arrays
 
 Append = Callable[[str, np.ndarray], None]
