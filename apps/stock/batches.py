@@ -69,11 +69,11 @@ def dataset(
         batch_size: windows per batch.
         drop_remainder: whether to drop an incomplete last batch.
     """
-    values = tf.constant(data.panel.values, tf.float32)
+    values = data.values
     rows = tf.range(config.lookback + config.horizon, dtype=tf.int64)
 
     def gather(starts):
-        windows = tf.gather(values, tf.expand_dims(starts, 1) + rows)
+        windows = tf.gather(values, tf.expand_dims(tf.cast(starts, tf.int64), 1) + rows)
         return (
             windows[:, : config.lookback],
             windows[:, config.lookback :, : data.panel.targets],

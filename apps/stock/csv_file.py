@@ -79,6 +79,11 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
     return frame, delimiter
 
 
+def infer_delimiter(path: Path) -> str:
+    """The delimiter of a file, from its first lines."""
+    return _sniff(_first_lines(path))
+
+
 def column_name(name: object) -> str:
     """The normalised name of a header: `Adj Close` is `adj_close`, `<VOL>` is `volume`."""
     plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")
