@@ -151,7 +151,7 @@ def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
     monkeypatch.setattr(redraw, "RESULTS", tmp_path)
     redraw.main()
     drawn = {path.stem for path in tmp_path.glob("*.png")}
-    without_plot = {"cells", "crf", "decoding", "dropout", "inspect", "targets"}
+    without_plot = {"cells", "crf", "data", "decoding", "dropout", "inspect", "targets"}
     assert {file.stem for file in files} - drawn == without_plot
 
 
@@ -281,6 +281,7 @@ def test_missed_targets_are_printed():
     "line",
     [
         "applications char_lm",
+        "data",
         "decoding",
         "layers",
         "litert",

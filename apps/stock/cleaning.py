@@ -62,7 +62,7 @@ def clean_block(
     frame.insert(0, "_series", _choose_tickers(table, config))
     frame.insert(1, "_date", np.arange(len(frame)) if table.dates is None else table.dates)
     frame = frame[frame["_series"].notna()]
-    frame["_series"] = pd.Categorical(frame["_series"].astype(str))
+    frame["_series"] = _sorted_categories(frame["_series"])
     if not _is_sorted(frame):  # then no row is there twice, either
         frame = _sort_by_date(frame, table, notes)
         frame = _drop_duplicates(frame, table, notes)
@@ -93,6 +93,13 @@ def clean_block(
         gap=_longest_gap(dates, codes, frame.index),
         notes=tuple(notes),
     )
+
+
+def _sorted_categories(names: pd.Series) -> pd.Series:
+    if not isinstance(names.dtype, pd.CategoricalDtype):
+        return names.astype(str).astype("category")
+    names = names.cat.remove_unused_categories()
+    return names.cat.reorder_categories(sorted(names.cat.categories))
 
 
 def _is_sorted(frame: pd.DataFrame) -> bool:

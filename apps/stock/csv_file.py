@@ -65,7 +65,7 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
                 **_TEXT,
             )
     except FileNotFoundError:
-        raise InputError(f"{path} not found: give a CSV file or 'builtin'") from None
+        raise InputError(f"{path} not found: give a CSV or Parquet file or 'builtin'") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{path} is empty: a table of numbers is needed") from None
     except pd.errors.ParserWarning:

@@ -1,5 +1,6 @@
 """The data of the forecaster: a panel, its chronological splits, their windows and statistics."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
 
 SMALLEST = 1e-6  # of the lowest training price, the lower bound of prices
+CHUNK = 2**20  # rows that statistics are computed of at a time
 PARTS = ("train", "validation", "test")
 
 
@@ -120,18 +122,43 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
         that has a logarithm; `change`, the standard deviation of the change of the logarithm,
         where smaller values count as the floor.
     """
-    values, series = panel.values[rows], panel.series[rows]
-    smallest = np.where(values > 0, values, np.inf).min(axis=0)
+    starts = range(0, len(rows), CHUNK)
+
+    def values():
+        for first in starts:
+            yield panel.values[first : first + CHUNK][rows[first : first + CHUNK]]
+
+    smallest = np.min(
+        [np.where(part > 0, part, np.inf).min(axis=0) for part in values() if len(part)], axis=0
+    )
+    all_positive = np.all([(part > 0).all(axis=0) for part in values()], axis=0)
     smallest = np.where(np.isfinite(smallest), smallest, 1.0)
     # A price may fall below all training prices; a volume of 0 counts as the smallest one.
-    floor = np.where((values > 0).all(axis=0), SMALLEST * smallest, smallest)
-    change = np.diff(np.log(np.maximum(values, floor)), axis=0)[np.diff(series) == 0]
+    floor = np.where(all_positive, SMALLEST * smallest, smallest)
+
+    def changes():
+        for first in starts:
+            part = slice(first, first + CHUNK + 1)  # with the first row of the next
+            used = rows[part]
+            logarithms = np.log(np.maximum(panel.values[part][used], floor))
+            yield np.diff(logarithms, axis=0)[np.diff(panel.series[part][used]) == 0]
+
+    mean, std = _mean_and_deviation(values)
+    _, change = _mean_and_deviation(changes)
     return {
-        "mean": values.mean(axis=0, dtype="float64").tolist(),
-        "std": _positive(values.std(axis=0, dtype="float64")).tolist(),
+        "mean": mean.tolist(),
+        "std": _positive(std).tolist(),
         "floor": floor.tolist(),
-        "change": _positive(change.std(axis=0, dtype="float64")).tolist(),
+        "change": _positive(change).tolist(),
     }
+
+
+def _mean_and_deviation(parts: Callable[[], Iterable[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Of rows in parts, float64 `(columns,)` each."""
+    count = sum(map(len, parts()))
+    mean = sum(part.sum(axis=0, dtype="float64") for part in parts()) / count
+    squares = sum(np.square(part - mean).sum(axis=0) for part in parts())
+    return mean, np.sqrt(squares / count)
 
 
 def minimum(config: StockConfig, panel: Panel, rows: np.ndarray) -> list[float | None]:

@@ -158,15 +158,15 @@ def _join(blocks: Iterable[Block], config: StockConfig) -> Panel:
     kept = [i for i, name in enumerate(wanted) if name not in constants]
     if constants:
         values, blank = values[:, kept], blank[:, kept]
-    first, last = np.searchsorted(series, np.bincount(series).argmax() + np.arange(2))
-    step = infer_frequency(calendar[times[first:last]])
+    edges = np.searchsorted(series, np.arange(len(names) + 1))
+    longest = np.diff(edges).argmax()
+    step = infer_frequency(calendar[times[edges[longest] : edges[longest + 1]]])
     notes = notes[:NOTES] + [f"and {len(notes) - NOTES:,} notes more"] * (len(notes) > NOTES)
-    if gaps and (longest := max(gaps, key=lambda gap: gap[0]))[0] > 5 * max(
+    if gaps and (gap := max(gaps, key=lambda gap: gap[0]))[0] > 5 * max(
         np.median([gap[2] for gap in gaps]), np.timedelta64(1, "h")
     ):
         notes.append(
-            f"longest gap: {pd.Timedelta(longest[0])} before line {longest[1]}; "
-            "rows are taken as they come"
+            f"longest gap: {pd.Timedelta(gap[0])} before line {gap[1]}; rows are taken as they come"
         )
     return Panel(
         values=values,

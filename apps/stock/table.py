@@ -126,7 +126,14 @@ def _cast(column: pd.Series) -> pd.Series:
 
 def _take(frame: pd.DataFrame, name: str | None) -> pd.Series | None:
     """Take a column of text out of the frame."""
-    return None if name is None else frame.pop(name).astype(str).str.strip()
+    if name is None:
+        return None
+    column = frame.pop(name)
+    if isinstance(column.dtype, pd.CategoricalDtype) and not column.hasnans:
+        names = column.cat.categories.astype(str).str.strip()
+        if names.is_unique:
+            return column.cat.rename_categories(names)
+    return column.astype(str).str.strip()
 
 
 def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series | None:

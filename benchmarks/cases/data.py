@@ -44,20 +44,21 @@ def measure(app: str, file: Path, seconds: float, cache: Path) -> dict[str, floa
         cache: the folder of prepared data.
 
     Returns:
-        `first_step_seconds`, from the file to the first batch; `bytes`, the largest rise of the
-        resident memory until then and while batches were read, and `process_bytes`, its peak with
-        that of TensorFlow and the application; `per_second`, the rows of batches.
+        `first_step_seconds`, from the file to the first batch, and `first_step_cpu_seconds` of all
+        threads; `bytes`, the largest rise of the resident memory until then and while batches were
+        read, and `process_bytes`, its peak with that of TensorFlow and the application;
+        `per_second`, the rows of batches.
     """
     os.environ["RNN_KERAS_CACHE"] = str(cache)
     task = import_module(f"apps.{app}.task").TASK
     settings = {"data": str(file), **CASES[app].options}
     config = type(task.presets["base"][1])(**{**task.presets["base"][1].to_json(), **settings})
     before = reset_peak()
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     data = task.load_data(config, None)
     batches = iter(task.batches(config, data, 0))
     next(batches)
-    first = time.perf_counter() - began
+    first, cpu = time.perf_counter() - began, time.process_time() - cpu
     rows, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds and (batch := next(batches, None)) is not None:
         rows += batch[1].shape[0] * (batch[1].shape[1] if app == "char_lm" else 1)
@@ -65,6 +66,7 @@ def measure(app: str, file: Path, seconds: float, cache: Path) -> dict[str, floa
     peak = resident_memory(field="VmHWM")
     return {
         "first_step_seconds": first,
+        "first_step_cpu_seconds": cpu,
         "bytes": peak - before,
         "process_bytes": peak,
         "per_second": rate,
