@@ -16,7 +16,7 @@ from apps.stock.csv_file import BLANKS, DELIMITERS, column_name, infer_delimiter
 from apps.stock.table import DATE_NAMES, DATE_PARTS, TICKER_NAMES, Table, parse_table
 
 LARGE = 2**26  # bytes of a CSV file; smaller ones are read as a whole, as text
-BLOCK = 1_000_000  # rows of a block, about: those of one series are in one block
+BLOCK = 250_000  # rows of a block, about: those of one series are in one block
 PARQUET = (".parquet", ".pq")
 
 
@@ -95,7 +95,10 @@ def read_blocks(
 def _dataset(config: StockConfig) -> pa.dataset.Dataset:
     path = Path(config.data)
     if path.suffix not in (".csv", ".txt"):
-        return pa.dataset.dataset(path, format="parquet")
+        # By default Arrow keeps the whole file in memory while it is read.
+        scan = pa.dataset.ParquetFragmentScanOptions(pre_buffer=False)
+        parquet = pa.dataset.ParquetFileFormat(default_fragment_scan_options=scan)
+        return pa.dataset.dataset(path, format=parquet)
     delimiter = DELIMITERS.get(config.delimiter, config.delimiter)
     if delimiter == "auto":
         delimiter = infer_delimiter(path)

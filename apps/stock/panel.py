@@ -127,27 +127,39 @@ def _clean_all(
         raise nothing_left
 
 
+def _extend(arrays: dict[str, np.ndarray], name: str, part: np.ndarray) -> None:
+    """Add rows to an array, in place: a list of parts would take the memory twice in the end."""
+    if name not in arrays:
+        arrays[name] = np.array(part, order="C")
+        return
+    array = arrays[name]
+    count = len(array)
+    array.resize((count + len(part), *array.shape[1:]), refcheck=False)
+    array[count:] = part
+
+
 def _join(blocks: Iterable[Block], config: StockConfig) -> Panel:
     """The panel of blocks of series."""
-    arrays = {"values": [], "blank": [], "series": [], "times": []}
+    arrays, edges = {}, [0]
     names, notes, calendars, gaps, constants = [], [], [], [], None
     for block in blocks:
         calendar, times = np.unique(block.dates, return_inverse=True)
         calendars.append(calendar)
-        arrays["times"].append(times.astype("int32"))
-        arrays["series"].append(block.series + np.int32(len(names)))
-        arrays["values"].append(block.values)
-        arrays["blank"].append(block.blank)
+        _extend(arrays, "values", block.values)
+        _extend(arrays, "blank", block.blank)
+        _extend(arrays, "series", block.series + np.int32(len(names)))
+        _extend(arrays, "times", times.astype("int32"))
+        edges.append(len(arrays["times"]))
         names += block.names
         notes += block.notes
         gaps += [block.gap] if block.gap else []
         known = block.constants.items()
         constants = dict(known if constants is None else constants.items() & known)
         wanted, targets = block.columns, block.targets
+    values, blank, series, times = (arrays[name] for name in ("values", "blank", "series", "times"))
     calendar = np.unique(np.concatenate(calendars))
-    for i, own in enumerate(calendars):
-        arrays["times"][i] = np.searchsorted(calendar, own).astype("int32")[arrays["times"][i]]
-    values, blank, series, times = (np.concatenate(arrays.pop(name)) for name in list(arrays))
+    for own, start, end in zip(calendars, edges, edges[1:]):
+        times[start:end] = np.searchsorted(calendar, own)[times[start:end]]
     if len(calendars) > 1 and names != sorted(names):
         places = np.argsort(names)
         series = np.argsort(places).astype("int32")[series]
