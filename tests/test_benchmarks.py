@@ -152,7 +152,7 @@ def test_plots_are_drawn_again_from_the_results(tmp_path, monkeypatch):
     monkeypatch.setattr(redraw, "RESULTS", tmp_path)
     redraw.main()
     drawn = {path.stem for path in tmp_path.glob("*.png")}
-    without_plot = {"cells", "crf", "decoding", "dropout", "first_step", "inspect"}
+    without_plot = {"cells", "crf", "data", "decoding", "dropout", "first_step", "inspect"}
     without_plot |= {"serving_scale", "targets"}
     assert {file.stem for file in files} - drawn == without_plot
 
@@ -273,6 +273,19 @@ def test_a_row_of_memory_tasks(tmp_path, monkeypatch, capsys):
     assert "| copying | 12 " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("app", ["char_lm", "sentiment", "translation", "stock"])
+def test_generated_data_have_the_size_that_was_given(app, tmp_path):
+    from benchmarks.cases.data import CASES
+
+    case = CASES[app]
+    case.write(tmp_path / f"a{case.suffix}", 2_500)
+    text = (tmp_path / f"a{case.suffix}").read_text("utf-8")
+    rows = text.splitlines()[app in ("sentiment", "stock") :]  # without a header
+    assert (len(text) if app == "char_lm" else len(rows)) == 2_500
+    separator = {"char_lm": " ", "stock": ","}.get(app, "\t")
+    assert all(separator in row for row in rows[:-1]) and len({*rows}) > 20
+
+
 def test_missed_targets_are_printed():
     times = {"char LM none": timings(70e-6, calls=9), "any length none": timings(90e-6, calls=9)}
     streaming = {"streaming": {"units": 256, "vocabulary": 96}, "seconds": times}
@@ -284,6 +297,7 @@ def test_missed_targets_are_printed():
     "line",
     [
         "applications char_lm",
+        "data",
         "decoding",
         "layers",
         "litert",

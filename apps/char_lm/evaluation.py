@@ -15,6 +15,8 @@ from apps.common.progress import chunks
 from apps.task import Evaluation, Trained
 
 PRIMING, CHUNK = 1024, 1000  # characters: of history before the first one scored; per call
+# Characters that n-grams are counted in, scored at a time, and those before each.
+COUNTED, SCORED, CONTEXT = 10_000_000, 4_000_000, 5
 
 LIMITS = (
     "The model continues text in the style of its training data, character by character, without "
@@ -38,12 +40,15 @@ def evaluate(trained: Trained, corpus: Corpus) -> Evaluation:
             corpus.train_ids, corpus.validation_ids, len(corpus.vocab), config.steps
         )
     else:
-        baselines = witten_bell(corpus.train_ids, corpus.validation_ids, len(corpus.vocab))
+        baselines = ngram_nats(corpus)
+    counted = ""
+    if config.protocol == "stream" and len(corpus.train_ids) > COUNTED:
+        counted = f", counted in the last {COUNTED:,} training characters"
     metrics = {
         "nats_per_character": nats,
         "perplexity": math.exp(nats),
         "bits_per_character": nats / math.log(2),
-        "baseline": "interpolated Witten-Bell n-gram, the best of orders 1 to 6",
+        "baseline": f"interpolated Witten-Bell n-gram, the best of orders 1 to 6{counted}",
         "baseline_order": baselines.index(min(baselines)) + 1,
         "baseline_nats_per_character": min(baselines),
         "baseline_perplexity": math.exp(min(baselines)),
@@ -55,7 +60,10 @@ def evaluate(trained: Trained, corpus: Corpus) -> Evaluation:
         headline=f"perplexity {metrics['perplexity']:.3f}",
         scores=[
             _score(f"{config.cell} {config.layers}x{config.units}", nats),
-            *(_score(f"{n}-gram, Witten-Bell", value) for n, value in enumerate(baselines, 1)),
+            *(
+                _score(f"{n}-gram, Witten-Bell{counted}", value)
+                for n, value in enumerate(baselines, 1)
+            ),
         ],
         metrics=metrics,
         results={
@@ -69,6 +77,26 @@ def evaluate(trained: Trained, corpus: Corpus) -> Evaluation:
         f"characters not seen in training; {len(corpus.vocab)} symbols.",
         limits=LIMITS,
     )
+
+
+def ngram_nats(corpus: Corpus) -> list[float]:
+    """`witten_bell` of the validation characters, in parts, so that memory has a limit.
+
+    The n-grams are counted in the last `COUNTED` training characters.
+    """
+    train, ids = corpus.train_ids[-COUNTED:], corpus.validation_ids
+    parts = chunks(range(len(ids)), "scoring n-grams", "characters", SCORED)
+    means = [
+        witten_bell(
+            train,
+            ids[part.start : part.stop],
+            len(corpus.vocab),
+            history_ids=ids[max(0, part.start - CONTEXT) : part.start] if part.start else None,
+        )
+        for part in parts
+    ]
+    lengths = [len(ids[start : start + SCORED]) for start in range(0, len(ids), SCORED)]
+    return np.average(means, axis=0, weights=lengths).tolist()
 
 
 def _score(name: str, nats: float) -> dict:
@@ -103,6 +131,6 @@ def _nats(config: CharLMConfig, trained: keras.Model, corpus: Corpus) -> float:
     state = zero_state(1)
     for targets in chunks(range(1, ids.shape[1]), "scoring", "characters", CHUNK):
         x, y = ids[:, targets.start - 1 : targets.stop - 1], ids[:, targets.start : targets.stop]
-        losses, state = chunk(x, y, state)
+        losses, state = chunk(x.astype("int32"), y.astype("int32"), state)
         nats.append(losses.numpy()[0])
     return float(np.concatenate(nats)[-len(corpus.validation_ids) :].mean(dtype="float64"))

@@ -1,15 +1,23 @@
 """Reading a text: from a file, a folder, TensorFlow Datasets or the standard library."""
 
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from apps.common.errors import InputError
-from apps.common.sources import one_line_read_errors, read_text, tfds_builder
+from apps.common.sources import one_line_read_errors, read_chunks, tfds_builder
 
 _TFDS_SPLITS = ("train", "validation", "test")
+CHUNK = 2**20  # characters
 
 
 def load_text(source: str) -> str:
-    """The text that `source` names, with every line end as a line feed.
+    """The whole text of `text_chunks`, with its errors."""
+    return "".join(text_chunks(source))
+
+
+def text_chunks(source: str) -> Iterator[str]:
+    """The text that `source` names, in parts, with every line end as a line feed.
 
     Otherwise the characters stay as they are: any script, and no Unicode normalisation, since
     a character model should reproduce its data exactly.
@@ -29,17 +37,20 @@ def load_text(source: str) -> str:
         InputError: there is no such source, it cannot be read, is not UTF-8, or is empty.
     """
     if source == "builtin":
-        text = _builtin_text()
+        chunks = _builtin_text()
     elif not source:
         raise InputError("the data source is empty: give 'builtin', a path or 'tfds:NAME'")
     elif source.startswith("tfds:"):
-        text = _tfds_text(source.removeprefix("tfds:"))
+        chunks = _tfds_text(source.removeprefix("tfds:"))
     else:
-        text = _path_text(Path(source))
-    text = unix_line_ends(text)
-    if not text:
+        chunks = _path_text(Path(source))
+    line_ends, is_empty = io.IncrementalNewlineDecoder(None, translate=True), True
+    for chunk in _join_short(chunks):
+        is_empty = is_empty and not chunk
+        yield line_ends.decode(chunk)
+    if is_empty:
         raise InputError(f"{source} is empty: a corpus needs some text")
-    return text
+    yield line_ends.decode("", final=True)
 
 
 def unix_line_ends(text: str) -> str:
@@ -47,30 +58,41 @@ def unix_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _builtin_text() -> str:
+def _join_short(chunks: Iterable[str]) -> Iterator[str]:
+    """The same text in parts of at least `CHUNK` characters, the last excepted."""
+    parts, length = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        length += len(chunk)
+        if length >= CHUNK:
+            yield "".join(parts)
+            parts, length = [], 0
+    yield "".join(parts)
+
+
+def _builtin_text() -> Iterator[str]:
     from pydoc_data.topics import topics
 
-    return "\n\n".join(topics[name] for name in sorted(topics))
+    yield "\n\n".join(topics[name] for name in sorted(topics))
 
 
-def _path_text(path: Path) -> str:
+def _path_text(path: Path) -> Iterator[str]:
     with one_line_read_errors(path, "a text file, a folder, 'builtin' or 'tfds:NAME'"):
         if not path.is_dir():
-            return read_text(path)
+            yield from read_chunks(path)
+            return
         files = sorted(path.glob("*.txt"))
         if not files:
             raise InputError(f"{path} is a folder without .txt files")
-        return "\n".join(map(read_text, files))
+        for i, file in enumerate(files):
+            yield "\n" * (i > 0)
+            yield from read_chunks(file)
 
 
-def _tfds_text(name: str) -> str:
-    builder = tfds_builder(name, ["text"])
-    splits = [split for split in _TFDS_SPLITS if split in builder.info.splits]
-    return "".join(_tfds_split_text(builder, split) for split in splits)
-
-
-def _tfds_split_text(builder, split: str) -> str:
+def _tfds_text(name: str) -> Iterator[str]:
     import tensorflow_datasets as tfds
 
-    examples = tfds.as_numpy(builder.as_dataset(split=split))
-    return "\n".join(example["text"].decode("utf-8") for example in examples)
+    builder = tfds_builder(name, ["text"])
+    for split in [split for split in _TFDS_SPLITS if split in builder.info.splits]:
+        for i, example in enumerate(tfds.as_numpy(builder.as_dataset(split=split))):
+            yield "\n" * (i > 0) + example["text"].decode("utf-8")

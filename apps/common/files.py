@@ -43,3 +43,16 @@ def write_text(path: Path, text: str) -> None:
 def to_json(value: Any) -> str:
     """Indented JSON; raises `ValueError` for NaN and infinity."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def json_pieces(values: list) -> Iterator[str]:
+    """The JSON of long lists, nested or not, in pieces that take little memory."""
+    yield "["
+    if values and isinstance(values[0], list):
+        for i, inner in enumerate(values):
+            yield ", " * (i > 0)
+            yield from json_pieces(inner)
+    else:
+        for start in range(0, len(values), 10_000):
+            yield ", " * (start > 0) + json.dumps(values[start : start + 10_000])[1:-1]
+    yield "]"

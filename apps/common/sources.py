@@ -1,14 +1,17 @@
 """Reads the sources of `--data`: files, compressed or not, and TensorFlow Datasets."""
 
+import codecs
 import gzip
 import lzma
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from apps.common.errors import InputError
 
+CHUNK = 2**20  # bytes read at a time
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -38,8 +41,14 @@ def read_text(path: Path) -> str:
         OSError, EOFError, lzma.LZMAError, zlib.error: see `one_line_read_errors`.
         InputError: it is not UTF-8.
     """
+    return "".join(read_chunks(path, -1))
+
+
+def read_chunks(path: Path, size: int | None = None) -> Iterator[str]:
+    """The same text in parts of `CHUNK` or `size` bytes; errors as in `read_text`."""
+    size = size or CHUNK
     with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-        return decode_utf8(file.read(), path)
+        yield from _decode(iter(lambda: file.read(size), b""), path)
 
 
 def decode_utf8(data: bytes, path: Path) -> str:
@@ -48,11 +57,24 @@ def decode_utf8(data: bytes, path: Path) -> str:
     Raises:
         InputError: it is not UTF-8.
     """
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        where = f"byte 0x{data[error.start]:02x} at offset {error.start:,}"
-        raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+    return "".join(_decode([data], path))
+
+
+def _decode(parts: Iterable[bytes], path: Path) -> Iterator[str]:
+    """The text of bytes in parts, which may cut a character."""
+    decoder, read, mark = codecs.getincrementaldecoder("utf-8")(), 0, "\ufeff"
+    for part in chain(parts, [b""]):
+        cut = len(decoder.getstate()[0])  # bytes of a character that the last part began
+        try:
+            text = decoder.decode(part, final=not part)
+        except UnicodeDecodeError as error:
+            found = f"byte 0x{error.object[error.start]:02x}"
+            where = f"{found} at offset {read - cut + error.start:,}"
+            raise InputError(f"{path} is not UTF-8: {where}; save it as UTF-8") from error
+        read += len(part)
+        if text:
+            yield text.removeprefix(mark)
+            mark = ""
 
 
 def argument_text(argument: str) -> str:

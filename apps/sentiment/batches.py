@@ -7,7 +7,7 @@ import tensorflow as tf
 from apps.common.tokenized import tokenize
 from apps.sentiment.config import SentimentConfig
 from apps.sentiment.reviews import Reviews
-from apps.sentiment.text import make_tokenizer
+from apps.sentiment.text import WORDS, make_tokenizer
 from rnn_keras.data import bucketed_batches
 from rnn_keras.text import Vocabulary
 
@@ -21,14 +21,17 @@ class TokenizedReviews:
         reviews: the reviews.
 
     Attributes:
-        ids: the ids of each review, int32 vectors of at most `config.max_length`.
+        ids: `RaggedRows`, the ids of each review, int32 vectors of at most `config.max_length`.
         labels: int32 `(n,)`.
     """
 
     def __init__(self, config: SentimentConfig, vocabulary: Vocabulary, reviews: Reviews):
-        self.ids = tokenize(make_tokenizer(vocabulary, config).read, reviews.texts)
+        read = make_tokenizer(vocabulary, config).read
+        key = [vocabulary.tokens, config.tokens, config.max_length, repr(WORDS)]
+        self.ids = tokenize(read, reviews.texts, key)
         self.labels = reviews.labels
-        self._cropped = [crop(ids, config.train_length) for ids in self.ids]
+        # The first and the last ids of a long review, as the tokenizer keeps them.
+        self._cropped = self.ids.cut(config.train_length)
         self._config = config
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
@@ -53,9 +56,3 @@ class TokenizedReviews:
         config = self._config
         seed = None if epoch is None else (config.seed, epoch)
         return bucketed_batches((texts,), config.batch_size, config.bucket, seed, (array,))
-
-
-def crop(ids: np.ndarray, length: int) -> np.ndarray:
-    """The first and the last `length / 2` ids of a long review, as the tokenizer keeps them."""
-    tail = length // 2
-    return ids if len(ids) <= length else np.concatenate([ids[: length - tail], ids[-tail:]])

@@ -1,12 +1,12 @@
 """The data of the sentiment classifier: reviews in three parts that share no text."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from apps.common.errors import InputError
+from apps.common.files import json_pieces
 from apps.common.progress import reports
 from apps.sentiment import grammar, reviews
 from apps.sentiment.config import SentimentConfig
@@ -34,7 +34,10 @@ class Data:
     def sha256(self) -> str:
         """A digest of all texts and labels."""
         parts = [[r.texts, r.labels.tolist()] for r in (self.train, self.validation, self.test)]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        digest = hashlib.sha256()
+        for piece in json_pieces(parts):
+            digest.update(piece.encode())
+        return digest.hexdigest()
 
 
 @reports("reading the reviews")

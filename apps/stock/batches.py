@@ -16,10 +16,10 @@ def train(config: StockConfig, data: Data, epoch: int) -> tf.data.Dataset:
     The windows are shuffled anew in each epoch; an incomplete last batch is dropped.
     """
     starts = data.windows["train"]
-    order = np.random.default_rng((config.seed, epoch)).permutation(len(starts))
+    starts = starts[np.random.default_rng((config.seed, epoch)).permutation(len(starts))]
     batch = min(config.batch_size, len(starts))
     scaling = build_scaling(config, data)
-    return dataset(config, data, starts[order], batch, drop_remainder=True).map(
+    return dataset(config, data, starts, batch, drop_remainder=True).map(
         lambda window, future: (window, scaling.scale(window, future)), tf.data.AUTOTUNE
     )
 
@@ -69,11 +69,11 @@ def dataset(
         batch_size: windows per batch.
         drop_remainder: whether to drop an incomplete last batch.
     """
-    values = tf.constant(data.panel.values, tf.float32)
+    values = data.values
     rows = tf.range(config.lookback + config.horizon, dtype=tf.int64)
 
     def gather(starts):
-        windows = tf.gather(values, tf.expand_dims(starts, 1) + rows)
+        windows = tf.gather(values, tf.expand_dims(tf.cast(starts, tf.int64), 1) + rows)
         return (
             windows[:, : config.lookback],
             windows[:, config.lookback :, : data.panel.targets],

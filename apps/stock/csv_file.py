@@ -65,7 +65,7 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
                 **_TEXT,
             )
     except FileNotFoundError:
-        raise InputError(f"{path} not found: give a CSV file or 'builtin'") from None
+        raise InputError(f"{path} not found: give a CSV or Parquet file or 'builtin'") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{path} is empty: a table of numbers is needed") from None
     except pd.errors.ParserWarning:
@@ -77,6 +77,11 @@ def read_csv(path: Path, delimiter: str = "auto") -> tuple[pd.DataFrame, str]:
         raise InputError(f"cannot read {path}: {reason}") from None
     frame.index += above + header + 1
     return frame, delimiter
+
+
+def infer_delimiter(path: Path) -> str:
+    """The delimiter of a file, from its first lines."""
+    return _sniff(_first_lines(path))
 
 
 def column_name(name: object) -> str:

@@ -1,16 +1,19 @@
 """The data of the forecaster: a panel, its chronological splits, their windows and statistics."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import tensorflow as tf
 
 from apps.common.errors import InputError
 from apps.common.progress import reports
 from apps.stock.config import StockConfig
 from apps.stock.panel import Panel, load_panel
-from rnn_keras.data import window_starts
 
 SMALLEST = 1e-6  # of the lowest training price, the lower bound of prices
+CHUNK = 2**20  # rows that statistics are computed of at a time
 PARTS = ("train", "validation", "test")
 
 
@@ -20,20 +23,28 @@ class Data:
 
     Attributes:
         panel: the series.
-        times: `(rows,)`, the position of each row's date among all dates, so that the splits of
-            many series are at the same date.
-        ends: where the training, validation and test times end.
-        windows: by part, the first row of each window, int64 `(windows,)`.
+        ends: where the training, validation and test times end: positions among all dates, so that
+            the splits of many series are at the same date.
+        windows: by part, the first row of each window, int32 `(windows,)`, or int64.
         statistics: statistics of the training rows, see `statistics`.
         minimum: by target, the lower bound of its forecasts; None for no limit.
     """
 
     panel: Panel
-    times: np.ndarray
     ends: tuple[int, int, int]
     windows: dict[str, np.ndarray]
     statistics: dict[str, list]
     minimum: list[float | None]
+
+    @property
+    def times(self) -> np.ndarray:
+        """`(rows,)`, the position of each row's date among all dates."""
+        return self.panel.times
+
+    @cached_property
+    def values(self) -> tf.Tensor:
+        """The values of the panel, float32 `(rows, columns)`; all batches are gathered from it."""
+        return tf.constant(self.panel.values, tf.float32)
 
     @property
     def sha256(self) -> str:
@@ -53,12 +64,11 @@ def load(config: StockConfig) -> Data:
             below `config.minimum`.
     """
     panel = load_panel(config)
-    distinct, times = np.unique(panel.dates, return_inverse=True)
-    ends = _ends(config, len(distinct))
-    windows = split_windows(config, panel.series, times, ends)
-    training = times < ends[0]
+    ends = _ends(config, len(panel.calendar))
+    windows = split_windows(config, panel.series, panel.times, ends)
+    training = panel.times < ends[0]
     lowest = minimum(config, panel, training)
-    return Data(panel, times, ends, windows, statistics(panel, training), lowest)
+    return Data(panel, ends, windows, statistics(panel, training), lowest)
 
 
 def split_windows(
@@ -81,21 +91,15 @@ def split_windows(
         InputError: a part has no window.
     """
     length = config.lookback + config.horizon
-    edges = np.flatnonzero(np.diff(series, prepend=-1, append=series[-1] + 1))
-    starts = np.concatenate(
-        [
-            first + window_starts(last - first, config.lookback, config.horizon)
-            for first, last in zip(edges[:-1], edges[1:])
-            if last - first >= length
-        ]
-        or [np.zeros(0, np.int64)]
-    )
-    first = times[starts + config.lookback] if config.reach_back else times[starts]
-    last = times[starts + length - 1]
+    count = max(0, len(series) - length + 1)
+    within = series[:count] == series[length - 1 :]  # the window is of one series
+    first = times[config.lookback :][:count] if config.reach_back else times[:count]
+    last = times[length - 1 :]
+    dtype = "int32" if len(series) < 2**31 else "int64"
     gap = 0 if config.reach_back else config.horizon
     windows = {}
     for part, low, high in zip(PARTS, (0, ends[0] + gap, ends[1] + gap), ends):
-        inside = starts[(first >= low) & (last < high)]
+        inside = np.flatnonzero(within & (first >= low) & (last < high)).astype(dtype)
         windows[part] = inside if part == "test" else inside[:: config.stride]
         if not len(inside):
             raise InputError(
@@ -118,18 +122,43 @@ def statistics(panel: Panel, rows: np.ndarray) -> dict[str, list]:
         that has a logarithm; `change`, the standard deviation of the change of the logarithm,
         where smaller values count as the floor.
     """
-    values, series = panel.values[rows], panel.series[rows]
-    smallest = np.where(values > 0, values, np.inf).min(axis=0)
+    starts = range(0, len(rows), CHUNK)
+
+    def values():
+        for first in starts:
+            yield panel.values[first : first + CHUNK][rows[first : first + CHUNK]]
+
+    smallest = np.min(
+        [np.where(part > 0, part, np.inf).min(axis=0) for part in values() if len(part)], axis=0
+    )
+    all_positive = np.all([(part > 0).all(axis=0) for part in values()], axis=0)
     smallest = np.where(np.isfinite(smallest), smallest, 1.0)
     # A price may fall below all training prices; a volume of 0 counts as the smallest one.
-    floor = np.where((values > 0).all(axis=0), SMALLEST * smallest, smallest)
-    change = np.diff(np.log(np.maximum(values, floor)), axis=0)[np.diff(series) == 0]
+    floor = np.where(all_positive, SMALLEST * smallest, smallest)
+
+    def changes():
+        for first in starts:
+            part = slice(first, first + CHUNK + 1)  # with the first row of the next
+            used = rows[part]
+            logarithms = np.log(np.maximum(panel.values[part][used], floor))
+            yield np.diff(logarithms, axis=0)[np.diff(panel.series[part][used]) == 0]
+
+    mean, std = _mean_and_deviation(values)
+    _, change = _mean_and_deviation(changes)
     return {
-        "mean": values.mean(axis=0).tolist(),
-        "std": _positive(values.std(axis=0)).tolist(),
+        "mean": mean.tolist(),
+        "std": _positive(std).tolist(),
         "floor": floor.tolist(),
-        "change": _positive(change.std(axis=0)).tolist(),
+        "change": _positive(change).tolist(),
     }
+
+
+def _mean_and_deviation(parts: Callable[[], Iterable[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Of rows in parts, float64 `(columns,)` each."""
+    count = sum(map(len, parts()))
+    mean = sum(part.sum(axis=0, dtype="float64") for part in parts()) / count
+    squares = sum(np.square(part - mean).sum(axis=0) for part in parts())
+    return mean, np.sqrt(squares / count)
 
 
 def minimum(config: StockConfig, panel: Panel, rows: np.ndarray) -> list[float | None]:

@@ -1,22 +1,22 @@
-"""Cleaning: from a table of a file to series that a model can be trained on."""
+"""The panel: series that a model can be trained on, from a table or from blocks of one."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from apps.common.errors import InputError
-from apps.stock.config import ALL, StockConfig
-from apps.stock.csv_file import column_name
+from apps.stock.blocks import NotPlainError, NotTogetherError, is_large, read_blocks
+from apps.stock.cleaning import Block, NothingLeftError, clean_block
+from apps.stock.config import StockConfig
 from apps.stock.dates import infer_frequency, seasonality
-from apps.stock.share_splits import adjust_share_splits
 from apps.stock.table import Table, read_table
 
 PRICES = ("open", "high", "low", "close", "adj_close")  # as `column_name` writes them
+CHUNK = 2**20  # rows of a digest at a time
+NOTES = 20  # that are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,11 @@ class Panel:
     """One or many series, one after the other, each in the order of time.
 
     Attributes:
-        values: float64, `(rows, columns)`, finite.
+        values: `(rows, columns)`, finite; float32 from a large file, else float64.
         blank: boolean, `(rows, columns)`: the cell was blank and holds the value before it.
-        dates: `(rows,)`, datetime64; the row number within the series where there are no dates.
-        series: `(rows,)`, int: position in `names`.
+        calendar: all distinct dates, datetime64, rising; row numbers where there are no dates.
+        times: int32 `(rows,)`: position in `calendar`.
+        series: int32 `(rows,)`: position in `names`.
         names: the series: tickers, or one name for a file without.
         columns: the columns, those to forecast first.
         targets: number of columns to forecast.
@@ -38,7 +39,8 @@ class Panel:
 
     values: np.ndarray
     blank: np.ndarray
-    dates: np.ndarray
+    calendar: np.ndarray
+    times: np.ndarray
     series: np.ndarray
     names: tuple[str, ...]
     columns: tuple[str, ...]
@@ -46,6 +48,11 @@ class Panel:
     step: pd.DateOffset | None
     season: int
     notes: tuple[str, ...]
+
+    @property
+    def dates(self) -> np.ndarray:
+        """`(rows,)`, datetime64; the row number within the series where there are no dates."""
+        return self.calendar[self.times]
 
     @property
     def holds_prices(self) -> bool:
@@ -56,8 +63,13 @@ class Panel:
     def sha256(self) -> str:
         """A digest of the values and of their order."""
         digest = hashlib.sha256(json.dumps([self.names, self.columns, self.targets]).encode())
-        for array in (self.values, self.dates, self.series):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for part in (
+            lambda rows: self.values[rows],
+            lambda rows: self.calendar[self.times[rows]],
+            lambda rows: self.series[rows].astype("int64"),
+        ):
+            for start in range(0, len(self.values), CHUNK):
+                digest.update(np.ascontiguousarray(part(slice(start, start + CHUNK))).tobytes())
         return digest.hexdigest()
 
 
@@ -70,7 +82,15 @@ def are_prices(targets: Sequence[str]) -> bool:
 
 
 def load_panel(config: StockConfig, columns: Sequence[str] | None = None) -> Panel:
-    """Read `config.data` and clean it, see `clean`."""
+    """Read `config.data` and clean it, see `clean`; large files are read in blocks of series."""
+    for sort in (False, True) if is_large(config) else ():
+        try:
+            blocks = _clean_all(read_blocks(config, columns, sort), config, columns)
+            return _join(blocks, config)
+        except NotTogetherError:
+            continue
+        except NotPlainError:
+            break
     return clean(read_table(config.data, config.delimiter, config.decimal), config, columns)
 
 
@@ -89,176 +109,87 @@ def clean(table: Table, config: StockConfig, columns: Sequence[str] | None = Non
     Raises:
         InputError: the data cannot be used; the message names the line of the file.
     """
-    wanted, targets = _choose_columns(table, config, columns)
-    notes = list(table.notes)
-    frame = table.numbers[wanted].copy()
-    tickers = _choose_tickers(table, config)
-    frame.insert(0, "_series", tickers)
-    frame.insert(1, "_date", np.arange(len(frame)) if table.dates is None else table.dates)
-    frame = frame[frame["_series"].notna()]
-    frame = _sort_by_date(frame, table, notes)
-    frame = _drop_duplicates(frame, table, notes)
-    blank = frame[wanted].isna()
-    frame = _fill_blanks(frame, blank, table, notes)
-    if columns is None:
-        frame = _drop_constants(frame, wanted, targets, table, notes)
-    wanted = [name for name in wanted if name in frame]
-    if config.scaling == "returns":
-        _require_positive(frame, wanted[:targets], table)
-        frame = adjust_share_splits(frame, wanted, targets, config, table.source, notes)
-    if table.dates is None:
-        frame["_date"] = frame.groupby("_series").cumcount()
-    names, series = np.unique(frame["_series"].astype(str), return_inverse=True)
-    dates = frame["_date"].to_numpy()
-    step = infer_frequency(dates[series == np.bincount(series).argmax()])
-    _note_gaps(dates, series, frame.index, notes)
+    return _join([clean_block(table, config, columns, "float64")], config)
+
+
+def _clean_all(
+    tables: Iterable[Table], config: StockConfig, columns: Sequence[str] | None
+) -> Iterator[Block]:
+    """The blocks; those without a usable row are left out, and an error if there are no others."""
+    nothing_left, count = None, 0
+    for table in tables:
+        try:
+            yield clean_block(table, config, columns, "float32")
+            count += 1
+        except NothingLeftError as error:
+            nothing_left = nothing_left or error
+    if nothing_left and not count:
+        raise nothing_left
+
+
+def _extend(arrays: dict[str, np.ndarray], name: str, part: np.ndarray) -> None:
+    """Add rows to an array, in place: a list of parts would take the memory twice in the end."""
+    if name not in arrays:
+        arrays[name] = np.array(part, order="C")
+        return
+    array = arrays[name]
+    count = len(array)
+    array.resize((count + len(part), *array.shape[1:]), refcheck=False)
+    array[count:] = part
+
+
+def _join(blocks: Iterable[Block], config: StockConfig) -> Panel:
+    """The panel of blocks of series."""
+    arrays, edges = {}, [0]
+    names, notes, calendars, gaps, constants = [], [], [], [], None
+    for block in blocks:
+        calendar, times = np.unique(block.dates, return_inverse=True)
+        calendars.append(calendar)
+        _extend(arrays, "values", block.values)
+        _extend(arrays, "blank", block.blank)
+        _extend(arrays, "series", block.series + np.int32(len(names)))
+        _extend(arrays, "times", times.astype("int32"))
+        edges.append(len(arrays["times"]))
+        names += block.names
+        notes += block.notes
+        gaps += [block.gap] if block.gap else []
+        known = block.constants.items()
+        constants = dict(known if constants is None else constants.items() & known)
+        wanted, targets = block.columns, block.targets
+    values, blank, series, times = (arrays[name] for name in ("values", "blank", "series", "times"))
+    calendar = np.unique(np.concatenate(calendars))
+    for own, start, end in zip(calendars, edges, edges[1:]):
+        times[start:end] = np.searchsorted(calendar, own)[times[start:end]]
+    if len(calendars) > 1 and names != sorted(names):
+        places = np.argsort(names)
+        series = np.argsort(places).astype("int32")[series]
+        order, names = np.argsort(series, kind="stable"), [names[place] for place in places]
+        values, blank, series, times = (a[order] for a in (values, blank, series, times))
+    for name, value in constants.items():
+        notes.append(f"column {name} left out: it is {value:g} in every row")
+    kept = [i for i, name in enumerate(wanted) if name not in constants]
+    if constants:
+        values, blank = values[:, kept], blank[:, kept]
+    edges = np.searchsorted(series, np.arange(len(names) + 1))
+    longest = np.diff(edges).argmax()
+    step = infer_frequency(calendar[times[edges[longest] : edges[longest + 1]]])
+    notes = notes[:NOTES] + [f"and {len(notes) - NOTES:,} notes more"] * (len(notes) > NOTES)
+    if gaps and (gap := max(gaps, key=lambda gap: gap[0]))[0] > 5 * max(
+        np.median([gap[2] for gap in gaps]), np.timedelta64(1, "h")
+    ):
+        notes.append(
+            f"longest gap: {pd.Timedelta(gap[0])} before line {gap[1]}; rows are taken as they come"
+        )
     return Panel(
-        values=frame[wanted].to_numpy("float64"),
-        blank=blank.loc[frame.index, wanted].to_numpy(),
-        dates=dates,
+        values=values,
+        blank=blank,
+        calendar=calendar,
+        times=times,
         series=series,
-        names=tuple(map(str, names)),
-        columns=tuple(wanted),
+        names=tuple(names),
+        columns=tuple(wanted[i] for i in kept),
         targets=targets,
         step=step,
         season=config.season or seasonality(step),
         notes=tuple(notes),
     )
-
-
-def _choose_columns(
-    table: Table, config: StockConfig, columns: Sequence[str] | None
-) -> tuple[list[str], int]:
-    """The columns to forecast, then the others; and the number of the first."""
-    known = list(table.numbers)
-    if columns is None and config.target == ALL:
-        return known, len(known)
-    wanted = columns or [column_name(name) for name in (config.target, *config.columns)]
-    for i, name in enumerate(wanted):
-        if name not in known:
-            what = "--columns" if i else "--target"
-            raise InputError(
-                f"{table.source} has no numeric column {name!r} for "
-                f"{'the model' if columns else what}; it has: {', '.join(known)}"
-            )
-    wanted = list(dict.fromkeys(wanted))
-    return wanted, len(wanted) if config.target == ALL else 1
-
-
-def _choose_tickers(table: Table, config: StockConfig) -> pd.Series | str:
-    """The series of each row, missing for rows of other tickers."""
-    if config.ticker is None and table.tickers is None:
-        return Path(table.source).name.partition(".")[0]
-    if config.ticker is None:
-        return table.tickers
-    if table.tickers is None:
-        raise InputError(f"{table.source} has no ticker column: leave --ticker out")
-    wanted = table.tickers.str.lower() == config.ticker.lower()
-    if not wanted.any():
-        some = sorted(table.tickers.unique())
-        shown = ", ".join(some[:8]) + (f" and {len(some) - 8} more" if len(some) > 8 else "")
-        raise InputError(f"{table.source} has no ticker {config.ticker!r}; it has: {shown}")
-    return table.tickers.where(wanted)
-
-
-def _sort_by_date(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
-    ordered = frame.sort_values(["_series", "_date"], kind="stable")
-    steps = frame.groupby("_series")["_date"].diff()
-    back = steps < (0 if table.dates is None else pd.Timedelta(0))
-    if back.any():
-        notes.append(f"rows sorted by date: line {back.idxmax()} is before the line above it")
-    return ordered
-
-
-def _drop_duplicates(frame: pd.DataFrame, table: Table, notes: list[str]) -> pd.DataFrame:
-    equal = frame.duplicated()
-    if equal.any():
-        notes.append(f"{equal.sum()} repeated rows dropped, first: line {equal.idxmax()}")
-        frame = frame[~equal]
-    keys = ["_series", "_date"]
-    clash = frame.duplicated(keys, keep=False)
-    if clash.any():
-        first = frame[clash].iloc[0]
-        lines = frame.index[(frame[keys] == first[keys]).all(axis=1)]
-        raise InputError(
-            f"{table.source}, lines {lines[0]} and {lines[1]}: two different rows for "
-            f"{first['_date']:%Y-%m-%d %H:%M}; keep one, or choose one series with --ticker"
-        )
-    return frame
-
-
-def _fill_blanks(
-    frame: pd.DataFrame, blank: pd.DataFrame, table: Table, notes: list[str]
-) -> pd.DataFrame:
-    if not blank.any(axis=None):
-        return frame
-    columns = list(blank)
-    frame = frame.copy()
-    frame[columns] = frame.groupby("_series")[columns].ffill()
-    leading = frame[columns].isna()
-    if leading.any(axis=None):
-        line, name = _first(leading)
-        frame = frame[~leading.any(axis=1)]
-        if frame.empty:
-            raise InputError(f"{table.source}, line {line}: {name} is blank in every row")
-        notes.append(
-            f"{leading.any(axis=1).sum()} rows dropped before the first value of {name}, "
-            f"first: line {line}"
-        )
-    filled = blank.loc[frame.index]
-    if filled.any(axis=None):
-        line, name = _first(filled)
-        notes.append(
-            f"{filled.sum().sum()} blank cells got the value before, first: line {line}, {name}"
-        )
-    return frame
-
-
-def _first(cells: pd.DataFrame) -> tuple[int, str]:
-    """The line and the column of the first True."""
-    line = cells.index[cells.any(axis=1)].min()
-    return line, str(cells.loc[line].idxmax())
-
-
-def _drop_constants(
-    frame: pd.DataFrame, columns: list[str], targets: int, table: Table, notes: list[str]
-) -> pd.DataFrame:
-    for name in columns[targets:]:
-        if frame[name].nunique() == 1:
-            notes.append(f"column {name} left out: it is {frame[name].iloc[0]:g} in every row")
-            frame = frame.drop(columns=name)
-    distinct = frame.groupby("_series")[columns[:targets]].nunique()
-    constant = distinct.index[(distinct < 2).any(axis=1)]
-    if len(constant) == len(distinct):
-        name = distinct.columns[(distinct < 2).any()][0]
-        raise InputError(
-            f"{table.source}, lines {frame.index.min()} to {frame.index.max()}: {name} is "
-            f"{frame[name].iloc[0]:g} in every row, there is nothing to forecast"
-        )
-    if len(constant):
-        notes.append(f"{len(constant)} series left out because they never change: {constant[0]}")
-        frame = frame[~frame["_series"].isin(constant)]
-    return frame
-
-
-def _require_positive(frame: pd.DataFrame, names: list[str], table: Table) -> None:
-    for name in names:
-        bad = frame.index[frame[name] <= 0]
-        if len(bad):
-            raise InputError(
-                f"{table.source}, line {bad[0]}: {name} is {frame.loc[bad[0], name]:g}, but "
-                "returns need values above 0; train on other data with --scaling window"
-            )
-
-
-def _note_gaps(dates: np.ndarray, series: np.ndarray, lines: pd.Index, notes: list[str]) -> None:
-    steps = np.diff(dates)
-    same = np.diff(series) == 0
-    if dates.dtype.kind != "M" or not same.any():
-        return
-    longest = (steps * same).argmax()
-    if steps[longest] > 5 * max(np.median(steps[same]), np.timedelta64(1, "h")):
-        notes.append(
-            f"longest gap: {pd.Timedelta(steps[longest])} before line {lines[longest + 1]}; "
-            "rows are taken as they come"
-        )

@@ -36,7 +36,7 @@ class Table:
 
 
 def read_table(source: str, delimiter: str = "auto", decimal: str = "auto") -> Table:
-    """Read `builtin` or a CSV file.
+    """Read `builtin` or a CSV file as a whole.
 
     Args:
         source: `builtin`, Google's daily prices of 2004-2008, which come with matplotlib; or a
@@ -53,7 +53,7 @@ def read_table(source: str, delimiter: str = "auto", decimal: str = "auto") -> T
         frame, separator = _builtin(), ","
     else:
         frame, separator = read_csv(Path(source), delimiter)
-    return _parse(frame, source, separator, decimal)
+    return parse_table(frame, source, separator, decimal)
 
 
 def table_of_frame(frame: pd.DataFrame, source: str) -> Table:
@@ -69,10 +69,21 @@ def table_of_frame(frame: pd.DataFrame, source: str) -> Table:
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index(names=frame.index.name or "date")
     frame = frame.rename(columns=column_name).set_axis(pd.RangeIndex(1, len(frame) + 1))
-    return _parse(frame, source, ",", "auto")
+    return parse_table(frame, source, ",", "auto")
 
 
-def _parse(frame: pd.DataFrame, source: str, separator: str, decimal: str) -> Table:
+def parse_table(frame: pd.DataFrame, source: str, separator: str, decimal: str) -> Table:
+    """The table of cells: of text, or already numbers and dates.
+
+    Args:
+        frame: the cells; the columns are named by `column_name`, the index is the line.
+        source: the name in messages.
+        separator: the delimiter of the file, which helps to infer the decimal sign.
+        decimal: `.` or `,`; `auto` infers it from all cells.
+
+    Raises:
+        InputError: it has no numbers, or a cell has the wrong type for its column.
+    """
     frame = frame.dropna(how="all")
     if frame.empty:
         raise InputError(f"{source} has no rows: a table of numbers is needed")
@@ -115,7 +126,14 @@ def _cast(column: pd.Series) -> pd.Series:
 
 def _take(frame: pd.DataFrame, name: str | None) -> pd.Series | None:
     """Take a column of text out of the frame."""
-    return None if name is None else frame.pop(name).astype(str).str.strip()
+    if name is None:
+        return None
+    column = frame.pop(name)
+    if isinstance(column.dtype, pd.CategoricalDtype) and not column.hasnans:
+        names = column.cat.categories.astype(str).str.strip()
+        if names.is_unique:
+            return column.cat.rename_categories(names)
+    return column.astype(str).str.strip()
 
 
 def _take_dates(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.Series | None:

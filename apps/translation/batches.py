@@ -1,12 +1,13 @@
 """Pairs as batches of ids, bucketed by length."""
 
-import numpy as np
+from functools import partial
+
 import tensorflow as tf
 
 from apps.common.tokenized import tokenize, tokens_before
 from apps.translation.config import TranslationConfig
 from apps.translation.pairs import Pairs
-from apps.translation.text import BOS_ID, EOS_ID
+from apps.translation.text import BOS_ID, EOS_ID, word_splitter
 from rnn_keras.data import bucketed_batches
 from rnn_keras.text import Tokenizer
 
@@ -31,14 +32,17 @@ class TokenizedPairs:
         pairs: Pairs,
     ):
         self._config = config
+        rule = [config.tokens, repr(word_splitter(config.lowercase))]
         self._sources, self._targets = (
-            [np.append(ids, np.int32(EOS_ID)) for ids in tokenize(encode, texts)]
-            for encode, texts in (
-                (source_tokenizer.read, pairs.sources),
-                (target_tokenizer.encode, pairs.targets),
+            tokenize(
+                partial(_with_end, encode), texts, [*rule, length, tokenizer.vocabulary.tokens]
+            )
+            for tokenizer, encode, length, texts in (
+                (source_tokenizer, source_tokenizer.read, config.max_length, pairs.sources),
+                (target_tokenizer, target_tokenizer.encode, None, pairs.targets),
             )
         )
-        self.tokens = sum(map(len, self._targets))
+        self.tokens = int(self._targets.lengths.sum())
 
     def batches(self, epoch: int | None = None) -> tf.data.Dataset:
         """`((source, decoder_input), target)`, int32 `(batch, time)` each, padded with `PAD_ID`.
@@ -54,3 +58,9 @@ class TokenizedPairs:
         seed = None if epoch is None else (self._config.seed, epoch)
         batches = bucketed_batches(sides, self._config.batch_size, self._config.bucket, seed)
         return batches.map(lambda y, x: ((x, tokens_before(y, BOS_ID, EOS_ID)), y))
+
+
+def _with_end(encode, texts):
+    """The ids of texts, each with `EOS_ID` at its end."""
+    ids = encode(texts)
+    return tf.concat([ids, tf.fill([ids.nrows(), 1], EOS_ID)], axis=1)

@@ -1,13 +1,13 @@
 """The data of the translator: pairs of sentences in three parts that share no source."""
 
 import hashlib
-import json
 import random
 from dataclasses import dataclass
 
 import numpy as np
 
 from apps.common.errors import InputError
+from apps.common.files import json_pieces
 from apps.common.progress import reports
 from apps.translation import grammar, pairs
 from apps.translation.config import TranslationConfig
@@ -55,7 +55,8 @@ def load(config: TranslationConfig) -> Corpus:
             raise InputError(f"{config.data} is too small to be split: no pair is left to {name}")
     digest = hashlib.sha256()
     for name in pairs.PARTS:
-        digest.update(json.dumps([parts[name].sources, parts[name].targets]).encode())
+        for piece in json_pieces([parts[name].sources, parts[name].targets]):
+            digest.update(piece.encode())
     return Corpus(
         *(parts[name] for name in pairs.PARTS),
         digest.hexdigest(),
@@ -82,7 +83,7 @@ def _given_splits(given):
     for name in reversed(pairs.PARTS):  # so that the test part stays unchanged
         if name in given:
             parts[name] = _select(given[name], lambda key: key not in later_keys)
-            later_keys.update(parts[name].keys)
+            later_keys.update(parts[name].keys.tolist())
             if dropped := len(given[name]) - len(parts[name]):
                 left_out.append(f"{dropped:,} of {name}")
     own = " and ".join(name for name in pairs.PARTS[1:] if name in given)
@@ -99,9 +100,9 @@ def _sample_missing_splits(config, parts):
         train = pool.select(_limited_rows(config, pool))
         about = f"Only {config.limit:,} of {len(pool):,} pairs are trained on, "
         about += "the first. " if config.subset == "first" else "sampled at random. "
-        known = set(train.keys)
+        known = set(train.keys.tolist())
         parts, pool = parts | {"train": train}, _select(pool, lambda key: key not in known)
-    trained = len(set(parts["train"].keys))
+    trained = len(np.unique(parts["train"].keys))
     counts = {
         name: max(1, round(fraction * trained))
         for name, fraction in (
@@ -110,7 +111,7 @@ def _sample_missing_splits(config, parts):
         )
         if name not in parts
     }
-    sources = list(dict.fromkeys(pool.keys))
+    sources = list(dict.fromkeys(pool.keys.tolist()))
     if is_limited and config.subset == "first":
         sources = sources[: sum(counts.values())]  # the ones similar to the training pairs
     random.Random(config.split_seed).shuffle(sources)
@@ -128,15 +129,16 @@ def _limited_rows(config, pool):
     """The rows of `--limit`, in the order of the file."""
     rows = range(len(pool))
     if config.subset == "random":
-        sources = list(dict.fromkeys(pool.keys))
+        sources = list(dict.fromkeys(pool.keys.tolist()))
         random.Random(config.split_seed).shuffle(sources)
         place = {key: i for i, key in enumerate(sources)}
-        rows = sorted(rows, key=lambda row: place[pool.keys[row]])
+        keys = pool.keys.tolist()
+        rows = sorted(rows, key=lambda row: place[keys[row]])
     return sorted(rows[: config.limit])
 
 
 def _select(part, wanted):
-    return part.select(row for row, key in enumerate(part.keys) if wanted(key))
+    return part.select(row for row, key in enumerate(part.keys.tolist()) if wanted(key))
 
 
 def _drop_long_pairs(config, part):

@@ -7,11 +7,13 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from apps.common.config import flag
 from apps.common.errors import InputError
 from apps.common.sources import decode_utf8, one_line_read_errors, read_text, tfds_builder
 from apps.translation.config import TranslationConfig
-from apps.translation.text import plain
+from apps.translation.text import count_words, identities
 
 PARTS = ("train", "validation", "test")
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev")}
@@ -29,31 +31,31 @@ class Pairs:
 
     Attributes:
         sources, targets: `n` of each; a source occurs once with each of its translations.
-        keys: identity of the sources: the tokens of each, whatever its case, its blanks or its
-            composition; None computes it.
+        keys: identity of the sources, int64 `(n,)`: a hash of the tokens of each, whatever its
+            case, its blanks or its composition; None computes it.
     """
 
     sources: list[str]
     targets: list[str]
-    keys: list[str] | None = field(default=None, repr=False, compare=False)
+    keys: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
         if self.keys is None:
-            object.__setattr__(self, "keys", plain(self.sources, lowercase=True))
+            object.__setattr__(self, "keys", identities(self.sources))
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def select(self, rows: Iterable[int]) -> "Pairs":
         """The pairs of the given rows."""
-        rows = list(rows)
-        columns = (self.sources, self.targets, self.keys)
-        return Pairs(*([column[row] for row in rows] for column in columns))
+        rows = np.fromiter(rows, np.int64)
+        texts = ([side[row] for row in rows] for side in (self.sources, self.targets))
+        return Pairs(*texts, self.keys[rows])
 
     @property
     def distinct_sources(self) -> list[str]:
         """Each source once, as first written: the input of an evaluation."""
-        first = dict(zip(reversed(self.keys), reversed(self.sources)))
+        first = dict(zip(reversed(self.keys.tolist()), reversed(self.sources)))
         return [first[key] for key in self._translations]
 
     @property
@@ -64,7 +66,7 @@ class Pairs:
     @cached_property
     def _translations(self):
         translations = {}
-        for key, target in zip(self.keys, self.targets):
+        for key, target in zip(self.keys.tolist(), self.targets):
             translations.setdefault(key, []).append(target)
         return translations
 
@@ -116,15 +118,14 @@ def _make_pairs(numbered, where) -> Pairs:
     if not rows:
         raise InputError(f"{where} has no pairs")
     numbers, sources, targets = map(list, zip(*rows))
-    pairs = Pairs(sources, targets)
-    read = {"source": pairs.keys, "translation": plain(targets, lowercase=True)}
-    for side, texts in read.items():
-        if "" in texts:
-            number = numbers[texts.index("")]
+    for side, texts in {"source": sources, "translation": targets}.items():
+        empty = np.flatnonzero(count_words(texts, lowercase=True) == 0)
+        if len(empty):
+            number = numbers[empty[0]]
             raise InputError(
                 f"{where}, line {number:,}: there is no word in the {side}; remove this pair"
             )
-    return pairs
+    return Pairs(sources, targets)
 
 
 def _lines(text):

@@ -8,8 +8,9 @@ token of its own; a joiner marks the side on which it was attached, so that `l'h
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
-from apps.common.tokenized import by_chunks
+from apps.common.tokenized import by_chunks, prepare_from_texts
 from apps.translation.config import TranslationConfig
 from rnn_keras.text import UNKNOWN, Tokenizer, Vocabulary, WordSplitter
 
@@ -36,10 +37,34 @@ def plain(texts: Sequence[str], lowercase: bool) -> list[str]:
     return [text.decode() for chunk in joined for text in chunk.numpy()]
 
 
+def identities(texts: Sequence[str]) -> np.ndarray:
+    """A number for each text, int64 `(n,)`: a hash of its words and marks, in lower case."""
+    words = word_splitter(lowercase=True)
+
+    def hashes(chunk):
+        return tf.strings.to_hash_bucket_fast(words.join(words.split(chunk)), 2**63 - 1)
+
+    return _numbers("identities", [repr(words)], texts, hashes)
+
+
 def count_words(texts: Sequence[str], lowercase: bool) -> np.ndarray:
     """The number of words and marks of each text, int64 `(n,)`."""
-    split = by_chunks(word_splitter(lowercase).split, texts, "counting words")
-    return np.concatenate([np.zeros(0, "int64"), *(words.row_lengths() for words in split)])
+    words = word_splitter(lowercase)
+    return _numbers(
+        "word_counts", [repr(words)], texts, lambda chunk: words.split(chunk).row_lengths()
+    )
+
+
+def _numbers(name, key, texts, function):
+    """An integer for each text; those of many texts are kept."""
+
+    def write(append):
+        append("numbers", np.zeros(0, "int64"))
+        for numbers in by_chunks(function, texts, name.replace("_", " ")):
+            append("numbers", numbers.numpy())
+        return {}
+
+    return prepare_from_texts(name, key, texts, write)[0]["numbers"]
 
 
 def without_joiners(tokens: Sequence[str]) -> list[str]:

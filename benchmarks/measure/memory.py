@@ -29,11 +29,16 @@ def peak_memory(call: Call) -> int | None:
         gc.collect()
         if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
             trim(0)
-        before = resident_memory()
-        _CLEAR.write_text("5")  # the high-water mark starts at the present value again
+        before = reset_peak()
         call()
         peaks.append(resident_memory(field="VmHWM") - before)
     return max(peaks)
+
+
+def reset_peak() -> int:
+    """Resident memory of this process in bytes; its peak, `VmHWM`, starts again from there."""
+    _CLEAR.write_text("5")
+    return resident_memory()
 
 
 def resident_memory(pid: int | str = "self", field: str = "VmRSS") -> int:

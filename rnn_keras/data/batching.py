@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnn_keras.data.ragged import RaggedRows
+
 
 def bucketed_batches(
     sequences: Sequence[Sequence[np.ndarray]],
@@ -22,8 +24,8 @@ def bucketed_batches(
 
     Args:
         sequences: the sequences of the rows, such as `(ids,)` or `(targets, sources)`; each has
-            one int32 vector of any length per row. Rows are sorted by the padded length of the
-            first sequence, then by that of the next.
+            one int32 vector of any length per row, as a list or `RaggedRows`. Rows are sorted by
+            the padded length of the first sequence, then by that of the next.
         batch_size: rows of a batch.
         multiple: divisor of the padded lengths. Rows of the same padded length count as equally
             long: a larger one gives more random batches and more padding.
@@ -46,7 +48,7 @@ def bucketed_batches(
         raise ValueError(
             f"all sequences and arrays must have the same number of rows, got {sorted(counts)}"
         )
-    lengths = np.array([list(map(len, side)) for side in sequences], np.int64)
+    lengths = np.array([_lengths(side) for side in sequences], np.int64)
     lengths = -(-lengths // multiple) * multiple
     random = None if seed is None else np.random.default_rng(seed)
     count = lengths.shape[1]
@@ -72,3 +74,7 @@ def bucketed_batches(
     )
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+
+
+def _lengths(rows):
+    return rows.lengths if isinstance(rows, RaggedRows) else list(map(len, rows))

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,7 @@ class Vocabulary:
     @classmethod
     def from_tokens(
         cls,
-        tokens: Iterable[str],
+        tokens: Iterable[str] | Mapping[str, int],
         min_count: int = 1,
         max_size: int | None = None,
         specials: Sequence[str] = (UNKNOWN,),
@@ -62,7 +62,7 @@ class Vocabulary:
         """Count `tokens` (a string counts as its characters) and keep the frequent ones.
 
         Args:
-            tokens: the training tokens.
+            tokens: the training tokens, or the number of each.
             min_count: tokens seen fewer times are left out.
             max_size: largest `len` of the result, specials included; None for no limit.
             specials: tokens that come first whether seen or not, `"<unk>"` among them.

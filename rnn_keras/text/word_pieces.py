@@ -4,7 +4,7 @@ A SavedModel with the operations of TensorFlow Text runs only where that is inst
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -13,11 +13,14 @@ from rnn_keras.text.vocabulary import UNKNOWN, Vocabulary
 
 JOINER = "##"  # begins the pieces that continue a word
 LONGEST_WORD = 100  # bytes; longer words are unknown, as in TensorFlow Text
+_BATCH = 100_000  # words
 _KEPT_CHARACTERS = 1_000  # of those that occur, by keras_nlp
 
 
 def learn_word_pieces(
-    words: Sequence[str | bytes], max_size: int, specials: Sequence[str] = (UNKNOWN,)
+    words: Iterable[str | bytes] | Mapping[str | bytes, int],
+    max_size: int,
+    specials: Sequence[str] = (UNKNOWN,),
 ) -> Vocabulary:
     """The vocabulary that `keras_nlp` learns from words, with all their characters.
 
@@ -25,7 +28,7 @@ def learn_word_pieces(
     character. A small text therefore gives fewer than `max_size`.
 
     Args:
-        words: the words, each as often as it occurs.
+        words: the words, each as often as it occurs; or the number of each.
         max_size: largest size of the vocabulary.
         specials: tokens that come first, `"<unk>"` among them.
 
@@ -38,18 +41,34 @@ def learn_word_pieces(
         import keras_nlp  # takes seconds
 
     # Words with others than the frequent characters would be unknown: Chinese has thousands.
-    characters = Counter()
-    for word, count in Counter(words).items():
+    characters, counts = Counter(), Counter(words)
+    for word, count in counts.items():
         characters.update(dict.fromkeys(tf.compat.as_text(word), count))
     rare = [c for c, _ in characters.most_common()][_KEPT_CHARACTERS:][: max_size // 4]
     pieces = keras_nlp.tokenizers.compute_word_piece_vocabulary(
-        tf.data.Dataset.from_tensor_slices(words).batch(10_000),
+        tf.data.Dataset.from_generator(
+            lambda: _repeated(counts), output_signature=tf.TensorSpec([None], tf.string)
+        ),
         max_size,
         split=False,
         suffix_indicator=JOINER,
         reserved_tokens=[*specials, *rare, *(JOINER + c for c in rare)],
     )
     return Vocabulary(pieces)
+
+
+def _repeated(counts):
+    """Each word as often as it was counted, in batches, as `keras_nlp` counts them again."""
+    batch = []
+    for word, count in counts.items():
+        while count:
+            added = min(count, _BATCH - len(batch))
+            batch += [word] * added
+            count -= added
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    yield batch
 
 
 def split_into_pieces(words, table, vocabulary: Vocabulary):

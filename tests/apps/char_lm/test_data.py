@@ -1,5 +1,7 @@
 import functools
 import gzip
+import hashlib
+import json
 import lzma
 import os
 
@@ -8,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.char_lm import data
-from apps.char_lm.config import D2L_STEPS
+from apps.char_lm import batches, data
+from apps.char_lm.config import D2L_STEPS, CharLMConfig
 from apps.common.errors import InputError
-from rnn_keras.data import sliding_windows
+from rnn_keras.data import contiguous_streams, sliding_windows
+from rnn_keras.text import Vocabulary
 
 TEXT = "Καλημέρα κόσμε! é e\u0301 😀 \u2028 end\n"
 
@@ -79,17 +82,22 @@ def test_a_name_too_long_for_the_file_system_is_one_line():
         data.load_text("x" * 5000)
 
 
-@given(st.text(), st.sampled_from([0.05, 0.1, 0.25, 0.5]))
-def test_split_tail_cuts_once_and_loses_nothing(text, fraction):
-    train, validation = data.split_tail(text, fraction)
-    assert train + validation == text
-    assert len(train) == int(len(text) * (1 - fraction))
+@given(st.lists(st.text()), st.sampled_from([0.05, 0.1, 0.25, 0.5]))
+def test_a_text_in_chunks_is_cut_once_and_loses_nothing(chunks, fraction):
+    text = "".join(chunks)
+    cut = data.split_point(len(text), fraction)
+    parts = {"train": "", "validation": ""}
+    for part, piece in data.split_chunks(chunks, cut):
+        assert piece and not (part == "train" and parts["validation"])
+        parts[part] += piece
+    assert parts == {"train": text[:cut], "validation": text[cut:]}
+    assert cut == int(len(text) * (1 - fraction))
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
-def test_split_tail_refuses(fraction):
+def test_the_validation_fraction_is_between_0_and_1(fraction):
     with pytest.raises(InputError, match="between 0 and 1"):
-        data.split_tail("some text", fraction)
+        data.split_point(100, fraction)
 
 
 def test_d2l_clean():
@@ -103,8 +111,38 @@ def test_load_tail_knows_only_training_characters(tmp_path):
     assert corpus.train_ids.tolist() == [1, 2] * 45
     assert corpus.validation_ids.tolist() == [1, 2, 0, 0, 0, 1, 2, 0, 1, 2]
     assert corpus.unseen == 4
-    assert corpus.validation_text == "abcdéab\nab" and corpus.train_text == "ab" * 45
+    assert corpus.train_ids.dtype == "uint8"
     np.testing.assert_array_equal(corpus.history_ids, corpus.train_ids)
+
+
+def test_batches_and_digest_are_those_of_the_whole_text(tmp_path, monkeypatch):
+    """In pieces that cut characters and line ends, in memory and memory-mapped."""
+    text = "naïve 😀\r\nκόσμε\r" * 50
+    (tmp_path / "a").write_text(text, "utf-8", newline="")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    cut = int(len(text) * 0.8)
+    vocab = Vocabulary.from_tokens(text[:cut])
+    digest = json.dumps([text[:cut], text[cut:], vocab.tokens]).encode()
+    config = CharLMConfig(data=str(tmp_path / "a"), validation_fraction=0.2, batch_size=3, steps=5)
+    monkeypatch.setenv("RNN_KERAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("apps.char_lm.text.CHUNK", 1)
+    monkeypatch.setattr("apps.common.sources.CHUNK", 7)
+    for large in (2**20, 0):
+        monkeypatch.setattr("apps.common.prepared.LARGE", large)
+        corpus = data.load_corpus(config)
+        assert corpus.vocab == vocab and corpus.sha256 == hashlib.sha256(digest).hexdigest()
+        for epoch in (None, 0, 1):
+            ids, offset = vocab.encode(text[cut:]), 0
+            if epoch is not None:
+                offset = np.random.default_rng((config.seed, epoch)).integers(config.steps)
+                ids = vocab.encode(text[:cut])[: cut - (config.steps - 1) + offset]
+            found = [*batches.batches(config, corpus, epoch).as_numpy_iterator()]
+            X, Y = contiguous_streams(ids, config.batch_size, config.steps, offset)
+            np.testing.assert_array_equal([x for x, _ in found], X, strict=True)
+            np.testing.assert_array_equal([y for _, y in found], Y, strict=True)
+    assert not corpus.train_ids.flags.writeable  # mapped
+    (tmp_path / "a").write_text(text + "more", "utf-8")
+    assert data.load_corpus(config).sha256 != corpus.sha256
 
 
 def test_load_d2l_gives_exactly_its_windows(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apps.char_lm import data
+from apps.char_lm import data, evaluation
 from apps.char_lm.config import D2L_STEPS
 from apps.char_lm.ngram import witten_bell, witten_bell_nats, witten_bell_windows
 
@@ -105,3 +105,14 @@ def test_time_machine_under_the_d2l_protocol(shared_data):
     # With all the text before each character the same counts do better: a harder baseline.
     full = witten_bell(train, validation, size, history_ids=corpus.history_ids)
     assert math.exp(full[3]) == pytest.approx(5.305, abs=5e-4)
+
+
+def test_parts_of_a_long_text_are_scored_as_the_whole(monkeypatch, tmp_path):
+    (tmp_path / "a").write_text("the cat sat on the mat, the hat on that cat. " * 20)
+    corpus = data.load(str(tmp_path / "a"))
+    whole = witten_bell(corpus.train_ids, corpus.validation_ids, len(corpus.vocab))
+    monkeypatch.setattr(evaluation, "SCORED", 7)
+    assert evaluation.ngram_nats(corpus) == pytest.approx(whole)
+    monkeypatch.setattr(evaluation, "COUNTED", 20)
+    last = witten_bell(corpus.train_ids[-20:], corpus.validation_ids, len(corpus.vocab))
+    assert evaluation.ngram_nats(corpus) == pytest.approx(last) != whole
