@@ -40,6 +40,7 @@ def parse(
     *,
     default: str = "base",
     description: str = "",
+    verb: str = "train",
     root: Path | None = None,
 ) -> tuple[Config, Run | None]:
     """Read the command line of an application's training, without importing TensorFlow.
@@ -53,6 +54,7 @@ def parse(
         argv: the arguments; None means the process's own.
         default: the preset that is used when none is given.
         description: what the command does, for `--help`.
+        verb: the command, for `--help`.
         root: the folder of all runs; None means `runs_root()`.
 
     Returns:
@@ -74,7 +76,7 @@ def parse(
         type(presets[preset][1]),
         default=presets[preset][1],
         args=argv,
-        prog=f"python -m apps.{app}.train [{'|'.join(presets)}]",
+        prog=f"python -m apps.{app}.{verb} [{'|'.join(presets)}]",
         description=_help(description, presets, default),
     )
     return config, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -66,8 +67,12 @@ def fit_with(
     data: Data,
     model: keras.Model,
     run: Run,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
-    """Trains `model` by replicas, or on one device; writes the run, see `fit`."""
+    """Trains `model` by replicas, or on one device; writes the run, see `fit`.
+
+    The further callbacks come after those of the task.
+    """
     monitor, mode = task.monitor(config)
     fit(
         model,
@@ -77,6 +82,6 @@ def fit_with(
         run=run,
         monitor=monitor,
         mode=mode,
-        callbacks=task.callbacks(config, data),
+        callbacks=[*task.callbacks(config, data), *callbacks],
         replicas=replicas,
     )

@@ -31,7 +31,7 @@ class DataParallel:
         ranks: their numbers among all replicas.
 
     Raises:
-        ValueError: the model has a `BatchNormalization`, whose statistics are not shared.
+        ValueError: the model trains a `BatchNormalization`, whose statistics are not shared.
 
     Example:
         >>> def build():
@@ -53,9 +53,9 @@ class DataParallel:
         strategy: tf.distribute.Strategy,
         terms: Callable[[Any], Any] | None = None,
     ):
-        layers = model._flatten_layers()
-        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
-            raise ValueError("DataParallel does not share the statistics of BatchNormalization")
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                raise ValueError("DataParallel does not share the statistics of BatchNormalization")
         self.model, self._strategy, self._terms = model, strategy, terms
         self._devices = strategy.extended.worker_devices
         resolver = strategy.cluster_resolver

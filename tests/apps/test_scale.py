@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
+from apps.common.history import read_history
 from apps.common.ray_workers import cluster
 from apps.common.replicas import split_batches
 from apps.common.run import Run
@@ -32,6 +34,13 @@ from apps.char_lm.config import PRESETS
 runner.evaluate = runner.export = lambda *_: None
 runner.train(task.TASK, *cli.parse("char_lm", PRESETS, sys.argv[1:]))
 """
+TUNE = """
+import sys
+from apps import commands, runner
+runner.evaluate = lambda *_: print("evaluated")
+runner.export = lambda *_: None
+commands.tune_command("char_lm", sys.argv[1:])
+"""
 FLAGS = (
     "tiny --units 16 --embedding 8 --batch-size 8 --steps 16 --dropout 0 --ema 0.9 "
     "--clip-norm 0.05 --epochs 2 --sample-length 5"
@@ -44,14 +53,14 @@ def environment(folder):
     return {**os.environ, **variables}
 
 
-def start(folder, line, **options):
+def start(folder, line, program=TRAIN):
     """The process of a training; its data are some lines in `folder`."""
     text = folder / "text.txt"
     if not text.exists():
         text.write_text("the quick brown fox jumps over the lazy dog. " * 120)
-    words = [sys.executable, "-c", TRAIN, *line.split(), "--data", str(text)]
+    words = [sys.executable, "-c", program, *line.split(), "--data", str(text)]
     return subprocess.Popen(
-        words, env=environment(folder), cwd=folder, stdout=subprocess.PIPE, text=True, **options
+        words, env=environment(folder), cwd=folder, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -119,6 +128,24 @@ def test_a_lost_worker_does_not_change_the_numbers(one):
     assert len(history.read_text().splitlines()) == 2, "the second epoch was over"
     assert finish(process).count("2 workers train") == 2
     assert_same(numbers(one, "one"), numbers(one, "killed"), atol=1e-5)
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_sweep_keeps_the_best_trial_as_a_run(one):
+    sweep = f"{FLAGS} --run best --dropout 0.5 --trials 3".replace("--dropout 0 ", "")
+    output = finish(start(one, sweep, TUNE))
+    assert output.count("trial ") == 3 and output.count("evaluated") == 1
+    run = Run.open("char_lm", "best", root=one)
+    with (run.path / "tune.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["val_loss"]) for row in rows]
+    assert losses == sorted(losses) and len(set(losses)) == 3
+    assert {row["epochs"] for row in rows} <= {"1", "2"}
+    config = run.read_config(CharLMConfig)
+    assert config.learning_rate == float(rows[0]["learning_rate"]) and config.dropout == 0.5
+    assert min(row["val_loss"] for row in read_history(run.history)) <= losses[0]
+    assert not list(one.glob("char_lm/.tune-*"))
 
 
 def worker_processes(folder):
