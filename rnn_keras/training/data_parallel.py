@@ -144,22 +144,28 @@ class DataParallel:
         start = tf.minimum(rank, count - 1)  # a replica without a row takes the last one, times 0
         step = self._strategy.num_replicas_in_sync
         own = tf.nest.map_structure(lambda t: t[start::step], batch)
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(own)
-        with tf.GradientTape() as tape:
-            y_pred = replica(x, training=True)
-            loss = replica.compute_loss(x, y, y_pred, weight, training=True)
-            scaled = self.model.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, replica.trainable_variables)
         rows = tf.where(rank < count, _rows(own), 0)
-        counted = tf.nest.map_structure(
-            lambda t: None if t is None else t[:rows], (x, y, y_pred, weight)
-        )
-        replica.compute_metrics(*counted)
-        terms = rows if self._terms is None else self._terms(counted[1])
-        terms = tf.cast(terms, tf.float32)
+        losses, gradients = [], []
+
+        def scale_loss(loss):
+            losses.append(loss)
+            return self.model.optimizer.scale_loss(loss)
+
+        def compute_metrics(*values, **named):
+            values, named = tf.nest.map_structure(
+                lambda t: None if t is None else t[:rows], (values, named)
+            )
+            return type(replica).compute_metrics(replica, *values, **named)
+
+        # The model's own `train_step`, up to the update of the weights.
+        replica.optimizer.scale_loss, replica.compute_metrics = scale_loss, compute_metrics
+        replica.optimizer.apply = lambda found, variables: gradients.extend(found)
+        replica.train_step(own)
+        _, y, _ = keras.utils.unpack_x_y_sample_weight(own)
+        terms = tf.cast(rows if self._terms is None else self._terms(y[:rows]), tf.float32)
         self._has_gradient = [g is not None for g in gradients]
         found = [g for g in gradients if g is not None]
-        return [tf.math.scalar_mul(terms, v) for v in (*found, loss)] + [terms]
+        return [tf.math.scalar_mul(terms, v) for v in (*found, losses[0])] + [terms]
 
     def _all_reduce(self, shares: Sequence[Any]) -> Any:
         """The sum of what the replicas have, over all machines."""
