@@ -5,12 +5,12 @@ run directory, which must be on a file system that its machine shares with this 
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -33,12 +33,15 @@ def fit(app: str, config: TrainingConfig, run: Run) -> None:
         InputError: Ray is missing or cannot be reached, it has too few processors, the training
             ended with such an error, or workers were lost too often.
     """
-    folder = run.path.absolute() / "ray"
-    folder.mkdir(exist_ok=True)
-    with cluster(config, config.workers) as ray, _echo(folder / LOG):
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
+    with (
+        TemporaryDirectory(
+            prefix="ray-", dir=run.path.absolute(), ignore_cleanup_errors=True
+        ) as folder,
+        cluster(config, config.workers) as ray,
+        _echo(Path(folder, LOG)),
+    ):
+        from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
         from ray.train.tensorflow import TensorflowTrainer
-        from ray.train.v2.api.exceptions import TrainingFailedError
 
         gpus = {"GPU": config.devices or 1} if ray.cluster_resources().get("GPU") else {}
         trainer = TensorflowTrainer(
@@ -47,6 +50,7 @@ def fit(app: str, config: TrainingConfig, run: Run) -> None:
                 "app": app,
                 "config": config.to_json(),
                 "run": str(run.path.absolute()),
+                "log": str(Path(folder, LOG)),
                 "folder": os.getcwd(),
             },
             scaling_config=ScalingConfig(
@@ -55,7 +59,7 @@ def fit(app: str, config: TrainingConfig, run: Run) -> None:
                 resources_per_worker={"CPU": 1, **gpus},
             ),
             run_config=RunConfig(
-                storage_path=str(folder),
+                storage_path=folder,
                 failure_config=FailureConfig(max_failures=RESTARTS),
             ),
         )
@@ -67,7 +71,6 @@ def fit(app: str, config: TrainingConfig, run: Run) -> None:
                 f"the workers failed {RESTARTS + 1} times: {reason}; "
                 f"continue with: {run.resume_command}"
             ) from error
-    shutil.rmtree(folder)
     if failure is not None:
         raise InputError(failure)
 
@@ -96,6 +99,7 @@ def cluster(config: TrainingConfig, processes: int) -> Iterator[ModuleType]:
     if "RNN_KERAS_RUNS" in os.environ:
         variables["RNN_KERAS_RUNS"] = str(Path(os.environ["RNN_KERAS_RUNS"]).absolute())
     address = config.ray_address or os.environ.get("RAY_ADDRESS")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as one process would run
     local = {"num_cpus": max(processes, os.cpu_count() or 1), "object_store_memory": 100 * 2**20}
     try:
         ray.init(
@@ -161,7 +165,7 @@ def _work(settings: dict[str, Any]) -> str | None:
         replicas.follow()
         return None
     with (
-        (run.path / "ray" / LOG).open("a", encoding="utf-8", buffering=1) as log,
+        open(settings["log"], "a", encoding="utf-8", buffering=1) as log,
         redirect_stdout(log),
         redirect_stderr(log),
     ):

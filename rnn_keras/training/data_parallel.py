@@ -59,7 +59,7 @@ class DataParallel:
         self.model, self._strategy, self._terms = model, strategy, terms
         self._devices = strategy.extended.worker_devices
         resolver = strategy.cluster_resolver
-        task = resolver.task_id if resolver is not None else 0
+        task = (resolver.task_id or 0) if resolver is not None else 0
         self.ranks = range(task * len(self._devices), (task + 1) * len(self._devices))
         self.replicas = []
         for device in self._devices:
