@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -62,9 +63,11 @@ class DataParallel:
         task = (resolver.task_id or 0) if resolver is not None else 0
         self.ranks = range(task * len(self._devices), (task + 1) * len(self._devices))
         self.replicas = []
-        for device in self._devices:
+        for rank, device in zip(self.ranks, self._devices, strict=True):
             with tf.device(device):
                 self.replicas.append(build())
+            for state in filter(_is_seed, self.replicas[-1].variables):
+                state.assign(state.numpy() + np.array([rank, 0], "uint32"))
         self._share = [
             tf.function(self._gradients, jit_compile=replica.jit_compile, autograph=False)
             for replica in self.replicas
@@ -76,13 +79,13 @@ class DataParallel:
     def start(self) -> None:
         """Gives the replicas all variables that are not trained, such as frozen weights.
 
-        Call it before the first epoch and after the weights of `model` were loaded. Carried states,
-        whose batch size differs, stay.
+        Call it before the first epoch and after the weights of `model` were loaded. Random
+        generators, and carried states, whose batch size differs, stay.
         """
         for replica in self.replicas:
             pairs = zip(replica.non_trainable_variables, self.model.non_trainable_variables)
             for copy, variable in pairs:
-                if copy.shape == variable.shape:
+                if copy.shape == variable.shape and not _is_seed(copy):
                     copy.assign(variable)
 
     def train(self, batches: tf.data.Dataset) -> Iterator[float]:
@@ -176,6 +179,10 @@ class DataParallel:
             return context.all_reduce("SUM", [tf.identity(v) for v in shares[place]])
 
         return [self._strategy.experimental_local_results(v)[0] for v in self._strategy.run(reduce)]
+
+
+def _is_seed(variable):
+    return variable.name == "seed_generator_state"
 
 
 def _rows(batch):

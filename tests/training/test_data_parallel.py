@@ -84,12 +84,24 @@ for a, b in zip(one.get_weights(), model.get_weights(), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-6)
 np.testing.assert_allclose(parallel.metrics()["perplexity"], perplexity, rtol=1e-5)
 assert [int(n) for n in parallel.sum([3, 0])] == [3, 0]
+
+def build():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((40,)), keras.layers.Dropout(0.5)])
+    model.compile("sgd", "mse")
+    return model
+
+model = build()
+parallel = DataParallel(model, build, two)
+parallel.start()
+masks = [m(np.ones((1, 40)), training=True).numpy() for m in (model, *parallel.replicas)]
+assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
 """
 
 
 def test_two_replicas_have_the_numbers_of_one_device():
     """The stream: clipped, averaged, with carried states. The tokens: ragged, with padding and a
-    `train_step` of their own."""
+    `train_step` of their own. And masks of dropout differ."""
     result = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES + STREAM + TOKENS],
         capture_output=True,
