@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from apps.common import cli
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, flag
 from apps.common.environment import import_tensorflow
 from apps.common.errors import InputError
 from apps.common.run import Run
@@ -109,11 +109,9 @@ def tune_command(app: str, argv: Sequence[str] | None = None) -> None:
     )
     if run is not None or known.trials < 1:
         raise InputError("a sweep takes --trials, a positive integer, and no --resume")
-    preset = settings.PRESETS[config.preset][1]
+    flags = {word.partition("=")[0].replace("_", "-") for word in rest}
     search = {
-        field: values
-        for field, values in settings.SEARCH.items()
-        if getattr(config, field) == getattr(preset, field)
+        field: values for field, values in settings.SEARCH.items() if flag(field) not in flags
     }
     if not search:
         raise InputError(f"nothing to try: the flags set {', '.join(settings.SEARCH)}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps import commands
 from apps.char_lm.config import CharLMConfig
 from apps.common.errors import InputError
 from apps.common.history import read_history
@@ -171,3 +172,16 @@ def test_what_cannot_be_is_refused(monkeypatch):
         cluster(config, 2),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("tiny --trials 0", "a sweep takes --trials, a positive integer"),
+        ("tiny --units=512 --dropout 0 --learning_rate 0.1", "nothing to try: the flags set"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(line, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        commands.tune_command("char_lm", line.split())
+    assert end.value.code == 2 and message in capsys.readouterr().err
