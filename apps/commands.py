@@ -1,12 +1,14 @@
 """The commands of every application; TensorFlow is imported after the arguments are parsed.
 
     python -m apps.APP.train [PRESET] [--flags]
+    python -m apps.APP.tune [PRESET] [--trials N] [--flags]
     python -m apps.APP.evaluate RUN
     python -m apps.APP.export RUN [--quantization ...] [--target mobile|web|micro|onnx]
 
 `train`, `evaluate` and `export` are the same from Python.
 """
 
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from apps.common import cli
-from apps.common.config import TrainingConfig
+from apps.common.config import TrainingConfig, flag
 from apps.common.environment import import_tensorflow
+from apps.common.errors import InputError
 from apps.common.run import Run
 from apps.task import Quantization, Target
 
@@ -87,6 +90,37 @@ def train_command(app: str, argv: Sequence[str] | None = None) -> None:
     _, task = _load(app)
     minutes = (time.monotonic() - began) / 60
     print(f"done in {minutes:.1f} minutes; next:\n  {task.next_command(run)}")
+
+
+@cli.command
+def tune_command(app: str, argv: Sequence[str] | None = None) -> None:
+    """`python -m apps.APP.tune`: a sweep; the best trial becomes a run."""
+    settings = import_module(f"apps.{app}.config")
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own.add_argument("--trials", type=int, default=16)
+    known, rest = own.parse_known_args(argv)
+    config, run = cli.parse(
+        app,
+        settings.PRESETS,
+        rest,
+        description=f"Try values of {', '.join(settings.SEARCH)} that no flag sets, by Ray Tune: "
+        "--trials N combinations (16). The best one on the validation data becomes a run.",
+        verb="tune",
+    )
+    if run is not None or known.trials < 1:
+        raise InputError("a sweep takes --trials, a positive integer, and no --resume")
+    flags = {word.partition("=")[0].replace("_", "-") for word in rest}
+    search = {
+        field: values for field, values in settings.SEARCH.items() if flag(field) not in flags
+    }
+    if not search:
+        raise InputError(f"nothing to try: the flags set {', '.join(settings.SEARCH)}")
+    runner, task = _load(app)
+    tuning = import_module("apps.common.tuning")
+    run, table = tuning.tune(task, config, search, known.trials)
+    print(table.to_string(index=False))
+    runner.train(task, run.read_config(type(config)), run)
+    print(f"the best of {len(table)} trials is {run}; all are in {run.path / 'tune.csv'}")
 
 
 @cli.command

@@ -12,12 +12,12 @@ from apps.common import cli, environment
 from apps.common.card import markdown_table, model_card
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
-from apps.common.fit import fit
 from apps.common.history import best_row, describe_kept, read_history
 from apps.common.plots import plot_loss
 from apps.common.progress import reports
 from apps.common.results import append_result
 from apps.common.run import Run, runs_root
+from apps.common.scale import build, fit_task
 from apps.task import Data, Evaluation, Quantization, Target, Task
 from rnn_keras.export import ExportError, write_litert, write_saved_model
 
@@ -39,8 +39,7 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
     """
     environment.prepare(config)
     data = load_data(task, config, run)
-    model = task.build(config, data)
-    task.compile(model, config, len(task.batches(config, data, 0)))
+    model = build(task, config, data)
     monitor, mode = task.monitor(config)
     if run is None:
         command = cli.command_line(task.name, task.presets, config)
@@ -52,16 +51,7 @@ def train(task: Task, config: TrainingConfig, run: Run | None = None) -> Run:
         size = f"{model.count_params():,} weights"
         print(f"{run}: {task.describe(data)}; {size}", flush=True)
         task.before_fit(model, config, data, run)
-        fit(
-            model,
-            train=lambda epoch: task.batches(config, data, epoch),
-            validation=task.batches(config, data, None),
-            config=config,
-            run=run,
-            monitor=monitor,
-            mode=mode,
-            callbacks=task.callbacks(config, data),
-        )
+        fit_task(task, config, data, model, run)
         task.after_fit(config, data, run)
         plot_loss(run, unit=task.loss_unit(config), monitor=monitor, mode=mode)
         evaluate(task, run, data)

@@ -139,6 +139,8 @@ class Task:
             quantization: one function `step`; an `InputError` with the reason if there is none.
         onnx: `trained -> dict`, arguments of `rnn_keras.export.onnx` except the file; an
             `InputError` with the reason if there is no single network.
+        loss_terms: how many terms the loss of a batch is the mean of, from its targets; None counts
+            rows. Several devices need it.
         before_fit: `(model, config, data, run)`, such as pretraining.
         after_fit: `(config, data, run)`, such as fitting a model to the network's outputs.
     """
@@ -161,5 +163,6 @@ class Task:
     callbacks: Callable[[Any, Data], Sequence[keras.callbacks.Callback]] = lambda *_: ()
     micro: Callable[[Trained], Mapping[str, Any]] = _no_step
     onnx: Callable[[Trained], Mapping[str, Any]] = _no_network
+    loss_terms: Callable[[tf.Tensor], tf.Tensor] | None = None
     before_fit: Callable[[keras.Model, Any, Data, Run], None] = _nothing
     after_fit: Callable[[Any, Data, Run], None] = _nothing

@@ -79,6 +79,12 @@ class CaptioningConfig(TrainingConfig):
         self.check(ok, "weights", "a file for --encoder efficientnetv2b0, and only for it")
 
 
+# Values that `apps.captioning.tune` tries.
+SEARCH = {
+    "learning_rate": (1e-3, 2e-3, 4e-3),
+    "dropout": (0.0, 0.2, 0.4),
+    "units": (64, 128, 256),
+}
 PRESETS = named(
     {
         "tiny": (

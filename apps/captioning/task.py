@@ -95,5 +95,6 @@ TASK = Task(
     evaluate=evaluate,
     signatures=signatures,
     monitor=lambda _: ("val_perplexity", "min"),
+    loss_terms=keras.ops.count_nonzero,  # tokens without padding
     next_command=lambda run: f"python -m apps.captioning.describe {run} {run.path}/example.png",
 )

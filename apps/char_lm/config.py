@@ -66,6 +66,12 @@ class CharLMConfig(TrainingConfig):
         self.check(bool(self.sample), "sample", "at least one character")
 
 
+# Values that `apps.char_lm.tune` tries.
+SEARCH = {
+    "learning_rate": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3),
+    "dropout": (0.0, 0.2, 0.4, 0.6),
+    "units": (128, 256, 512, 1024),
+}
 PRESETS = named(
     {
         "tiny": (

@@ -40,11 +40,13 @@ def parse(
     *,
     default: str = "base",
     description: str = "",
+    verb: str = "train",
     root: Path | None = None,
 ) -> tuple[Config, Run | None]:
     """Read the command line of an application's training, without importing TensorFlow.
 
-    Two forms: `[PRESET] [--field VALUE ...]` and `--resume RUN [--epochs N]`.
+    Two forms: `[PRESET] [--field VALUE ...]` and `--resume RUN [--epochs N]`, which also takes
+    `--devices`, `--workers` and `--ray-address`.
 
     Args:
         app: the application's name, such as `char_lm`.
@@ -52,6 +54,7 @@ def parse(
         argv: the arguments; None means the process's own.
         default: the preset that is used when none is given.
         description: what the command does, for `--help`.
+        verb: the command, for `--help`.
         root: the folder of all runs; None means `runs_root()`.
 
     Returns:
@@ -73,7 +76,7 @@ def parse(
         type(presets[preset][1]),
         default=presets[preset][1],
         args=argv,
-        prog=f"python -m apps.{app}.train [{'|'.join(presets)}]",
+        prog=f"python -m apps.{app}.{verb} [{'|'.join(presets)}]",
         description=_help(description, presets, default),
     )
     return config, None
@@ -162,18 +165,20 @@ def _parse_resume(
     parser = _ResumeParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--devices", type=int)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--ray-address")
     known, rest = parser.parse_known_args(argv)
     if rest:
         flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
         raise InputError(
             f"{', '.join(flags or rest)} cannot be used with --resume: a run keeps its settings, "
-            "only --epochs may change"
+            "only --epochs, --devices, --workers and --ray-address may change"
         )
     run = Run.open(app, known.resume, trained=False, root=root)
-    config = run.read_config(config_class)
-    if known.epochs is not None:
-        config = replace(config, epochs=known.epochs)
-    return config, run
+    changes = {name: value for name, value in vars(known).items() if value is not None}
+    del changes["resume"]
+    return replace(run.read_config(config_class), **changes), run
 
 
 def _help(description: str, presets: Mapping[str, tuple[str, Any]], default: str) -> str:

@@ -87,6 +87,17 @@ class TrainingConfig(Checked):
     patience: PositiveInt | None = None
     """Stop after this many epochs without a better validation score; None never stops early."""
 
+    devices: PositiveInt | None = None
+    """GPUs to train on, in each worker; None for all that are visible. Without a GPU, the CPU is
+    split into that many devices, which is for trying it."""
+
+    workers: PositiveInt = 1
+    """Processes to train in, on one machine or several, by Ray Train; 1 needs no Ray."""
+
+    ray_address: str | None = None
+    """Address of a Ray cluster, such as auto or ray://HOST:10001; None starts Ray on this machine
+    if there are several workers."""
+
     ema: Annotated[float, between(0, 1)] | None = None
     """Momentum of the exponential moving average of the weights; the average is kept if its
     validation score is better than that of the weights. None: no average."""

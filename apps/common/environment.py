@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from apps.common.config import TrainingConfig
 from apps.common.errors import InputError
@@ -20,17 +21,38 @@ def prepare(config: TrainingConfig) -> None:
     """Configure the process by `config`; call it before anything is built.
 
     Sets the seeds of Python, NumPy, TensorFlow and Keras, determinism, Keras's dtype policy,
-    and lets TensorFlow allocate GPU memory on demand.
+    lets TensorFlow allocate GPU memory on demand, and splits the CPU for `config.devices`.
+
+    Raises:
+        InputError: there are fewer GPUs than `config.devices`.
     """
     tf = import_tensorflow()
     import keras
 
-    for gpu in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    if config.devices and gpus and config.devices > len(gpus):
+        raise InputError(f"--devices must be at most {len(gpus)}, the number of GPUs")
+    if config.devices and not gpus:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        parts = [tf.config.LogicalDeviceConfiguration()] * config.devices
+        tf.config.set_logical_device_configuration(cpu, parts)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.dtype_policy)
+
+
+def strategy(config: TrainingConfig) -> Any:
+    """A `tf.distribute.MirroredStrategy` for several devices of this machine; None for one."""
+    tf = import_tensorflow()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    count = config.devices or gpus
+    if count < 2:
+        return None
+    kind = "GPU" if gpus else "CPU"
+    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
 
 
 def import_tensorflow() -> ModuleType:

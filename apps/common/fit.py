@@ -14,6 +14,7 @@ from apps.common.errors import InputError
 from apps.common.files import atomic_path
 from apps.common.history import Row, Scalars, best_row, describe, write_history
 from apps.common.progress import Progress
+from apps.common.replicas import Replicas
 from apps.common.run import Run
 from rnn_keras.training import reset_states
 
@@ -29,6 +30,7 @@ def fit(
     mode: Literal["min", "max"] = "min",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     task: str = "",
+    replicas: Replicas | None = None,
 ) -> list[Row]:
     """Train `model` to `config.epochs`; an interrupted `run` continues after its last epoch.
 
@@ -62,6 +64,8 @@ def fit(
             may add to them; the model then holds the better weights. Setting
             `model.stop_training` there ends the training. The state of a callback is not saved.
         task: prefix of "epoch 1/10" in the progress reports, such as "pretraining, ".
+        replicas: trains the epochs on several devices or machines, with the batches of `train`;
+            None trains on one device.
 
     Returns:
         The rows of the history, one per epoch (see `history.Row`).
@@ -75,6 +79,8 @@ def fit(
         raise ValueError(f"the model {model.name!r} must be built before it is trained")
     model.optimizer.build(model.trainable_variables)
     rows = state.restore(run.state, model)
+    if replicas is not None:
+        replicas.lead()
     run.write_config(config)
     if rows:  # the process may have ended between saving the state and this file
         write_history(run.history, rows)
@@ -92,7 +98,11 @@ def fit(
             for callback in callbacks:
                 callback.on_epoch_begin(epoch, {})
             title = f"{task}epoch {epoch + 1}/{config.epochs}"
-            figures = _train_epoch(model, train(epoch), epoch, title)
+            figures = (
+                _train_epoch(model, train(epoch), epoch, title)
+                if replicas is None
+                else replicas.train_epoch(epoch, title)
+            )
             _check_finite(figures, "loss", epoch)
             with Progress(f"{title}, validation"):
                 evaluated = _evaluate(model, validation, monitor, mode)

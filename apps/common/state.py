@@ -58,7 +58,7 @@ def restore(path: Path, model: keras.Model) -> list[Row]:
     return rows
 
 
-def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
+def start_epoch(model: keras.Model, seed: int, epoch: int, rank: int | None = None) -> None:
     """Seed all randomness from `(seed, epoch)`, and reset carried states to zero.
 
     It seeds the generators of Python, NumPy, TensorFlow and Keras, and every
@@ -69,11 +69,13 @@ def start_epoch(model: keras.Model, seed: int, epoch: int) -> None:
         model: a built model.
         seed: the seed of the run.
         epoch: the epoch, counted from 0.
+        rank: number of the replica, which has masks of its own; None for a single one.
     """
-    keras.utils.set_random_seed(_mix(seed, epoch))
+    own = () if rank is None else (rank,)
+    keras.utils.set_random_seed(_mix(seed, epoch, *own))
     generators = [v for v in model.variables if v.name == "seed_generator_state"]
     for position, generator in enumerate(generators):
-        generator.assign([_mix(seed, epoch, position), 0])
+        generator.assign([_mix(seed, epoch, position, *own), 0])
     reset_states(model)
 
 

@@ -57,6 +57,12 @@ class NERConfig(TrainingConfig):
     """Dropout rate of the inputs and the outputs of the recurrent layers."""
 
 
+# Values that `apps.ner.tune` tries.
+SEARCH = {
+    "learning_rate": (1e-3, 3e-3, 1e-2),
+    "dropout": (0.3, 0.5, 0.7),
+    "units": (32, 100, 200),
+}
 PRESETS = named(
     {
         "tiny": (

@@ -118,6 +118,12 @@ class SentimentConfig(TrainingConfig):
         )
 
 
+# Values that `apps.sentiment.tune` tries.
+SEARCH = {
+    "learning_rate": (1e-3, 2e-3, 4e-3, 1e-2),
+    "dropout": (0.2, 0.35, 0.5),
+    "units": (48, 64, 128),
+}
 PRESETS = named(
     {
         "tiny": (

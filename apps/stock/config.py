@@ -175,6 +175,12 @@ class StockConfig(TrainingConfig):
             self.check(self.layers == 1, "layers", "1 with --model segment")
 
 
+# Values that `apps.stock.tune` tries.
+SEARCH = {
+    "learning_rate": (3e-4, 1e-3, 3e-3),
+    "dropout": (0.0, 0.2, 0.4),
+    "units": (32, 64, 128),
+}
 PRESETS = named(
     {
         "tiny": (

@@ -80,6 +80,12 @@ class SummarizationConfig(TrainingConfig):
     """Exponent α of the length penalty: hypotheses are ranked by log-probability / length^α."""
 
 
+# Values that `apps.summarization.tune` tries.
+SEARCH = {
+    "learning_rate": (1e-3, 3e-3, 5e-3),
+    "dropout": (0.0, 0.3, 0.5),
+    "units": (24, 48, 96),
+}
 PRESETS = named(
     {
         "tiny": (

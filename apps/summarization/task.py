@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import keras
+
 from apps.common.examples import write_examples
 from apps.common.optimizer import adamw
 from apps.common.run import Run
@@ -87,5 +89,6 @@ TASK = Task(
     evaluate=evaluate,
     signatures=signatures,
     notes=lambda data: data.splits.notes,
+    loss_terms=keras.ops.count_nonzero,  # tokens, or sentences, without padding
     next_command=lambda run: f'python -m apps.summarization.summarize {run} "{DEMO}"',
 )

@@ -138,6 +138,12 @@ class TranslationConfig(TrainingConfig):
             self.check(allowed, name, "False with --attention none")
 
 
+# Values that `apps.translation.tune` tries.
+SEARCH = {
+    "learning_rate": (1e-3, 2e-3, 5e-3, 1e-2),
+    "dropout": (0.0, 0.2, 0.4),
+    "units": (64, 128, 256),
+}
 PRESETS = named(
     {
         "tiny": (

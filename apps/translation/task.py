@@ -87,5 +87,6 @@ TASK = Task(
     callbacks=lambda config, data: [
         SampleTranslations(config, *data.assets, data.splits.validation)
     ],
+    loss_terms=keras.ops.count_nonzero,  # tokens without padding
     next_command=_next_command,
 )

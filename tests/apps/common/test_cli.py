@@ -137,6 +137,8 @@ def test_resume_takes_the_settings_of_the_run(tmp_path):
         assert (same, opened.path) == (config, run.path)
     longer, _ = parsed("--resume=a --epochs 9", root=tmp_path)
     assert longer == replace(config, epochs=9)
+    wider, _ = parsed("--resume a --workers 2 --ray-address auto", root=tmp_path)
+    assert wider == replace(config, workers=2, ray_address="auto")
     for line, message in {
         "--resume a --units 3 --seed=1": "--units, --seed cannot be used with --resume",
         "tiny --resume a": "tiny cannot be used with --resume",

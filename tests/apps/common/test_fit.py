@@ -86,8 +86,8 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(create, capfd):
 
 
 def test_randomness_is_a_function_of_seed_and_epoch():
-    def masks(epoch, seed=CONFIG.seed):
-        state.start_epoch(model, seed, epoch)
+    def masks(epoch, seed=CONFIG.seed, rank=None):
+        state.start_epoch(model, seed, epoch, rank)
         return [model(np.ones((8, 4)), training=True).numpy() for _ in range(2)]
 
     model = build(CONFIG)
@@ -96,6 +96,9 @@ def test_randomness_is_a_function_of_seed_and_epoch():
     np.testing.assert_array_equal(masks(0), [first, second])
     assert not np.array_equal(masks(1)[0], first)
     assert not np.array_equal(masks(0, seed=4)[0], first)
+    replicas = [masks(0, rank=rank)[0] for rank in (0, 1, 0)]
+    assert not np.array_equal(*replicas[:2])
+    np.testing.assert_array_equal(replicas[0], replicas[2])
 
 
 @pytest.mark.slow
