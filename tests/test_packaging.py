@@ -22,7 +22,7 @@ import rnn_keras
 
 PROJECT = Path(__file__).resolve().parents[1]
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
-UNPINNED = ("jax", "torch", "bench", "cuda")  # another backend; gigabytes of CUDA
+UNPINNED = ("jax", "torch", "bench", "scale", "cuda")  # other engines; gigabytes of CUDA
 CORE = [Requirement(r) for r in DECLARED["dependencies"]]
 PINS = re.findall(r"^([\w.-]+)==([^\s;]+)", (PROJECT / "constraints.txt").read_text("utf-8"), re.M)
 OWNERS = packages_distributions()
@@ -79,7 +79,7 @@ def imports(node, guard):
     [
         ("rnn_keras", []),
         ("rnn_keras/serve", ["serve"]),  # imported inside `needs_extra` by its __init__
-        ("apps", ["apps"]),
+        ("apps", ["apps", "scale"]),  # imported where Ray is asked for
         ("apps/playground", ["playground"]),
         ("benchmarks", ["bench"]),
         ("tests", ["dev"]),

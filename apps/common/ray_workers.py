@@ -89,7 +89,7 @@ def cluster(config: TrainingConfig, processes: int) -> Iterator[ModuleType]:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise InputError("several workers need Ray: pip install 'rnn-keras[scale]'") from error
+        raise InputError("--workers and tune need Ray: pip install 'rnn-keras[scale]'") from error
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     variables = {
         "PYTHONPATH": os.pathsep.join(paths),

@@ -99,6 +99,7 @@ assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_have_the_numbers_of_one_device():
     """The stream: clipped, averaged, with carried states. The tokens: ragged, with padding and a
     `train_step` of their own. And masks of dropout differ."""

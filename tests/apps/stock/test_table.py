@@ -184,7 +184,7 @@ def test_blank_lines_and_cells_keep_the_line_numbers(tmp_path):
 
 LINES = "Date,Close\n" + "".join(f"2024-01-{day:02},{day}\n" for day in range(1, 13))
 BAD = {
-    "missing": (None, "not found: give a CSV file"),
+    "missing": (None, "not found: give a CSV or Parquet file"),
     "empty": (b"", "is empty"),
     "header alone": (b"Date,Close\n", "no rows"),
     "not UTF-8": ("Date,Clöse\n".encode("latin1"), "not UTF-8: .* at byte 7"),
