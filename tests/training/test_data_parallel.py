@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 TWO_DEVICES = """
 import keras, numpy as np, tensorflow as tf
 from rnn_keras.training import DataParallel
