@@ -35,8 +35,9 @@ def run(tmp_path_factory):
     frame.to_csv(root / "rain.csv", sep=";", decimal=",", index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNN_KERAS_RUNS", str(root))
-        patch.setattr(runner, "export", lambda task, run: None)
-        train.main([*SMALL, "--data", str(root / "rain.csv"), "--run", "rain"])
+        with patch.context() as alone:
+            alone.setattr(runner, "export", lambda task, run: None)
+            train.main([*SMALL, "--data", str(root / "rain.csv"), "--run", "rain"])
         yield Run.open("stock", "rain")
 
 
