@@ -12,7 +12,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for top in ("rnn_keras", "apps") for p in (PROJECT / top).rglob("*.py"))
 MAX_LINES = 300
-LOOP = ("buffers", "chain", "halves", "recurrence", "replay", "second_gradient")
+LOOP = ("buffers", "chain", "halves", "recurrence", "replay", "second_gradient", "unrolled")
 FRONT_ENDS = ("playground", "demo", "web")
 SHARED = ("common", "commands", "runner", "task")  # what every application uses
 HEAVY = ("fastapi", "keras_hub", "keras_nlp", "matplotlib", "tensorflow_datasets")

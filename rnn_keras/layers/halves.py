@@ -12,6 +12,8 @@ import os
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # the only access to the XLA context
 
+from rnn_keras.layers.unrolled import is_short
+
 # With fewer multiply-adds in the product of a step, two loops cost more than they gain.
 WORTHWHILE = 2**18
 ASSUMED_BATCH = 32
@@ -40,7 +42,7 @@ def should_split(sequences, weights):
     batch = ASSUMED_BATCH if batch is None else batch
     return (
         batch > 1
-        and time != 1
+        and not is_short(time)
         and batch * sum(math.prod(W.shape) for W in weights) >= WORTHWHILE
         and _cores() > 1
         and not _no_split.get()

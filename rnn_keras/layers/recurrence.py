@@ -34,11 +34,7 @@ from tensorflow.python.eager import forwardprop_util  # the only access to its t
 from rnn_keras.layers.buffers import InPlace
 from rnn_keras.layers.replay import Replay, index
 from rnn_keras.layers.second_gradient import SecondGradient
-
-
-def affine(addend, operand, W):
-    """`addend + operand @ W`: the argument of each activation of the equations."""
-    return addend + tf.matmul(operand, W)
+from rnn_keras.layers.unrolled import affine, at, is_short, keep_masked, unrolled
 
 
 class Recurrence:
@@ -73,6 +69,8 @@ class Recurrence:
         Returns:
             `(H, final_state)`, with `H` of shape `(time, batch, units)`, or None.
         """
+        if is_short(x[0].shape[0]) and not tf.executing_eagerly():
+            return unrolled(self.step, x, state, weights, mask, sequences)
         sizes = (len(x), len(state), len(weights))
 
         @tf.custom_gradient
@@ -121,7 +119,7 @@ class Recurrence:
 
         def advance(state, now):
             t, x_t = now
-            return _keep_masked(mask, t, self.step(x_t, state, weights, affine), state)
+            return keep_masked(mask, t, self.step(x_t, state, weights, affine), state)
 
         if unroll:
             steps = list(enumerate(zip(*(tf.unstack(piece) for piece in x))))
@@ -155,9 +153,9 @@ class Recurrence:
                 kept.append(affine(addend, operand, W))
                 return kept[-1]
 
-            x_t = tuple(_at(piece, t) for piece in x)
+            x_t = tuple(at(piece, t) for piece in x)
             new_state = self.step(x_t, state, weights, keeping_affine)
-            return _keep_masked(mask, t, new_state, state), tuple(kept)
+            return keep_masked(mask, t, new_state, state), tuple(kept)
 
         # History is indexed so that entry t is the state *before* step t.
         remembered = len(state) if record else int(sequences)
@@ -235,7 +233,7 @@ class Recurrence:
             with tf.GradientTape() as tape:
                 tape.watch(watched)
                 new_state = self.step(replay.x, state_t, weights, replay.affine)
-                new_state = _keep_masked(mask, t, new_state, state_t)
+                new_state = keep_masked(mask, t, new_state, state_t)
             if d_H is not None:
                 d_state = (d_state[0] + tf.gather(d_H, t), *d_state[1:])
             d_x, d_state, d_weights = tape.gradient(new_state, watched, output_gradients=d_state)
@@ -278,18 +276,6 @@ def _add(total, value):
 
 def _rows(a):
     return tf.reshape(a, (-1, a.shape[-1]))
-
-
-def _at(values, t, axis=0):
-    """The values of time step t; without a gather if it is the only one, for TFLite Micro."""
-    return tf.squeeze(values, axis) if values.shape[axis] == 1 else tf.gather(values, t, axis=axis)
-
-
-def _keep_masked(mask, t, new_state, state):
-    if mask is None:
-        return tuple(new_state)
-    valid = _at(mask, t, axis=1)
-    return tuple(tf.where(valid, new, old) for new, old in zip(new_state, state))
 
 
 def _unflatten(values, sizes):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from rnn_keras.layers import GRU
 from rnn_keras.layers.gru import GRUCell, gru_step
 from rnn_keras.layers.recurrence import Recurrence, affine
+from tests.layers.cases import randomise
 from tests.variants import variants
 
 TIME, BATCH, UNITS = 4, 3, 2
@@ -107,3 +108,24 @@ def test_a_shared_loop_draws_no_seed_and_takes_no_name():
     (name, weights), (again, same) = drawn_after_a_call(3), drawn_after_a_call(3)
     assert name == again
     np.testing.assert_array_equal(weights, same)
+
+
+@pytest.mark.parametrize("time", [1, 3])
+def test_few_steps_in_a_graph_are_those_of_the_compiled_loop(time):
+    layer = randomise(GRU(4, return_sequences=True, return_state=True, dtype="float64"), 3)
+    random = np.random.default_rng(0)
+    X, mask = tf.constant(random.normal(size=(2, time, 3))), np.ones((2, time), bool)
+    mask[1, -1] = False
+
+    def differentiate(X):
+        with tf.GradientTape() as tape:
+            tape.watch(X)
+            results = layer(X, mask=mask)
+            loss = tf.add_n([tf.reduce_sum(tf.sin(each)) for each in results])
+        return [*results, *tape.gradient(loss, [X, *layer.trainable_variables])]
+
+    graph = tf.function(differentiate, autograph=False)
+    for few, compiled in zip(graph(X), differentiate(X), strict=True):
+        np.testing.assert_allclose(few, compiled, rtol=0, atol=1e-12)
+    names = {node.name for node in graph.get_concrete_function(X).graph.as_graph_def().node}
+    assert not [name for name in names if "while" in name.lower()]
