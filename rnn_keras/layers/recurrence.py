@@ -26,7 +26,6 @@ The buffers of a loop depend on the runtime: see `buffers.py`.
 """
 
 import functools
-import itertools
 
 import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util  # the only access to its tangents
@@ -116,17 +115,15 @@ class Recurrence:
     def _plain_loop(self, sizes, sequences, mask, arguments, unroll):
         """H of every step if `sequences`, and the final states, differentiable to any order."""
         x, state, weights = _unflatten(arguments, sizes)
+        if unroll:
+            H, final_state = unrolled(self.step, x, state, weights, mask, sequences)
+            return [H] * sequences + list(final_state)
 
         def advance(state, now):
             t, x_t = now
             return keep_masked(mask, t, self.step(x_t, state, weights, affine), state)
 
-        if unroll:
-            steps = list(enumerate(zip(*(tf.unstack(piece) for piece in x))))
-            history = list(itertools.accumulate(steps, advance, initial=state))[1:]
-            history = [tf.stack(states) for states in zip(*history)]
-        else:
-            history = tf.scan(advance, (tf.range(tf.shape(x[0])[0]), x), state)
+        history = tf.scan(advance, (tf.range(tf.shape(x[0])[0]), x), state)
         return [history[0]] * sequences + [states[-1] for states in history]
 
     def exportable(self, x, state, weights, mask=None, *, sequences, buffers):

@@ -7,7 +7,7 @@ SHORT = 3
 
 
 def is_short(time):
-    """Whether a graph runs so many time steps, None for an unknown number, without a loop."""
+    """Whether a graph runs this number of time steps without a loop; None is an unknown number."""
     return time is not None and time <= SHORT
 
 

@@ -70,7 +70,7 @@ def test_gradient_of_any_step(step, gates, states, weights, masked):
 
 
 class OwnGRUCell(GRUCell):
-    """Its step reads what no argument tells."""
+    """Its step reads an attribute that is not an argument."""
 
     def step(self, x, state, weights, affine):
         return tuple(H * self.factor for H in gru_step(x, state, weights, affine))

@@ -90,7 +90,7 @@ async def run(base, receives, limits=None, runner=None):
 
 
 def receiver(wanted, stays=60.0):
-    """ASGI's `receive` of a client that leaves after so many seconds."""
+    """ASGI's `receive` of a client that disconnects after this time, in seconds."""
     messages = [{"type": "http.request", "body": json.dumps(wanted).encode()}]
 
     async def receive():
